@@ -1,0 +1,53 @@
+# Needs only python3 (3.11 or newer) and make. The first call makes .venv; later ones are instant.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo serve test test-fast check format lint types contracts bench evaluate lock clean
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: $(INSTALLED) ## Make the environment in .venv
+
+$(INSTALLED): requirements-dev.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@touch $@
+
+demo: $(INSTALLED) ## Prepare, train and serve the demo on real purchases
+	$(BIN)/recommender demo
+
+test: $(INSTALLED) ## All tests (real Valkey, SQLite and PostgreSQL)
+	$(BIN)/pytest -n 2
+
+check: $(INSTALLED) format lint types contracts test ## Format, lint, types, import contracts, tests
+
+format: $(INSTALLED) ## Is the code formatted?
+	$(BIN)/ruff format --check .
+
+lint: $(INSTALLED) ## Lint
+	$(BIN)/ruff check .
+
+types: $(INSTALLED) ## Types, strict
+	$(BIN)/basedpyright
+
+contracts: $(INSTALLED) ## The arrows between the packages
+	$(BIN)/lint-imports
+
+bench: $(INSTALLED) ## Requests per second, latency, and microseconds per stage
+	$(BIN)/python -m loadtests.bench
+
+evaluate: $(INSTALLED) ## Quality on the last four weeks of real purchases, beside every baseline
+	$(BIN)/recommender evaluate
+
+lock: $(INSTALLED) ## Pin the dependencies anew
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes pyproject.toml --extra demo -c requirements.lock -o requirements-demo.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes pyproject.toml --extra demo --group dev -c requirements.lock -o requirements-dev.lock
+
+clean: ## Remove the environment and the demo's data
+	rm -rf .venv data

@@ -1,0 +1,1 @@
+"""The same features at any past moment, as Polars expressions over the event log."""

@@ -1,0 +1,1 @@
+"""Live state: what Redis knows of a shopper at this moment."""

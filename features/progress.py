@@ -1,0 +1,77 @@
+"""Progress of long work: a bar on a terminal, plain lines elsewhere, nothing in tests."""
+
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from time import monotonic
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+
+class Step(Protocol):
+    """One step of long work, while it runs."""
+
+    def advance(self, amount: int = 1) -> None:
+        """Say that `amount` more units are done."""
+        ...
+
+
+class ProgressReport(Protocol):
+    """Where long work says how far it is."""
+
+    def step(self, title: str, total: int | None = None) -> "StepContext":
+        """Open a step of `total` units; None: its length is not known."""
+        ...
+
+
+class StepContext(Protocol):
+    """What `with` opens and closes around a step."""
+
+    def __enter__(self) -> Step: ...
+    def __exit__(self, *error: object) -> None: ...
+
+
+class _SilentStep:
+    def advance(self, amount: int = 1) -> None:
+        pass
+
+
+class Silent:
+    """Says nothing."""
+
+    @contextmanager
+    def step(self, title: str, total: int | None = None) -> Generator[Step]:  # noqa: ARG002
+        """Open a step that nobody watches."""
+        yield _SilentStep()
+
+
+class _BarStep:
+    def __init__(self, progress: Progress, task: TaskID) -> None:
+        self._progress, self._task = progress, task
+
+    def advance(self, amount: int = 1) -> None:
+        self._progress.advance(self._task, amount)
+
+
+class Terminal:
+    """A bar per step on standard error; where that is no terminal, one line when a step ends."""
+
+    def __init__(self) -> None:
+        self._console = Console(file=sys.stderr)
+
+    @contextmanager
+    def step(self, title: str, total: int | None = None) -> Generator[Step]:
+        """Open a step and show it until it ends."""
+        started = monotonic()
+        if not self._console.is_terminal:
+            yield _SilentStep()
+            self._console.print(f"{title}: {monotonic() - started:.1f} s", highlight=False)
+            return
+        count = [MofNCompleteColumn()] if total is not None else []
+        columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn()]
+        with Progress(*columns, *count, TimeElapsedColumn(), console=self._console) as progress:
+            task = progress.add_task(title, total=total)
+            yield _BarStep(progress, task)
+            progress.update(task, total=total or 1, completed=total or 1)

@@ -1,0 +1,69 @@
+"""Settings of one deployment, read once from the environment (prefix RECOMMENDER_) or a `.env` file."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Where things are and how the service behaves. Every field is an environment variable of the same name.
+
+    REDIS_URL and DATABASE_URL are also read without the prefix, as hosting platforms set them.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="RECOMMENDER_", env_file=".env", extra="ignore", populate_by_name=True)
+
+    data_dir: Path = Field(default=Path("data"), description="Folder of the event log, artifacts and embedded stores.")
+    redis_url: str | None = Field(
+        default=None,
+        validation_alias="REDIS_URL",
+        description="Redis >= 7.0 or Valkey; unset: the embedded Valkey in the data folder.",
+    )
+    database_url: str | None = Field(
+        default=None,
+        validation_alias="DATABASE_URL",
+        description="SQLAlchemy URL of PostgreSQL; unset: SQLite in the data folder.",
+    )
+    config_dir: Path | None = Field(
+        default=None,
+        description="Folder of placements.toml and training.toml; unset: those that ship with the product.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address that `serve` listens on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port that `serve` listens on; 0: any free one.")
+    workers: int = Field(default=1, ge=1, le=64, description="Worker processes of `serve`.")
+    redis_deadline_ms: int = Field(
+        default=20, ge=1, le=1000, description="How long a recommendation waits for live state before it goes without."
+    )
+    allow_lossy_redis: bool = Field(
+        default=False,
+        description="Start on a Redis that evicts or has no append-only file, at the risk of lost events.",
+    )
+    trace_sample: float = Field(
+        default=0.01, ge=0, le=1, description="Share of decisions whose trace is kept without being asked for."
+    )
+    max_body_bytes: int = Field(default=1_000_000, ge=1_000, description="Largest request body.")
+
+    @property
+    def events_dir(self) -> Path:
+        """The event log: received=YYYY-MM-DD/*.parquet."""
+        return self.data_dir / "events"
+
+    @property
+    def artifacts_dir(self) -> Path:
+        """One folder per artifact, and the pointer `current`."""
+        return self.data_dir / "artifacts"
+
+    @property
+    def facts_dir(self) -> Path:
+        """Dated facts as Parquet: prices.parquet, assortment.parquet, displays.parquet."""
+        return self.data_dir / "facts"
+
+    @property
+    def sql_url(self) -> str:
+        """SQLAlchemy URL of the transactional database."""
+        if self.database_url is None:
+            return f"sqlite:///{self.data_dir / 'recommender.sqlite'}"
+        return self.database_url.replace("postgres://", "postgresql+psycopg://", 1).replace(
+            "postgresql://", "postgresql+psycopg://", 1
+        )

@@ -1,0 +1,1 @@
+"""The transactional database: what cannot be rebuilt from the event log."""

@@ -1,0 +1,113 @@
+"""The tables of the transactional database, as SQLAlchemy Core; Alembic makes and changes them."""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+)
+
+# SQLite numbers rows by itself only where the key's type is INTEGER.
+BigKey = BigInteger().with_variant(Integer, "sqlite")
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+# One row. A writer raises it inside its own transaction, and so holds the row lock until it commits: numbers become
+# visible in order, and a reader that has seen n has seen all below n.
+change_counter = Table(
+    "change_counter",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("change_number", BigInteger, nullable=False),
+)
+
+items = Table(
+    "items",
+    metadata,
+    Column("item_number", BigKey, Identity(), primary_key=True),
+    Column("item_id", String(200), nullable=False, unique=True),
+    Column("group_id", String(200), nullable=False),
+    Column("title", String(500), nullable=False),
+    Column("price", BigInteger),  # minor units; null: not known, so not shown
+    Column("currency", String(3), nullable=False),
+    Column("hidden", Boolean, nullable=False, default=False),
+    Column("stock", BigInteger),  # units in the whole chain; null: not tracked
+    Column("min_age", Integer, nullable=False, default=0),
+    Column("department", String(200)),
+    Column("category", String(200)),
+    Column("type", String(200)),
+    Column("brand", String(200)),
+    Column("manufacturer", String(200)),
+    Column("size", String(100)),
+    Column("url", String(2000)),
+    Column("image_url", String(2000)),
+    Column("added_day", Float, nullable=False),  # days since 1970-01-01 UTC
+    Column("deleted", Boolean, nullable=False, default=False),  # the number stays taken
+    Column("change_number", BigInteger, nullable=False),
+    Index(None, "change_number"),
+)
+
+stores = Table(
+    "stores",
+    metadata,
+    Column("store_id", String(100), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("timezone", String(60), nullable=False),
+    Column("market", String(60), nullable=False),
+    Column("deleted", Boolean, nullable=False, default=False),
+    Column("change_number", BigInteger, nullable=False),
+    Index(None, "change_number"),
+)
+
+store_stock = Table(
+    "store_stock",
+    metadata,
+    Column("store_id", String(100), primary_key=True),
+    Column("item_number", BigInteger, ForeignKey("items.item_number"), primary_key=True),
+    Column("quantity", BigInteger),  # units; null: the store says nothing, so the chain's stock holds
+    Column("synthetic", Boolean, nullable=False, default=False),
+    Column("change_number", BigInteger, nullable=False),
+    Index(None, "change_number"),
+)
+
+placements = Table(
+    "placements",
+    metadata,
+    Column("placement_id", String(100), primary_key=True),
+    Column("definition", JSON, nullable=False),
+    Column("change_number", BigInteger, nullable=False),
+    Index(None, "change_number"),
+)
+
+# Append-only; the current state of (user_id, purpose) is its newest row by (occurred_at, id).
+consents = Table(
+    "consents",
+    metadata,
+    Column("id", BigKey, Identity(), primary_key=True),
+    Column("user_id", String(200), nullable=False),
+    Column("purpose", String(40), nullable=False),
+    Column("granted", Boolean, nullable=False),
+    Column("source", String(100), nullable=False),
+    Column("notice_version", String(40), nullable=False),
+    Column("occurred_at", String(32), nullable=False),  # RFC 3339, UTC
+    Column("received_at", String(32), nullable=False),
+    Column("change_number", BigInteger, nullable=False),
+    Index(None, "user_id", "purpose"),
+    Index(None, "change_number"),
+)

@@ -1,0 +1,187 @@
+"""The catalogue as the decision sees it: one array per fact, by item row, kept current between two requests."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.arrays import EMPTY_ROWS, Codes, Mask, Rows
+from recommender.ids import GroupId, ItemId, ItemNumber, StoreId
+
+TEXT_FACTS = ("id", "group", "department", "category", "type", "brand", "manufacturer", "size")
+NUMBER_FACTS = ("price", "added_day", "min_age")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogueItem:
+    """One item that the shop sells, as the back office states it.
+
+    `price` is in minor units, None while unknown; `stock` is chain-wide in units, None when it is not tracked (then it
+    counts as in stock); `added_day` is in days since 1970-01-01 UTC.
+    """
+
+    item_id: ItemId
+    item_number: ItemNumber
+    group_id: GroupId
+    title: str
+    price: int | None
+    currency: str
+    added_day: float
+    hidden: bool = False
+    stock: int | None = None
+    min_age: int = 0
+    department: str | None = None
+    category: str | None = None
+    type: str | None = None
+    brand: str | None = None
+    manufacturer: str | None = None
+    size: str | None = None
+    url: str | None = None
+    image_url: str | None = None
+
+
+class TextColumn:
+    """A dictionary-coded text fact: a small integer per row, and the words that they stand for."""
+
+    def __init__(self, capacity: int) -> None:
+        self.codes: Codes = np.full(capacity, -1, dtype=np.int32)
+        self.words: list[str] = []
+        self._code_of: dict[str, int] = {}
+
+    def code_of(self, word: str) -> int:
+        """The code of `word`, or -1 when no row has ever had it."""
+        return self._code_of.get(word, -1)
+
+    def set(self, row: int, word: str | None) -> None:
+        """State the fact of one row; None: not known."""
+        if word is None:
+            self.codes[row] = -1
+            return
+        code = self._code_of.get(word)
+        if code is None:
+            code = len(self.words)
+            self.words.append(word)
+            self._code_of[word] = code
+        self.codes[row] = code
+
+    def word(self, row: int) -> str | None:
+        """The word of one row; None: not known."""
+        code = int(self.codes[row])
+        return None if code < 0 else self.words[code]
+
+
+@dataclass(slots=True)
+class StoreStock:
+    """What is sold out in one store, by row. An item that a store says nothing of is taken from the chain's stock."""
+
+    sold_out: set[int] = field(default_factory=lambda: set[int]())
+    rows: Rows = field(default_factory=lambda: EMPTY_ROWS)  # the same, as an array, for masking
+
+
+class Catalogue:
+    """Facts of all items by item row: the artifact's rows first, then spare rows for what came since.
+
+    It is changed only between two requests, by the one owner that replays catalogue changes; readers see plain arrays.
+    `version` grows with each change, so that masks made from it can be kept until it moves.
+
+    Attributes:
+        n: rows in use; every array has at least that many entries.
+        n_artifact: rows below this one belong to the artifact (they have embeddings, neighbours and so on).
+        visible: not hidden, not deleted, and with a price.
+        in_stock: chain-wide stock is above 0, or not tracked.
+        text: by name of TEXT_FACTS. number: by name of NUMBER_FACTS, float64, NaN where unknown.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self.version = 0
+        self.n = 0
+        self.n_artifact = 0
+        self.items: list[CatalogueItem] = []
+        self.row_of: dict[str, int] = {}
+        self.row_of_number: NDArray[np.int32] = np.full(max(capacity, 16), -1, dtype=np.int32)
+        self.visible: Mask = np.zeros(capacity, dtype=np.bool_)
+        self.in_stock: Mask = np.zeros(capacity, dtype=np.bool_)
+        self.text: dict[str, TextColumn] = {name: TextColumn(capacity) for name in TEXT_FACTS}
+        self.number: dict[str, NDArray[np.float64]] = {name: np.full(capacity, np.nan) for name in NUMBER_FACTS}
+        self.store_stock: dict[StoreId, StoreStock] = {}
+
+    @classmethod
+    def of(cls, items: Iterable[CatalogueItem], spare: int = 1024) -> "Catalogue":
+        """Build from the artifact's snapshot; row r is the r-th item. `spare` rows are left for new items."""
+        listed = list(items)
+        catalogue = cls(len(listed) + spare)
+        for item in listed:
+            catalogue.upsert(item)
+        catalogue.n_artifact = catalogue.n
+        return catalogue
+
+    def upsert(self, item: CatalogueItem) -> int:
+        """State all facts of one item; a new item takes the next row. Returns its row."""
+        row = self.row_of.get(item.item_id)
+        if row is None:
+            row = self._new_row(item)
+        self.items[row] = item
+        self.visible[row] = not item.hidden and item.price is not None
+        self.in_stock[row] = item.stock is None or item.stock > 0
+        facts: Mapping[str, str | None] = {
+            "id": item.item_id, "group": item.group_id, "department": item.department, "category": item.category,
+            "type": item.type, "brand": item.brand, "manufacturer": item.manufacturer, "size": item.size,
+        }  # fmt: skip
+        for name, word in facts.items():
+            self.text[name].set(row, word)
+        self.number["price"][row] = np.nan if item.price is None else item.price
+        self.number["added_day"][row] = item.added_day
+        self.number["min_age"][row] = item.min_age
+        self.version += 1
+        return row
+
+    def remove(self, item_id: ItemId) -> None:
+        """Take an item out of every list; its row stays, so that histories still resolve."""
+        row = self.row_of.get(item_id)
+        if row is not None:
+            self.visible[row] = False
+            self.version += 1
+
+    def set_store_stock(self, store_id: StoreId, item_id: ItemId, quantity: int | None) -> None:
+        """State the stock of an item in one store, in units; None: the store says nothing (the chain's stock holds)."""
+        row = self.row_of.get(item_id)
+        if row is None:
+            return
+        stock = self.store_stock.setdefault(store_id, StoreStock())
+        if quantity is not None and quantity <= 0:
+            stock.sold_out.add(row)
+        else:
+            stock.sold_out.discard(row)
+        stock.rows = np.fromiter(stock.sold_out, dtype=np.int32, count=len(stock.sold_out))
+        self.version += 1
+
+    def rows_of_numbers(self, numbers: NDArray[np.integer]) -> Rows:
+        """Rows of item numbers; -1 where this catalogue has no such item."""
+        known = (numbers >= 0) & (numbers < len(self.row_of_number))
+        rows: Rows = np.full(len(numbers), -1, dtype=np.int32)
+        rows[known] = self.row_of_number[numbers[known]]
+        return rows
+
+    def _new_row(self, item: CatalogueItem) -> int:
+        row = self.n
+        if row >= len(self.visible):
+            self._grow()
+        self.n += 1
+        self.items.append(item)
+        self.row_of[item.item_id] = row
+        if item.item_number >= len(self.row_of_number):
+            grown = np.full(max(2 * len(self.row_of_number), item.item_number + 1), -1, dtype=np.int32)
+            grown[: len(self.row_of_number)] = self.row_of_number
+            self.row_of_number = grown
+        self.row_of_number[item.item_number] = row
+        return row
+
+    def _grow(self) -> None:
+        extra = max(1024, len(self.visible) // 4)
+        self.visible = np.concatenate([self.visible, np.zeros(extra, dtype=np.bool_)])
+        self.in_stock = np.concatenate([self.in_stock, np.zeros(extra, dtype=np.bool_)])
+        for column in self.text.values():
+            column.codes = np.concatenate([column.codes, np.full(extra, -1, dtype=np.int32)])
+        for name, values in self.number.items():
+            self.number[name] = np.concatenate([values, np.full(extra, np.nan)])

@@ -1,0 +1,4 @@
+"""The command `recommender`."""
+
+
+def main() -> None: ...

@@ -1,0 +1,81 @@
+"""What can go wrong, named for what happened. `serving/problems.py` gives each its HTTP status."""
+
+
+class RecommenderError(Exception):
+    """Root of the errors that a caller may meet.
+
+    Attributes:
+        field: the input that is wrong, as the caller spells it ("limit", "items[3].price"), or None.
+        remedy: what to do about it, one sentence.
+    """
+
+    code: str = "error"
+
+    def __init__(self, message: str, *, field: str | None = None, remedy: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+        self.remedy = remedy
+
+
+class UnknownPlacement(RecommenderError):
+    """No placement has this id."""
+
+    code = "unknown_placement"
+
+
+class UnknownItem(RecommenderError):
+    """No catalogue item has this id."""
+
+    code = "unknown_item"
+
+
+class InvalidRule(RecommenderError):
+    """A rule cannot be parsed or its types do not fit; `position` is the 0-based character where it shows."""
+
+    code = "invalid_rule"
+
+    def __init__(self, message: str, *, position: int, field: str | None = None, remedy: str = "") -> None:
+        super().__init__(message, field=field, remedy=remedy)
+        self.position = position
+
+
+class InvalidPlacement(RecommenderError):
+    """A placement definition is malformed or contradicts itself."""
+
+    code = "invalid_placement"
+
+
+class InvalidInput(RecommenderError):
+    """A value from outside does not fit: its type, its range, or its form."""
+
+    code = "invalid_input"
+
+
+class BrokenArtifact(RecommenderError):
+    """An artifact is incomplete, damaged, or of another format."""
+
+    code = "broken_artifact"
+
+
+class NoArtifact(RecommenderError):
+    """Nothing has been published yet."""
+
+    code = "no_artifact"
+
+
+class NotEnoughData(RecommenderError):
+    """Training has nothing, or too little, to learn from."""
+
+    code = "not_enough_data"
+
+
+class GateRefused(RecommenderError):
+    """The new model is not good enough to replace what serves now."""
+
+    code = "gate_refused"
+
+
+class StoreUnavailable(RecommenderError):
+    """A store that this call needs cannot be reached; the caller may try again."""
+
+    code = "store_unavailable"

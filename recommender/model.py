@@ -1,0 +1,151 @@
+"""What training learnt, as arrays by item row: the inside of an artifact, without the disk."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.arrays import Floats, Matrix, Offsets, Rows, Scores
+from recommender.ids import StoreId, UserId
+from recommender.ranking.trees import Trees
+from recommender.retrieval.index import EmbeddingIndex
+from recommender.shopper import Purchases
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """For each item the items that go with it, best first (CSR by item row).
+
+    `scores` are in (0, 1], comparable between the entries of one row only.
+    """
+
+    offsets: Offsets
+    rows: Rows
+    scores: Scores
+
+    def of(self, row: int) -> tuple[Rows, Scores]:
+        """Neighbours of one item and their scores; empty for a row that training did not see."""
+        if row < 0 or row + 1 >= len(self.offsets):
+            return self.rows[:0], self.scores[:0]
+        start, end = self.offsets[row], self.offsets[row + 1]
+        return self.rows[start:end], self.scores[start:end]
+
+
+@dataclass(frozen=True, slots=True)
+class FoldIn:
+    """What turns interactions into a shopper's embedding (Hu, Koren & Volinsky, ICDM 2008, doi:10.1109/ICDM.2008.22).
+
+    Attributes:
+        inverse: (d, d) of (Y'Y + regularization * I) inverted, for the item embeddings Y.
+        alpha: confidence of one unit of interaction weight: confidence = 1 + alpha * weight.
+    """
+
+    inverse: Matrix
+    alpha: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How long it takes until an item is bought again.
+
+    Attributes:
+        gap_days: (n,) median days between two purchases of the same item by the same shopper; NaN: too few gaps.
+        repeat_share: (n,) share of the item's buyers who bought it more than once, shrunk to its category's share.
+    """
+
+    gap_days: Floats
+    repeat_share: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Popularity:
+    """How much everyone buys each item, at the cut.
+
+    Attributes:
+        overall, recent, weekly: (n,) buyers (distinct shoppers) in the whole window, the last 28 and the last 7 days.
+        trend: (n,) weekly rate over the recent rate, shrunk to 1; above 1: rising.
+        ranking: (m,) item rows by `recent`, best first: the fallback of every list.
+        trending: (m,) item rows by trend-weighted recent popularity, best first.
+        by_category: category -> (up to 100,) item rows, best first.
+        by_store: store -> (up to 200,) item rows by recent popularity in that store, best first.
+    """
+
+    overall: Floats
+    recent: Floats
+    weekly: Floats
+    trend: Floats
+    ranking: Rows
+    trending: Rows
+    by_category: Mapping[str, Rows]
+    by_store: Mapping[StoreId, Rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Histories:
+    """What each shopper had bought up to the cut (CSR by shopper).
+
+    Attributes:
+        position_of: user id -> position p; entries of that shopper lie in [offsets[p], offsets[p + 1]).
+        rows, baskets, decayed_short, decayed_long, first_day, last_day: as in `Purchases`, decayed to `cut_day`.
+        n_baskets, first_basket_day: (n_shoppers,).
+    """
+
+    cut_day: float
+    position_of: Mapping[UserId, int]
+    offsets: Offsets
+    rows: Rows
+    baskets: Floats
+    decayed_short: Floats
+    decayed_long: Floats
+    first_day: NDArray[np.float64]
+    last_day: NDArray[np.float64]
+    n_baskets: NDArray[np.int32]
+    first_basket_day: NDArray[np.float64]
+
+    def of(self, user_id: UserId) -> Purchases | None:
+        """Purchases of a shopper up to the cut (decayed to `cut_day`); None for one that training did not see."""
+        position = self.position_of.get(user_id)
+        if position is None:
+            return None
+        part = slice(int(self.offsets[position]), int(self.offsets[position + 1]))
+        return Purchases(
+            rows=self.rows[part],
+            baskets=self.baskets[part],
+            decayed_short=self.decayed_short[part],
+            decayed_long=self.decayed_long[part],
+            first_day=self.first_day[part],
+            last_day=self.last_day[part],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """All that a decision needs from training. Arrays are read-only, most of them memory-mapped.
+
+    Attributes:
+        version: id of the artifact that this came from.
+        cut_day: days since 1970-01-01 UTC; nothing later was learnt from.
+        embeddings: (n, d) float32, inner product is the score.
+        index: finds the rows of the largest inner products.
+        neighbours: items bought by the same shoppers.
+        bought_together: items in the same baskets, corrected for popularity.
+        rankers: by name of the placement setting `ranker`.
+    """
+
+    version: str
+    cut_day: float
+    embeddings: Matrix
+    index: EmbeddingIndex
+    fold_in: FoldIn
+    neighbours: Neighbours
+    bought_together: Neighbours
+    rhythm: Rhythm
+    popularity: Popularity
+    histories: Histories
+    rankers: Mapping[str, Trees]
+
+    @property
+    def n_items(self) -> int:
+        """Rows that training saw; the catalogue may have more."""
+        return len(self.embeddings)

@@ -1,0 +1,1 @@
+"""Ordering of candidates: their features and the learned ranker."""

@@ -1,0 +1,1 @@
+"""Answers: the HTTP service that joins the artifact with live state."""

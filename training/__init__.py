@@ -1,0 +1,1 @@
+"""Learns: reads the event log, fits the models, gates them and publishes an artifact."""
