@@ -1,0 +1,22 @@
+"""Names, windows and bounds of what is known of a shopper, read by the online and the offline path alike."""
+
+from datetime import timedelta
+
+from recommender.shopper import EventKind
+
+SESSION_PAUSE = timedelta(minutes=30)  # a longer pause ends a session
+CART_WINDOW = timedelta(hours=24)  # what was added earlier is no longer taken to be in the cart
+
+KEPT_EVENTS = 120  # newest events per identifier; Redis packs a sorted set of up to 128 entries tightly
+KEPT_FOR = timedelta(days=60)  # until a silent identifier's live state is forgotten
+
+ACCEPTED_AGE = timedelta(days=7)  # older events are history only: they reach the log, not the live state
+ACCEPTED_LEAD = timedelta(minutes=5)  # an event further in the future is taken to have happened when it was received
+
+# Kinds that make an item part of the session at hand, and kinds that decide whether it is in the cart.
+SESSION_KINDS = (EventKind.VIEWED, EventKind.ADDED)
+CART_KINDS = (EventKind.ADDED, EventKind.REMOVED, EventKind.ORDERED)
+
+SECONDS_PER_DAY = 86_400.0
+SESSION_PAUSE_DAYS = SESSION_PAUSE.total_seconds() / SECONDS_PER_DAY
+CART_WINDOW_DAYS = CART_WINDOW.total_seconds() / SECONDS_PER_DAY

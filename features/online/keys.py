@@ -1,0 +1,53 @@
+"""Every key in Redis, with what bounds it; a part in braces keeps keys of one script on one node of a cluster."""
+
+from datetime import datetime, timedelta
+from importlib.resources import files
+
+from features.definitions import KEPT_EVENTS, KEPT_FOR
+from recommender.ids import AnonymousId, RecommendationId, UserId
+
+# live:{u:<user id>}, live:{a:<anonymous id>}: sorted set of at most KEPT_EVENTS packed events; gone KEPT_FOR after the
+# last event.
+LIVE_STATE_SECONDS = int(KEPT_FOR.total_seconds())
+LIVE_STATE_EVENTS = KEPT_EVENTS
+
+# {events}: stream of accepted events until they are drained; ingestion refuses more at EVENT_STREAM_LIMIT entries.
+EVENT_STREAM = "{events}"
+EVENT_STREAM_LIMIT = 1_000_000
+
+# {events}:drained: last stream id that is in the Parquet log; one value.
+DRAINED_UP_TO = "{events}:drained"
+
+# {events}:seen:<day>: set of short hashes of message ids received that day; gone after SEEN_FOR.
+SEEN_FOR = timedelta(days=2)
+
+# trace:{<recommendation id>}: how one list came about; gone after TRACE_SECONDS.
+TRACE_SECONDS = 3_600
+
+# changes: publish/subscribe channel that wakes the workers after a SQL change; holds nothing.
+CHANGE_CHANNEL = "changes"
+
+
+def live_state_of_user(user_id: UserId) -> str:
+    """Live state of a known shopper."""
+    return f"live:{{u:{user_id}}}"
+
+
+def live_state_of_visitor(anonymous_id: AnonymousId) -> str:
+    """Live state of a browser, app installation or device."""
+    return f"live:{{a:{anonymous_id}}}"
+
+
+def seen_events(received_at: datetime) -> str:
+    """Short hashes of the message ids received on the day (UTC) of `received_at`."""
+    return f"{EVENT_STREAM}:seen:{received_at:%Y-%m-%d}"
+
+
+def decision_trace(recommendation_id: RecommendationId) -> str:
+    """Trace of one decision."""
+    return f"trace:{{{recommendation_id}}}"
+
+
+def load_script(name: str) -> str:
+    """Text of `lua/<name>.lua`."""
+    return files("features.online").joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
