@@ -1,4 +1,0 @@
-"""The command `recommender`."""
-
-
-def main() -> None: ...

@@ -1,0 +1,199 @@
+"""Commands and their options; each is a few lines that call the part that does the work."""
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from recommender.errors import RecommenderError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="Real-time personalisation and recommendation for retail.\n\n"
+    "Start with [bold]recommender demo[/]: it prepares real purchases, trains, serves, and shows what to ask. "
+    "Settings are environment variables (docs/settings.md); [bold]recommender doctor[/] says what is wrong with them.",
+)
+prepare_app = typer.Typer(no_args_is_help=True, help="Turn a known data set into the product's own formats.")
+import_app = typer.Typer(no_args_is_help=True, help="Take in your own files: CSV, JSONL or Parquet (docs/formats.md).")
+artifacts_app = typer.Typer(no_args_is_help=True, help="What training has published, and the way back.")
+app.add_typer(prepare_app, name="prepare")
+app.add_typer(import_app, name="import")
+app.add_typer(artifacts_app, name="artifacts")
+
+console = Console()
+errors = Console(stderr=True)
+
+File = Annotated[
+    Path, typer.Argument(help="A .csv, .jsonl or .parquet file.", exists=True, dir_okay=False, readable=True)
+]
+Until = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Learn from nothing later than this (UTC)."),
+]
+
+
+def main() -> None:
+    """Run the command; an expected error ends it with a message and the remedy, and exit status 1."""
+    try:
+        app()
+    except RecommenderError as error:
+        where = f"[bold]{error.field}[/]: " if error.field else ""
+        errors.print(f"[red]{error.code}[/] {where}{error}")
+        if error.remedy:
+            errors.print(f"[green]what to do[/] {error.remedy}")
+        sys.exit(1)
+
+
+@app.command()
+def demo() -> None:
+    """Prepare real purchases, train, serve, and print what to ask. The second start takes seconds."""
+    from recommender.cli.demo import run_demo
+
+    run_demo(console)
+
+
+@prepare_app.command("complete-journey")
+def prepare_complete_journey() -> None:
+    """A year of a grocery chain: 1.47 million purchases of 2,469 households (needs the extra `demo`)."""
+    from features.progress import Terminal
+    from features.settings import Settings
+    from recommender.cli.tables import prepared
+    from training.prepare.complete_journey import prepare
+
+    console.print(prepared(prepare(Settings(), Terminal())))
+
+
+@import_app.command("events")
+def import_events(file: File) -> None:
+    """Append events to the event log. Running it again changes nothing."""
+    from features.events.importer import import_events as run
+    from features.progress import Terminal
+    from features.settings import Settings
+    from recommender.cli.tables import imported
+
+    console.print(imported(run(Settings(), file, Terminal())))
+
+
+@import_app.command("catalogue")
+def import_catalogue(file: File) -> None:
+    """State items of the catalogue; items that the file does not name stay as they are."""
+    from features.progress import Terminal
+    from features.settings import Settings
+    from features.sql.importer import import_catalogue as run
+    from recommender.cli.tables import imported
+
+    console.print(imported(run(Settings(), file, Terminal())))
+
+
+@import_app.command("stores")
+def import_stores(file: File) -> None:
+    """State the stores; stores that the file does not name stay as they are."""
+    from features.progress import Terminal
+    from features.settings import Settings
+    from features.sql.importer import import_stores as run
+    from recommender.cli.tables import imported
+
+    console.print(imported(run(Settings(), file, Terminal())))
+
+
+@app.command()
+def train(
+    until: Until = None,
+    config: Annotated[Path | None, typer.Option(help="A training.toml of your own.", exists=True)] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Publish even if the gate refuses; the manifest says so.")
+    ] = False,
+) -> None:
+    """Learn from the event log, measure against the baselines, and publish if it is better."""
+    from datetime import UTC
+
+    from features.progress import Terminal
+    from features.settings import Settings
+    from recommender.cli.tables import trained
+    from training.run import train as run
+
+    cut = until.replace(tzinfo=UTC) if until else None
+    console.print(trained(run(Settings(), until=cut, config_file=config, force=force, progress=Terminal())))
+
+
+@app.command()
+def evaluate(
+    until: Until = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write all figures to this file.")] = None,
+) -> None:
+    """Measure the served pipeline beside every baseline on the last four weeks (docs/protocol.md)."""
+    from datetime import UTC
+
+    from features.progress import Terminal
+    from features.settings import Settings
+    from training.evaluate.run import evaluate as run
+
+    cut = until.replace(tzinfo=UTC) if until else None
+    run(Settings(), until=cut, json_file=json_file, progress=Terminal())
+
+
+@artifacts_app.command("list")
+def artifacts_list() -> None:
+    """All artifacts that are kept, newest first; the one that serves is marked."""
+    from features.artifact.shelf import ArtifactShelf
+    from features.settings import Settings
+    from recommender.cli.tables import artifacts
+
+    console.print(artifacts(ArtifactShelf(Settings().artifacts_dir)))
+
+
+@artifacts_app.command("show")
+def artifacts_show(
+    artifact_id: Annotated[str | None, typer.Argument(help="Default: the one that serves.")] = None,
+) -> None:
+    """The manifest of one artifact: what it learnt from, how good it is, and against what."""
+    from features.artifact.shelf import ArtifactShelf
+    from features.settings import Settings
+    from recommender.cli.tables import manifest
+
+    console.print(manifest(ArtifactShelf(Settings().artifacts_dir), artifact_id))
+
+
+@artifacts_app.command("rollback")
+def artifacts_rollback(
+    to: Annotated[str | None, typer.Argument(help="Default: the one published before the one that serves.")] = None,
+) -> None:
+    """Serve an earlier artifact again; running services pick it up without a restart."""
+    from features.artifact.shelf import ArtifactShelf
+    from features.settings import Settings
+
+    console.print(f"serving {ArtifactShelf(Settings().artifacts_dir).rollback(to)}")
+
+
+@app.command()
+def serve(
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Worker processes (default: RECOMMENDER_WORKERS).")
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on (default: RECOMMENDER_HOST).")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port (default: RECOMMENDER_PORT; 0: any).")
+    ] = None,
+) -> None:
+    """Answer over HTTP. Owns the embedded Valkey and the drain when it needs them; stop it with Ctrl-C."""
+    from features.settings import Settings
+    from serving.parent import serve as run
+
+    given = {"workers": workers, "host": host, "port": port}
+    run(Settings().model_copy(update={name: value for name, value in given.items() if value is not None}))
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is wrong with this set-up, and what to do about it."""
+    from features.settings import Settings
+    from recommender.cli.doctor import examine, report
+
+    healthy = report(console, examine(Settings()))
+    raise typer.Exit(0 if healthy else 1)

@@ -1,0 +1,184 @@
+"""The demo: from nothing to a personal recommendation over HTTP, on real purchases."""
+
+import json
+import shlex
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from features.artifact.read import LoadedArtifact, load_artifact
+from features.artifact.shelf import ArtifactShelf
+from features.progress import Terminal
+from features.settings import Settings
+from recommender.errors import RecommenderError
+
+VISITOR = "demo-visitor"
+CONSENT = {"consent": {"categoryPreferences": {"personalisation": True}}}
+READY_WITHIN_SECONDS = 60
+SHOW = """import json, sys
+for shown in json.load(sys.stdin)["items"]: print(shown["item"]["title"], "-", shown["reason"])"""
+
+
+class ServiceDidNotStart(RecommenderError):
+    """The service ended, or was not ready in time."""
+
+    code = "service_did_not_start"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A shopper to show, and how to ask for them."""
+
+    who: str
+    about: str
+    asks_as: dict[str, str]
+
+
+def run_demo(console: Console) -> None:
+    """Prepare and train what is not there yet, serve, show what to ask; Ctrl-C stops the service."""
+    settings = Settings()
+    loaded = _prepared_artifact(settings)
+    base = f"http://{settings.host}:{settings.port}"
+    command = [sys.executable, "-m", "recommender", "serve"]
+    service = subprocess.Popen(command)  # noqa: S603 our own command
+    try:
+        _wait_until_ready(service, base)
+        people = choose_people(loaded)
+        clicked = _visit(base, loaded)
+        console.print(_people_table(base, people))
+        _explain(console, base, clicked)
+        service.wait()
+    except KeyboardInterrupt:
+        console.print("stopping")
+    finally:
+        service.send_signal(signal.SIGINT)
+        service.wait()
+
+
+def _prepared_artifact(settings: Settings) -> LoadedArtifact:
+    shelf = ArtifactShelf(settings.artifacts_dir)
+    if shelf.current_id() is None:
+        from training.prepare.complete_journey import prepare
+        from training.run import train
+
+        prepare(settings, Terminal())
+        train(settings, until=None, config_file=None, force=False, progress=Terminal())
+    return load_artifact(shelf.path(shelf.current()))
+
+
+def choose_people(loaded: LoadedArtifact) -> list[Person]:
+    """A heavy shopper, a light one, a new one that has only clicked, and one that nobody knows."""
+    histories = loaded.model.histories
+    users = list(histories.position_of)
+    order = np.argsort(histories.n_baskets[[histories.position_of[user] for user in users]], kind="stable")
+    heavy, light = users[int(order[-1])], users[int(order[len(order) // 20])]
+
+    def bought(user: str) -> str:
+        return f"{histories.n_baskets[histories.position_of[user]]} orders"  # pyright: ignore[reportArgumentType]
+
+    return [
+        Person("heavy", bought(heavy), {"user_id": heavy}),
+        Person("light", bought(light), {"user_id": light}),
+        Person("new", "three clicks, a minute ago", {"anonymous_id": f"{VISITOR}-new"}),
+        Person("unknown", "nothing known", {"anonymous_id": f"{VISITOR}-unknown"}),
+    ]
+
+
+def _visit(base: str, loaded: LoadedArtifact) -> str:
+    """Let the new shopper click three items of one category; returns an item for the reader to click."""
+    catalogue, ranking = loaded.items, loaded.model.popularity.ranking
+    wanted = [
+        catalogue[row]
+        for row in ranking[:2000]
+        if catalogue[row].category and "COFFEE" in str(catalogue[row].category).upper()
+    ]
+    chosen = (wanted or [catalogue[row] for row in ranking[20:]])[:4]
+    for item in chosen[:3]:
+        _post(base, "/v1/track", _click(f"{VISITOR}-new", item.item_id))
+    return chosen[3 % len(chosen)].item_id
+
+
+def _click(anonymous_id: str, item_id: str) -> dict[str, Any]:
+    return {
+        "event": "Product Viewed",
+        "anonymousId": anonymous_id,
+        "properties": {"product_id": item_id},
+        "context": CONSENT,
+    }
+
+
+def _people_table(base: str, people: list[Person]) -> Table:
+    table = Table(
+        "shopper",
+        "known by",
+        "asks as",
+        "the service answers",
+        title="\nFour shoppers, placement `home`",
+        show_lines=True,
+    )
+    for person in people:
+        reply = _post(base, "/v1/recommendations", {"placement": "home", "limit": 4, **person.asks_as})
+        lines = [f"{entry['item']['title']}  [dim]{entry['reason']}[/]" for entry in reply["items"]]
+        asked = " ".join(f"{name}={value}" for name, value in person.asks_as.items())
+        level = "personalised" if reply["personalised"] else f"not personalised, fallback: {reply['fallback']}"
+        table.add_row(person.who, f"{person.about}\n[dim]{level}[/]", asked, "\n".join(lines))
+    return table
+
+
+def _explain(console: Console, base: str, clicked: str) -> None:
+    ask = _curl(base, "/v1/recommendations", {"placement": "home", "anonymous_id": VISITOR, "limit": 5})
+    show = f"python3 -c {shlex.quote(SHOW)}"
+    console.print(
+        "\n[bold]Paste these in another terminal[/]: the third answers otherwise than the first, because of the click."
+    )
+    for says, command in [
+        ("a recommendation for a visitor", f"{ask} | {show}"),
+        ("the visitor looks at an item", _curl(base, "/v1/track", _click(VISITOR, clicked))),
+        ("the same question again", f"{ask} | {show}"),
+        ("items like that one", f"curl -s {base}/v1/items/{clicked}/similar?limit=5 | {show}"),
+    ]:
+        console.print(f"\n[dim]# {says}[/]")
+        print(command)  # noqa: T201 as it is: no wrapping, no markup
+    console.print(
+        f"\nAPI reference [link]{base}/docs[/]   metrics {base}/metrics   ready? {base}/readyz"
+        '\nThe whole why of an answer: send [bold]"explain": true[/], then GET /v1/decisions/{recommendation_id}.'
+        "\nStop with Ctrl-C; `make demo` starts again in seconds."
+    )
+
+
+def _curl(base: str, path: str, body: dict[str, Any]) -> str:
+    return f"curl -s {base}{path} -H 'content-type: application/json' -d {shlex.quote(json.dumps(body))}"
+
+
+def _post(base: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    request = urllib.request.Request(  # noqa: S310 our own address
+        base + path, data=json.dumps(body).encode(), headers={"content-type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=10) as reply:  # noqa: S310
+        return json.load(reply)
+
+
+def _wait_until_ready(service: subprocess.Popen[bytes], base: str) -> None:
+    deadline = time.monotonic() + READY_WITHIN_SECONDS
+    while time.monotonic() < deadline:
+        if service.poll() is not None:
+            raise ServiceDidNotStart(
+                "the service ended", remedy="Read its last lines above, or run `recommender doctor`."
+            )
+        try:
+            with urllib.request.urlopen(f"{base}/readyz", timeout=1):  # noqa: S310 our own address
+                return
+        except (urllib.error.URLError, TimeoutError, ConnectionError):
+            time.sleep(0.1)
+    raise ServiceDidNotStart(
+        f"not ready within {READY_WITHIN_SECONDS} s", remedy="Run `recommender serve` alone and read what it says."
+    )
