@@ -1,0 +1,121 @@
+import numpy as np
+import polars as pl
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training.evaluate.baselines import (
+    buyers,
+    personal_decay,
+    personal_frequency,
+    popularity,
+    recent_popularity,
+)
+from training.evaluate.held_out import split_purchases
+
+CUT = 1000.0
+END = 1028.0
+N_ITEMS = 40
+
+
+def purchases_of(rows):
+    return pl.DataFrame(rows, schema={"user_id": pl.String, "item_row": pl.Int32, "day": pl.Float64}, orient="row")
+
+
+def split(rows, for_sale=None):
+    for_sale = np.ones(N_ITEMS, dtype=bool) if for_sale is None else for_sale
+    return split_purchases(purchases_of(rows), cut_day=CUT, end_day=END, for_sale=for_sale)
+
+
+LOG = [
+    ("ann", 1, 900.0),
+    ("ann", 1, 990.0),
+    ("ann", 2, 995.0),
+    ("bob", 3, 500.0),
+    ("bob", 4, 999.0),
+    ("cat", 3, 510.0),
+    ("dan", 3, 520.0),
+    ("dan", 4, 998.0),
+    # after the cut
+    ("ann", 1, 1001.0),
+    ("ann", 7, 1002.0),
+    ("ann", 7, 1020.0),
+    ("bob", 4, 1000.0),
+    ("eve", 5, 1003.0),
+    ("bob", 6, 1028.0),  # the window has ended
+]
+
+
+def test_what_is_held_out_lies_between_the_cut_and_the_end():
+    _, held_out = split(LOG)
+    assert held_out.user_ids == ("ann", "bob", "eve")
+    assert held_out.bought.offsets.tolist() == [0, 2, 3, 4]
+    assert held_out.bought.rows.tolist() == [1, 7, 4, 5]
+
+
+def test_new_means_never_bought_before_by_that_shopper():
+    _, held_out = split(LOG)
+    assert held_out.new.offsets.tolist() == [0, 1, 1, 2]
+    assert held_out.new.rows.tolist() == [7, 5]
+
+
+def test_the_past_ends_at_the_cut():
+    past, _ = split(LOG)
+    assert len(past.day) == 8
+    assert (past.day < CUT).all()
+
+
+def test_popularity_counts_distinct_buyers():
+    past, _ = split(LOG)
+    assert buyers(past)[[1, 3, 4]].tolist() == [1, 3, 2]
+    assert popularity(past).every[0, :2].tolist() == [3, 4]
+    assert recent_popularity(28)(past).every[0, :3].tolist() == [4, 1, 2]
+
+
+def test_personal_frequency_puts_the_own_items_first_and_fills_up_with_what_is_popular():
+    past, _ = split(LOG)
+    assert personal_frequency(past).every[0, :3].tolist() == [1, 2, 4]
+
+
+def test_decay_prefers_the_later_purchase():
+    past, _ = split([*LOG, ("bob", 3, 501.0)])
+    assert personal_frequency(past).every[1, 0] == 3
+    assert personal_decay(past).every[1, 0] == 4
+
+
+def test_the_new_list_holds_nothing_that_the_shopper_had_bought():
+    past, _ = split(LOG)
+    for lists in (popularity(past), personal_decay(past)):
+        assert not np.isin(lists.new[0], [1, 2]).any()
+        assert not np.isin(lists.new[1], [3, 4]).any()
+
+
+def test_what_is_not_for_sale_is_not_shown():
+    for_sale = np.ones(N_ITEMS, dtype=bool)
+    for_sale[1] = False
+    past, _ = split(LOG, for_sale)
+    assert not (personal_decay(past).every == 1).any()
+
+
+entries = st.lists(
+    st.tuples(st.sampled_from(["ann", "bob", "cat"]), st.integers(0, N_ITEMS - 1), st.floats(900, 1027.9)), min_size=1
+)
+
+
+@given(entries, entries)
+def test_no_baseline_knows_the_future(log, later):
+    asked = [(user, 0, CUT) for user in ("ann", "bob", "cat")]
+    moved = [(user, row, CUT + (day - 900) / 128 * 27) for user, row, day in later]
+    before, _ = split(log + asked)
+    after, _ = split(log + asked + moved)
+    for baseline in (popularity, recent_popularity(56), personal_frequency, personal_decay):
+        np.testing.assert_array_equal(baseline(before).every, baseline(after).every)
+        np.testing.assert_array_equal(baseline(before).new, baseline(after).new)
+
+
+@given(entries)
+def test_lists_are_full_and_repeat_nothing(log):
+    past, _ = split([*log, ("ann", 0, CUT)])
+    for lists in (popularity(past), personal_decay(past)):
+        assert (lists.every >= 0).all()
+        assert all(len(set(shown)) == len(shown) for shown in lists.every.tolist())
+        assert all(len(set(shown)) == len(shown) for shown in lists.new.tolist())

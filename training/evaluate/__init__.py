@@ -1,0 +1,1 @@
+"""Measuring recommendations on purchases that were held out."""

@@ -1,0 +1,98 @@
+"""What was bought before the cut, which a recommender may see, and after it, which it is measured on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from recommender.arrays import Rows
+from recommender.ids import UserId
+from training.evaluate.metrics import Relevant
+
+
+@dataclass(frozen=True, slots=True)
+class PastPurchases:
+    """Everything bought before the cut: one entry per shopper, order and item.
+
+    Attributes:
+        cut_day: days since 1970-01-01 UTC; every `day` is below it.
+        n_shoppers: shoppers 0 .. n_shoppers - 1; those who are asked about come first, as in `HeldOut`.
+        n_asked: how many shoppers are asked about.
+        n_items: item rows are below it.
+        shopper, row: (n,) int32.
+        day: (n,) float64, days since 1970-01-01 UTC.
+        for_sale: (n_items,) True for the items that may be shown at the cut.
+    """
+
+    cut_day: float
+    n_shoppers: int
+    n_asked: int
+    n_items: int
+    shopper: NDArray[np.int32]
+    row: Rows
+    day: NDArray[np.float64]
+    for_sale: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """The shoppers who bought anything after the cut, and what.
+
+    Attributes:
+        user_ids: of shopper 0, 1, ...
+        bought: distinct items bought after the cut, per shopper.
+        new: those of them which that shopper had never bought before the cut; may be empty.
+    """
+
+    user_ids: tuple[UserId, ...]
+    bought: Relevant
+    new: Relevant
+
+    def __len__(self) -> int:
+        return len(self.user_ids)
+
+
+def split_purchases(
+    purchases: pl.DataFrame, *, cut_day: float, end_day: float, for_sale: NDArray[np.bool_]
+) -> tuple[PastPurchases, HeldOut]:
+    """Split real purchases at the cut.
+
+    Items bought after the cut count even if nobody could have recommended them: not yet sold at the cut, or hidden.
+
+    Args:
+        purchases: user_id str, item_row i32, day f64; one row per shopper, order and item.
+        cut_day, end_day: days since 1970-01-01 UTC; held out is what lies in [cut_day, end_day).
+        for_sale: (n_items,) True for the items that may be shown at the cut.
+    """
+    after = purchases.filter(pl.col("day").is_between(cut_day, end_day, closed="left"))
+    before = purchases.filter(pl.col("day") < cut_day)
+    users = pl.concat([after["user_id"].unique().sort(), before["user_id"].unique().sort()]).unique(maintain_order=True)
+    n_asked = after["user_id"].n_unique()
+    numbers = pl.DataFrame({"user_id": users, "shopper": np.arange(len(users), dtype=np.int32)})
+    past = before.join(numbers, on="user_id", maintain_order="left")
+    pairs = after.join(numbers, on="user_id").select("shopper", "item_row").unique().sort("shopper", "item_row")
+    new = pairs.join(past.select("shopper", "item_row").unique(), on=["shopper", "item_row"], how="anti")
+    return (
+        PastPurchases(
+            cut_day=cut_day,
+            n_shoppers=len(users),
+            n_asked=n_asked,
+            n_items=len(for_sale),
+            shopper=past["shopper"].to_numpy(),
+            row=past["item_row"].to_numpy(),
+            day=past["day"].to_numpy(),
+            for_sale=for_sale,
+        ),
+        HeldOut(
+            user_ids=tuple(UserId(user) for user in users.head(n_asked)),
+            bought=_relevant(pairs, n_asked),
+            new=_relevant(new.sort("shopper", "item_row"), n_asked),
+        ),
+    )
+
+
+def _relevant(pairs: pl.DataFrame, n_shoppers: int) -> Relevant:
+    sizes = np.bincount(pairs["shopper"].to_numpy(), minlength=n_shoppers)
+    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    return Relevant(offsets=offsets, rows=pairs["item_row"].to_numpy())

@@ -1,0 +1,64 @@
+"""The served pipeline, asked about every held-out shopper: the very functions that answer a request."""
+
+from dataclasses import dataclass
+from time import perf_counter_ns
+
+import numpy as np
+
+from features.online.live_state import NO_LIVE_EVENTS
+from features.progress import ProgressReport
+from features.shopper import assemble
+from recommender.catalogue import Catalogue
+from recommender.decide import decide
+from recommender.model import Model
+from recommender.placements import Placement
+from recommender.query import Query
+from training.evaluate.held_out import HeldOut
+from training.evaluate.metrics import NO_ITEM, Lists
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What the pipeline answered.
+
+    Attributes:
+        lists: (n_shoppers, limit), in the order of `HeldOut.user_ids`.
+        microseconds: (n_shoppers,) of one query: shopper assembled and list decided.
+    """
+
+    lists: Lists
+    microseconds: np.ndarray[tuple[int], np.dtype[np.float64]]
+
+
+def measure_pipeline(
+    model: Model,
+    catalogue: Catalogue,
+    placement: Placement,
+    held_out: HeldOut,
+    *,
+    now_day: float,
+    limit: int,
+    progress: ProgressReport,
+) -> Measured:
+    """Ask one placement once for each held-out shopper, at `now_day`, without a store and with nothing in live state.
+
+    `model` and `catalogue` must know nothing later than `now_day` (days since 1970-01-01 UTC).
+    """
+    lists = np.full((len(held_out), limit), NO_ITEM, dtype=np.int32)
+    microseconds = np.zeros(len(held_out))
+    with progress.step(f"Ask {placement.placement_id} for {len(held_out)} shoppers", len(held_out)) as step:
+        for number, user_id in enumerate(held_out.user_ids):
+            started = perf_counter_ns()
+            shopper = assemble(
+                user_id=user_id,
+                live=NO_LIVE_EVENTS,
+                histories=model.histories,
+                catalogue=catalogue,
+                now_day=now_day,
+            )
+            query = Query(placement=placement.placement_id, limit=limit, seed=number)
+            rows = decide(query, placement, shopper, catalogue, model, now_day).rows
+            microseconds[number] = (perf_counter_ns() - started) / 1000
+            lists[number, : len(rows)] = rows
+            step.advance()
+    return Measured(lists=lists, microseconds=microseconds)
