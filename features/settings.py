@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from recommender.errors import InvalidInput
 
 
 class Settings(BaseSettings):
@@ -67,3 +69,21 @@ class Settings(BaseSettings):
         return self.database_url.replace("postgres://", "postgresql+psycopg://", 1).replace(
             "postgresql://", "postgresql+psycopg://", 1
         )
+
+
+def read_settings() -> Settings:
+    """Read the environment and `.env`.
+
+    Raises:
+        InvalidInput: a variable does not fit; the error names the variable, the value's fault and where to look.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        variable = f"RECOMMENDER_{name.upper()}" if name in Settings.model_fields else name.upper()
+        message = f"{first['msg']}, got {first['input']!r}"
+        raise InvalidInput(
+            message, field=variable, remedy="docs/settings.md lists every variable and its range."
+        ) from None

@@ -62,11 +62,11 @@ def demo() -> None:
 def prepare_complete_journey() -> None:
     """A year of a grocery chain: 1.47 million purchases of 2,469 households (needs the extra `demo`)."""
     from features.progress import Terminal
-    from features.settings import Settings
+    from features.settings import read_settings
     from recommender.cli.tables import prepared
     from training.prepare.complete_journey import prepare
 
-    console.print(prepared(prepare(Settings(), Terminal())))
+    console.print(prepared(prepare(read_settings(), Terminal())))
 
 
 @import_app.command("events")
@@ -74,32 +74,32 @@ def import_events(file: File) -> None:
     """Append events to the event log. Running it again changes nothing."""
     from features.events.importer import import_events as run
     from features.progress import Terminal
-    from features.settings import Settings
+    from features.settings import read_settings
     from recommender.cli.tables import imported
 
-    console.print(imported(run(Settings(), file, Terminal())))
+    console.print(imported(run(read_settings(), file, Terminal())))
 
 
 @import_app.command("catalogue")
 def import_catalogue(file: File) -> None:
     """State items of the catalogue; items that the file does not name stay as they are."""
     from features.progress import Terminal
-    from features.settings import Settings
+    from features.settings import read_settings
     from features.sql.importer import import_catalogue as run
     from recommender.cli.tables import imported
 
-    console.print(imported(run(Settings(), file, Terminal())))
+    console.print(imported(run(read_settings(), file, Terminal())))
 
 
 @import_app.command("stores")
 def import_stores(file: File) -> None:
     """State the stores; stores that the file does not name stay as they are."""
     from features.progress import Terminal
-    from features.settings import Settings
+    from features.settings import read_settings
     from features.sql.importer import import_stores as run
     from recommender.cli.tables import imported
 
-    console.print(imported(run(Settings(), file, Terminal())))
+    console.print(imported(run(read_settings(), file, Terminal())))
 
 
 @app.command()
@@ -114,12 +114,12 @@ def train(
     from datetime import UTC
 
     from features.progress import Terminal
-    from features.settings import Settings
+    from features.settings import read_settings
     from recommender.cli.tables import trained
     from training.run import train as run
 
     cut = until.replace(tzinfo=UTC) if until else None
-    console.print(trained(run(Settings(), until=cut, config_file=config, force=force, progress=Terminal())))
+    console.print(trained(run(read_settings(), until=cut, config_file=config, force=force, progress=Terminal())))
 
 
 @app.command()
@@ -131,21 +131,21 @@ def evaluate(
     from datetime import UTC
 
     from features.progress import Terminal
-    from features.settings import Settings
+    from features.settings import read_settings
     from training.evaluate.run import evaluate as run
 
     cut = until.replace(tzinfo=UTC) if until else None
-    run(Settings(), until=cut, json_file=json_file, progress=Terminal())
+    run(read_settings(), until=cut, json_file=json_file, progress=Terminal())
 
 
 @artifacts_app.command("list")
 def artifacts_list() -> None:
     """All artifacts that are kept, newest first; the one that serves is marked."""
     from features.artifact.shelf import ArtifactShelf
-    from features.settings import Settings
+    from features.settings import read_settings
     from recommender.cli.tables import artifacts
 
-    console.print(artifacts(ArtifactShelf(Settings().artifacts_dir)))
+    console.print(artifacts(ArtifactShelf(read_settings().artifacts_dir)))
 
 
 @artifacts_app.command("show")
@@ -154,10 +154,10 @@ def artifacts_show(
 ) -> None:
     """The manifest of one artifact: what it learnt from, how good it is, and against what."""
     from features.artifact.shelf import ArtifactShelf
-    from features.settings import Settings
+    from features.settings import read_settings
     from recommender.cli.tables import manifest
 
-    console.print(manifest(ArtifactShelf(Settings().artifacts_dir), artifact_id))
+    console.print(manifest(ArtifactShelf(read_settings().artifacts_dir), artifact_id))
 
 
 @artifacts_app.command("rollback")
@@ -166,9 +166,9 @@ def artifacts_rollback(
 ) -> None:
     """Serve an earlier artifact again; running services pick it up without a restart."""
     from features.artifact.shelf import ArtifactShelf
-    from features.settings import Settings
+    from features.settings import read_settings
 
-    console.print(f"serving {ArtifactShelf(Settings().artifacts_dir).rollback(to)}")
+    console.print(f"serving {ArtifactShelf(read_settings().artifacts_dir).rollback(to)}")
 
 
 @app.command()
@@ -182,18 +182,18 @@ def serve(
     ] = None,
 ) -> None:
     """Answer over HTTP. Owns the embedded Valkey and the drain when it needs them; stop it with Ctrl-C."""
-    from features.settings import Settings
+    from features.settings import read_settings
     from serving.parent import serve as run
 
     given = {"workers": workers, "host": host, "port": port}
-    run(Settings().model_copy(update={name: value for name, value in given.items() if value is not None}))
+    run(read_settings().model_copy(update={name: value for name, value in given.items() if value is not None}))
 
 
 @app.command()
 def doctor() -> None:
     """Say what is wrong with this set-up, and what to do about it."""
-    from features.settings import Settings
+    from features.settings import read_settings
     from recommender.cli.doctor import examine, report
 
-    healthy = report(console, examine(Settings()))
+    healthy = report(console, examine(read_settings()))
     raise typer.Exit(0 if healthy else 1)

@@ -18,7 +18,7 @@ from rich.table import Table
 from features.artifact.read import LoadedArtifact, load_artifact
 from features.artifact.shelf import ArtifactShelf
 from features.progress import Terminal
-from features.settings import Settings
+from features.settings import Settings, read_settings
 from recommender.errors import RecommenderError
 
 VISITOR = "demo-visitor"
@@ -45,7 +45,7 @@ class Person:
 
 def run_demo(console: Console) -> None:
     """Prepare and train what is not there yet, serve, show what to ask; Ctrl-C stops the service."""
-    settings = Settings()
+    settings = read_settings()
     loaded = _prepared_artifact(settings)
     base = f"http://{settings.host}:{settings.port}"
     command = [sys.executable, "-m", "recommender", "serve"]
