@@ -24,7 +24,7 @@ class LiveState:
 
     def __init__(self, redis: "Redis") -> None:
         self._redis = redis
-        self._keep_newest = redis.register_script(load_script("keep_newest_events"))
+        self._keep_newest = load_script("keep_newest_events")
 
     async def read(self, user_id: UserId | None, anonymous_id: AnonymousId | None) -> LiveEvents:
         """Events of both identifiers, merged; one round trip."""
@@ -43,7 +43,7 @@ class LiveState:
     ) -> None:
         """Take in events of one shopper, under each identifier that is given."""
         listed = list(events)
-        await self.apply_all({key: listed for key in _keys_of(user_id, anonymous_id)})
+        await self.apply_all(dict.fromkeys(_keys_of(user_id, anonymous_id), listed))
 
     async def apply_all(self, events_by_key: Mapping[str, Sequence[LiveEvent]]) -> None:
         """Take in events of many shoppers, by key of `features.online.keys`; one round trip."""
@@ -53,7 +53,8 @@ class LiveState:
             for event in events:
                 args += (event.occurred_ms, pack(event))
             if len(args) > 2:
-                await self._keep_newest(keys=[key], args=args, client=pipeline)
+                # EVAL, not EVALSHA: that would cost a round trip to learn whether the script is loaded.
+                pipeline.eval(self._keep_newest, 1, key, *args)
         await pipeline.execute()
 
 

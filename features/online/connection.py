@@ -1,0 +1,62 @@
+"""The connection to Redis: one pool a process, and the checks that it keeps what it is given."""
+
+from typing import Any
+
+from redis.asyncio import BlockingConnectionPool, Redis, UnixDomainSocketConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from features.online.embedded import socket_path
+from features.settings import Settings
+from recommender.errors import StoreUnavailable
+
+OLDEST_VERSION = (7, 0)
+POOL_SIZE = 64
+SOCKET_TIMEOUT_SECONDS = 2.0
+
+
+def open_redis(settings: Settings) -> Redis:
+    """A client of the Redis of this deployment; it connects when first used. The caller closes it (`aclose`)."""
+    options: dict[str, Any] = {
+        "max_connections": POOL_SIZE,
+        "timeout": SOCKET_TIMEOUT_SECONDS,
+        "socket_timeout": SOCKET_TIMEOUT_SECONDS,
+        "socket_connect_timeout": SOCKET_TIMEOUT_SECONDS,
+        # Once more at once: after a restart of the server, the first use of each kept connection fails.
+        "retry": Retry(NoBackoff(), 1),
+    }
+    if settings.redis_url is not None:
+        return Redis.from_pool(BlockingConnectionPool.from_url(settings.redis_url, **options))
+    path = str(socket_path(settings.data_dir))
+    pool = BlockingConnectionPool(connection_class=UnixDomainSocketConnection, path=path, **options)
+    return Redis.from_pool(pool)
+
+
+async def check_redis(redis: Redis, *, allow_lossy: bool = False) -> None:
+    """Make sure that this Redis keeps what it acknowledges.
+
+    Raises:
+        StoreUnavailable: it cannot be reached, is older than 7.0, evicts keys, or has no append-only file (the last
+            two are let pass with `allow_lossy`).
+    """
+    try:
+        server = await redis.info("server", "persistence", "memory")
+    except RedisError as error:
+        raise StoreUnavailable(f"Redis cannot be reached: {error}", remedy="Check REDIS_URL.") from error
+    version = str(server["redis_version"])
+    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_VERSION:
+        raise StoreUnavailable(f"Redis {version} is too old", remedy="Use Redis 7.0 or later, or Valkey.")
+    if allow_lossy:
+        return
+    policy = str(server["maxmemory_policy"])
+    if policy != "noeviction":
+        raise StoreUnavailable(
+            f"this Redis evicts keys ({policy}), so accepted events could vanish",
+            remedy="Set maxmemory-policy to noeviction, or RECOMMENDER_ALLOW_LOSSY_REDIS=true.",
+        )
+    if not int(server["aof_enabled"]):
+        raise StoreUnavailable(
+            "this Redis has no append-only file, so accepted events could vanish in a crash",
+            remedy="Set appendonly to yes, or RECOMMENDER_ALLOW_LOSSY_REDIS=true.",
+        )

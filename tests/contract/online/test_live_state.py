@@ -1,0 +1,115 @@
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from redis.asyncio import Redis
+
+from features.definitions import KEPT_EVENTS
+from features.online.connection import open_redis
+from features.online.keys import LIVE_STATE_SECONDS, live_state_of_user
+from features.online.live_state import LiveEvent, LiveEvents, LiveState
+from features.settings import Settings
+from recommender.ids import AnonymousId, ItemNumber, UserId
+from recommender.shopper import EventKind
+
+T = TypeVar("T")
+ANN = UserId("ann")
+PHONE = AnonymousId("phone")
+
+live_events = st.builds(
+    LiveEvent,
+    event_id=st.text(min_size=1, max_size=8),
+    line=st.integers(0, 3),
+    kind=st.sampled_from(EventKind),
+    item_number=st.integers(1, 2**31 - 1).map(ItemNumber),
+    quantity=st.floats(0, 100),
+    occurred_ms=st.integers(1_790_000_000_000, 1_790_000_900_000),
+)
+
+
+def with_redis(data_dir: Path, work: Callable[[Redis], Awaitable[T]]) -> T:
+    async def run() -> T:
+        redis = open_redis(Settings(data_dir=data_dir))
+        try:
+            await redis.flushall()
+            return await work(redis)
+        finally:
+            await redis.aclose()
+
+    return asyncio.run(run())
+
+
+def as_rows(events: LiveEvents) -> list[tuple[float, int, int, float]]:
+    columns = events.days, events.kinds, events.numbers, events.quantities
+    return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
+def view(i: int) -> LiveEvent:
+    return LiveEvent(
+        event_id=f"e{i}", line=0, kind=EventKind.VIEWED, item_number=ItemNumber(i + 1), quantity=1.0,
+        occurred_ms=1_790_000_000_000 + i,
+    )  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(live_events, max_size=150, unique_by=lambda e: (e.event_id, e.line)), st.data())
+def test_repeats_order_and_batching_change_nothing(valkey_data_dir, events, data):
+    shuffled = data.draw(st.permutations(events + events[: len(events) // 2]))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(shuffled)), max_size=4)))
+    batches = [shuffled[a:b] for a, b in zip([0, *cuts], [*cuts, len(shuffled)], strict=True)]
+
+    async def both_ways(redis: Redis) -> tuple[LiveEvents, LiveEvents]:
+        live = LiveState(redis)
+        await live.apply(events, user_id=ANN)
+        for batch in batches:
+            await live.apply(batch, user_id=UserId("bob"))
+        return await live.read(ANN, None), await live.read(UserId("bob"), None)
+
+    once, again = with_redis(valkey_data_dir, both_ways)
+    assert as_rows(once) == as_rows(again)
+    assert len(once) == min(len(events), KEPT_EVENTS)
+
+
+def test_newest_come_first_and_the_oldest_leave(valkey_data_dir):
+    async def overfill(redis: Redis) -> tuple[LiveEvents, int, int]:
+        live = LiveState(redis)
+        await live.apply([view(i) for i in range(KEPT_EVENTS + 50)], anonymous_id=PHONE)
+        kept = await redis.zcard("live:{a:phone}")
+        return await live.read(None, PHONE), kept, await redis.memory_usage("live:{a:phone}")
+
+    events, kept, _ = with_redis(valkey_data_dir, overfill)
+    assert kept == KEPT_EVENTS
+    assert events.numbers.tolist() == list(range(KEPT_EVENTS + 50, 50, -1))
+    assert events.days[0] == (1_790_000_000_000 + KEPT_EVENTS + 49) / 86_400_000.0
+
+
+def test_an_event_known_under_both_identifiers_counts_once(valkey_data_dir):
+    async def log_in(redis: Redis) -> LiveEvents:
+        live = LiveState(redis)
+        await live.apply([view(0), view(1)], anonymous_id=PHONE)
+        await live.apply([view(1), view(2)], user_id=ANN, anonymous_id=PHONE)
+        return await live.read(ANN, PHONE)
+
+    assert with_redis(valkey_data_dir, log_in).numbers.tolist() == [3, 2, 1]
+
+
+def test_nobody_and_strangers_have_no_events(valkey_data_dir):
+    async def read(redis: Redis) -> tuple[LiveEvents, LiveEvents]:
+        live = LiveState(redis)
+        return await live.read(None, None), await live.read(UserId("nobody"), PHONE)
+
+    assert [len(events) for events in with_redis(valkey_data_dir, read)] == [0, 0]
+
+
+def test_a_shopper_is_small_and_forgotten_after_a_while(valkey_data_dir):
+    async def measure(redis: Redis) -> tuple[int, int]:
+        await LiveState(redis).apply([view(i) for i in range(20)], user_id=ANN)
+        key = live_state_of_user(ANN)
+        return await redis.memory_usage(key), await redis.ttl(key)
+
+    n_bytes, ttl_seconds = with_redis(valkey_data_dir, measure)
+    assert n_bytes <= 1024
+    assert 0 < ttl_seconds <= LIVE_STATE_SECONDS
