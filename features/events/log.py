@@ -1,0 +1,111 @@
+"""The event log on disk: received=YYYY-MM-DD/NAME.parquet, one row per EVENT_COLUMNS key (event_id, line)."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import polars as pl
+from polars.exceptions import ComputeError
+
+from features.events.schema import EVENT_COLUMNS, REQUIRED_COLUMNS, empty_events
+from features.settings import Settings
+from recommender.errors import InvalidInput
+
+_SCHEMA = pl.Schema(EVENT_COLUMNS)
+_REPAIR = "Restore the file from a backup, or move it out of the event log; the other files are not affected."
+
+
+def scan_events(settings: Settings, *, synthetic: bool = False) -> pl.LazyFrame:
+    """Read the whole log lazily, in no particular order, with all EVENT_COLUMNS.
+
+    Args:
+        settings: names the data folder.
+        synthetic: also return the simulator's rows.
+
+    Raises:
+        InvalidInput: a file is truncated, is no Parquet file, or has other columns.
+    """
+    files = sorted(settings.events_dir.glob("received=*/*.parquet"))
+    for file in files:
+        _check(file)
+    if not files:
+        return empty_events().lazy()
+    events = pl.scan_parquet(files, schema=_SCHEMA, hive_partitioning=False)
+    return events if synthetic else events.filter(~pl.col("synthetic"))
+
+
+def write_events(settings: Settings, frame: pl.DataFrame, name: str) -> list[Path]:
+    """Add events to the log as one file `name`.parquet per day of receipt, and return these files.
+
+    All files are written beside and synced before the first is renamed, so that an error leaves nothing behind. A file
+    of the same name and day is replaced: who writes the same rows under the same name again changes nothing.
+
+    Raises:
+        InvalidInput: `frame` has other columns than EVENT_COLUMNS, or a null where REQUIRED_COLUMNS allow none.
+    """
+    _check_frame(frame)
+    days = frame.with_columns(_day=pl.col("received_at").dt.date()).partition_by(
+        "_day", as_dict=True, include_key=False
+    )
+    settings.events_dir.mkdir(parents=True, exist_ok=True)
+    written: dict[Path, Path] = {}
+    try:
+        for (day,), rows in sorted(days.items()):
+            folder = settings.events_dir / f"received={day}"
+            folder.mkdir(exist_ok=True)
+            target = folder / f"{name}.parquet"
+            beside = target.with_suffix(".parquet.partial")
+            written[beside] = target
+            rows.write_parquet(beside, compression="zstd")
+            sync(beside)
+    except BaseException:
+        for beside in written:
+            beside.unlink(missing_ok=True)
+        raise
+    for beside, target in written.items():
+        beside.replace(target)
+    _sync_all({target.parent for target in written.values()} | {settings.events_dir})
+    return list(written.values())
+
+
+def remove_events(settings: Settings, name: str) -> int:
+    """Take all files called `name`.parquet out of the log, and return how many there were."""
+    files = list(settings.events_dir.glob(f"received=*/{name}.parquet"))
+    for file in files:
+        file.unlink()
+    _sync_all({file.parent for file in files})
+    return len(files)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_all(paths: Iterable[Path]) -> None:
+    for path in paths:
+        sync(path)
+
+
+def _check(file: Path) -> None:
+    try:
+        found = pl.read_parquet_schema(file)
+    except (ComputeError, OSError) as error:
+        raise InvalidInput(f"{file} is truncated or is no Parquet file: {error}", remedy=_REPAIR) from error
+    if found != _SCHEMA:
+        different = sorted({*found.items()} ^ {*_SCHEMA.items()}, key=str)
+        raise InvalidInput(f"{file} is no file of the event log: other columns {different}", remedy=_REPAIR)
+
+
+def _check_frame(frame: pl.DataFrame) -> None:
+    if frame.schema != _SCHEMA:
+        different = sorted({name for name, _ in {*frame.schema.items()} ^ {*_SCHEMA.items()}})
+        raise InvalidInput(f"events have other columns or types than the log, or another order: {different}")
+    nulls = frame.select(pl.col(REQUIRED_COLUMNS).null_count()).row(0, named=True)
+    missing = [name for name, count in nulls.items() if count]
+    if missing:
+        raise InvalidInput(f"events lack a value in {', '.join(missing)}", field=missing[0])

@@ -1,0 +1,1 @@
+"""Turns public data into the formats that everything else reads."""
