@@ -1,0 +1,94 @@
+"""What changed in SQL since a change number: how every worker follows the catalogue."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, select
+
+from features.sql.consent_store import current_consents
+from features.sql.engine import read_change_number, reading
+from features.sql.item_rows import COLUMNS, current_items, items_of
+from features.sql.tables import placements, store_stock
+from recommender.catalogue import CatalogueItem
+from recommender.ids import ItemId, ItemNumber, PlacementId, StoreId, UserId
+
+Definition = Mapping[str, Any]  # a placement as JSON; `parse_placement` checks it
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStockLine:
+    """Stock of an item in one store, in units; None: the store says nothing, so the chain's stock holds."""
+
+    store_id: StoreId
+    item_number: ItemNumber
+    quantity: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentState:
+    """Whether a purpose is consented to now."""
+
+    user_id: UserId
+    purpose: str
+    granted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """How things stand at `change_number`, of all that changed since the number asked for; nothing comes twice."""
+
+    change_number: int
+    items: tuple[CatalogueItem, ...] = ()
+    deleted: tuple[ItemId, ...] = ()
+    stock: tuple[StoreStockLine, ...] = ()
+    placements: tuple[tuple[PlacementId, Definition], ...] = ()
+    consents: tuple[ConsentState, ...] = ()
+
+    def __len__(self) -> int:
+        return sum(map(len, (self.items, self.deleted, self.stock, self.placements, self.consents)))
+
+
+def read_changes(engine: Engine, after: int) -> Changes:
+    """Read what changed after a change number, in one snapshot."""
+    with reading(engine) as connection:
+        number = read_change_number(connection)
+        return Changes(number) if number == after else _read(connection, number, after, after)
+
+
+def read_since_artifact(engine: Engine, after: int) -> Changes:
+    """Read what an artifact made at change number `after` lacks.
+
+    That is all that changed since, and of what artifacts do not hold everything: placements, and what is sold out in
+    stores.
+    """
+    with reading(engine) as connection:
+        return _read(connection, read_change_number(connection), after, None)
+
+
+def _read(connection: Connection, number: int, after: int, rest_after: int | None) -> Changes:
+    items, deleted = _read_items(connection, after)
+    stock = select(store_stock.c.store_id, store_stock.c.item_number, store_stock.c.quantity)
+    overrides = select(placements.c.placement_id, placements.c.definition)
+    if rest_after is None:
+        stock = stock.where(store_stock.c.quantity <= 0)
+    else:
+        stock = stock.where(store_stock.c.change_number > rest_after)
+        overrides = overrides.where(placements.c.change_number > rest_after)
+    return Changes(
+        number,
+        items,
+        deleted,
+        tuple(StoreStockLine(*row) for row in connection.execute(stock)),
+        tuple((PlacementId(name), definition) for name, definition in connection.execute(overrides)),
+        tuple(ConsentState(*row) for row in connection.execute(current_consents(after))),
+    )
+
+
+def _read_items(connection: Connection, after: int) -> tuple[tuple[CatalogueItem, ...], tuple[ItemId, ...]]:
+    current = current_items(connection)
+    changed = current.c.change_number > after
+    shown = select(*(current.c[name] for name in COLUMNS)).where(changed, ~current.c.deleted)
+    gone = select(current.c.item_id).where(changed, current.c.deleted)
+    rows = connection.execute(shown.order_by(current.c.item_number))
+    return tuple(items_of(rows)), tuple(ItemId(item_id) for item_id in connection.execute(gone).scalars())

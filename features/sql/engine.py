@@ -1,0 +1,145 @@
+"""The connection to the transactional database: SQLite in the data folder, or PostgreSQL."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from sqlite3 import Connection as SqliteConnection
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, select, text, update
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from features.settings import Settings
+from features.sql.tables import change_counter
+from recommender.errors import StoreUnavailable
+
+BUSY_SECONDS = 30  # how long a writer waits for its turn
+MIGRATION_LOCK = 7_301_194_255  # any number, the same in every process: PostgreSQL's advisory lock of migrations
+
+
+def open_engine(settings: Settings) -> Engine:
+    """Open the database that the settings name; nothing is connected yet, and the schema is not looked at."""
+    if settings.database_url is None:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return engine_of(settings.sql_url)
+
+
+def engine_of(url: str) -> Engine:
+    """Open the database at an SQLAlchemy URL of SQLite or PostgreSQL (psycopg)."""
+    if not url.startswith("sqlite"):
+        return create_engine(url, isolation_level="REPEATABLE READ", pool_pre_ping=True)
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the schema up to date; whichever process comes first does it, the others wait and find it done.
+
+    Raises:
+        StoreUnavailable: the database cannot be reached.
+    """
+    config = Config()
+    config.set_main_option("script_location", "features.sql:migrations")
+    with _reachable():
+        if _is_current(engine, ScriptDirectory.from_config(config)):
+            return
+        with _exclusive(engine) as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+
+@contextmanager
+def reading(engine: Engine) -> Generator[Connection]:
+    """Read in one snapshot; raises StoreUnavailable when the database is not there."""
+    with _reachable(), engine.connect() as connection:
+        yield connection
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """An open writing transaction, and the number that its changes carry."""
+
+    connection: Connection
+    change_number: int
+
+
+@contextmanager
+def writing(engine: Engine) -> Generator[Write]:
+    """Write in one transaction that raised the change number first; committed at the end, undone by an exception.
+
+    Raising it takes the lock of its row until the commit. So writers follow one another, numbers become visible in
+    their order, and a reader who has seen n has seen every change up to n.
+
+    Raises:
+        StoreUnavailable: the database is not there, or stays busy for longer than BUSY_SECONDS.
+    """
+    with _reachable(), _writers(engine).begin() as connection:
+        raised = update(change_counter).values(change_number=change_counter.c.change_number + 1)
+        number = connection.execute(raised.returning(change_counter.c.change_number)).scalar_one()
+        yield Write(connection, int(number))
+
+
+def read_change_number(connection: Connection) -> int:
+    """The number of the latest committed change; 0 before the first."""
+    return int(connection.execute(select(change_counter.c.change_number)).scalar_one())
+
+
+@contextmanager
+def _reachable() -> Generator[None]:
+    try:
+        yield
+    except (DBAPIError, PoolTimeout) as error:
+        if isinstance(error, DBAPIError) and not _means_unavailable(error):
+            raise
+        raise StoreUnavailable(
+            f"The database cannot be used now: {str(error).splitlines()[0]}",
+            remedy="Check DATABASE_URL and that the database runs, then try again.",
+        ) from error
+
+
+def _means_unavailable(error: DBAPIError) -> bool:
+    return error.connection_invalidated or type(error).__name__ in {"OperationalError", "InterfaceError"}
+
+
+def _is_current(engine: Engine, scripts: ScriptDirectory) -> bool:
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision() == scripts.get_current_head()
+
+
+@contextmanager
+def _exclusive(engine: Engine) -> Generator[Connection]:
+    """One transaction that no other migration runs beside."""
+    with _writers(engine).begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        yield connection
+
+
+def _writers(engine: Engine) -> Engine:
+    """The same engine, for transactions that write and queue for it."""
+    if engine.dialect.name == "sqlite":
+        return engine.execution_options(writes=True)
+    # A writer who waited for its turn must see what the one before it wrote.
+    return engine.execution_options(isolation_level="READ COMMITTED")
+
+
+def _prepare_sqlite(connection: SqliteConnection, _record: object) -> None:
+    # Transactions are begun by `_begin_sqlite`; the driver itself would leave out the BEGIN before reads and DDL.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    # Readers never wait for the writer; FULL, because consents must outlive a power cut.
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-65536"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads first and writes later would fail at once if another wrote in between; this one waits.
+    begin = "BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN"
+    connection.exec_driver_sql(begin)

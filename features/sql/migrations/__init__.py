@@ -1,0 +1,1 @@
+"""Changes to the schema, one file each, in order; `features.sql.engine.migrate` runs them."""
