@@ -1,5 +1,7 @@
 """A shopper as of now: what the artifact knows up to its cut, and what live state saw since, put together."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,8 +22,9 @@ from recommender.shopper import (
     Touches,
 )
 
-_IS_CART_KIND = np.isin(np.arange(256), CART_KINDS)
-_IS_SESSION_KIND = np.isin(np.arange(256), SESSION_KINDS)
+# Plain integers: comparing with a member of an enumeration is slow.
+_ADDED, _ORDERED = int(EventKind.ADDED), int(EventKind.ORDERED)
+_SESSION_KINDS, _CART_KINDS = frozenset(map(int, SESSION_KINDS)), frozenset(map(int, CART_KINDS))
 
 
 def assemble(
@@ -32,17 +35,16 @@ def assemble(
     An order that happened up to the histories' cut counts once: from the history, if the shopper has one.
     """
     position = None if user_id is None else histories.position_of.get(user_id)
-    touches, session = _read_live(live, catalogue, now_day)
+    touches = _touches_of(live, catalogue)
     if user_id is None or position is None:
         history, n_baskets, first_day, cut_day = NO_PURCHASES, 0, np.nan, -np.inf
     else:
         history = _bring_forward(histories.of(user_id) or NO_PURCHASES, now_day - histories.cut_day)
         n_baskets, cut_day = int(histories.n_baskets[position]), histories.cut_day
         first_day = float(histories.first_basket_day[position])
-    ordered = (touches.kinds == EventKind.ORDERED) & (touches.days > cut_day)
-    if not ordered.any():
-        purchases = history
-    else:
+    ordered = np.flatnonzero((touches.kinds == _ORDERED) & (touches.days > cut_day))
+    purchases = history
+    if len(ordered):
         days = touches.days[ordered]
         purchases = add_purchases(history, count_orders(touches.rows[ordered], days, now_day))
         n_baskets += len(set(days.tolist()))
@@ -52,7 +54,7 @@ def assemble(
         n_baskets=n_baskets,
         first_day=first_day,
         touches=touches,
-        session=session,
+        session=session_of(touches, now_day),
         cart=cart_of(touches, now_day),
     )
 
@@ -68,7 +70,7 @@ def count_orders(rows: Rows, days: NDArray[np.float64], now_day: float) -> Purch
     fresh[1:] |= days[1:] != days[:-1]
     rows, days = rows[fresh], days[fresh]
     starts = np.flatnonzero(_starts(rows))
-    ends = np.append(starts[1:], len(rows))
+    ends = np.flatnonzero(_ends(rows)) + 1
     age = np.maximum(now_day - days, 0.0)
     return Purchases(
         rows=rows[starts],
@@ -81,64 +83,64 @@ def count_orders(rows: Rows, days: NDArray[np.float64], now_day: float) -> Purch
 
 
 def add_purchases(earlier: Purchases, later: Purchases) -> Purchases:
-    """The purchases of both, which share no order and are decayed to the same day."""
+    """The purchases of both, all of `earlier` before all of `later`, decayed to the same day."""
     if not len(earlier):
         return later
-    rows = np.concatenate([earlier.rows, later.rows])
-    order = np.argsort(rows, kind="stable")
-    rows = rows[order]
-    starts = np.flatnonzero(_starts(rows))
-
-    def total(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.add.reduceat(np.concatenate([a, b])[order], starts)
-
-    first_day = np.concatenate([earlier.first_day, later.first_day])[order]
-    last_day = np.concatenate([earlier.last_day, later.last_day])[order]
+    both = np.concatenate([earlier.rows, later.rows])
+    order = np.argsort(both, kind="stable")
+    sorted_rows = both[order]
+    starts = np.flatnonzero(_starts(sorted_rows))
+    ends = np.flatnonzero(_ends(sorted_rows))
     return Purchases(
-        rows=rows[starts],
-        baskets=total(earlier.baskets, later.baskets),
-        decayed_short=total(earlier.decayed_short, later.decayed_short),
-        decayed_long=total(earlier.decayed_long, later.decayed_long),
-        first_day=np.minimum.reduceat(first_day, starts),
-        last_day=np.maximum.reduceat(last_day, starts),
+        rows=sorted_rows[starts],
+        baskets=np.add.reduceat(np.concatenate([earlier.baskets, later.baskets])[order], starts),
+        decayed_short=np.add.reduceat(np.concatenate([earlier.decayed_short, later.decayed_short])[order], starts),
+        decayed_long=np.add.reduceat(np.concatenate([earlier.decayed_long, later.decayed_long])[order], starts),
+        # The sort is stable: of an item that is in both, the earlier purchases come first.
+        first_day=np.concatenate([earlier.first_day, later.first_day])[order[starts]],
+        last_day=np.concatenate([earlier.last_day, later.last_day])[order[ends]],
     )
 
 
-def session_length(days: NDArray[np.float64], now_day: float) -> int:
-    """How many of the newest events belong to the session at hand; 0 after too long a pause.
-
-    `days` are (n,) moments of events, newest first.
-    """
-    pauses = -np.diff(days, prepend=now_day)
-    ended = pauses > SESSION_PAUSE_DAYS
-    return int(ended.argmax()) if ended.any() else len(days)
+def session_of(touches: Touches, now_day: float) -> Rows:
+    """Rows viewed or added in the session at hand, newest first, no repeats; none after too long a pause."""
+    rows = dict[int, None]()
+    later = now_day
+    for row, kind, day in _walk(touches):
+        if later - day > SESSION_PAUSE_DAYS:
+            break
+        if kind in _SESSION_KINDS:
+            rows[row] = None
+        later = day
+    return np.array(list(rows), dtype=np.int32) if rows else EMPTY_ROWS
 
 
 def cart_of(touches: Touches, now_day: float) -> Rows:
     """Rows in the cart: added lately, and not removed or ordered since; newest first."""
-    kinds = touches.kinds
-    if EventKind.ADDED not in kinds:
-        return EMPTY_ROWS
-    relevant = _IS_CART_KIND[kinds] & (touches.days >= now_day - CART_WINDOW_DAYS)
     latest = dict[int, int]()
-    for row, kind in zip(touches.rows[relevant].tolist(), kinds[relevant].tolist(), strict=True):
-        latest.setdefault(row, kind)
-    rows = [row for row, kind in latest.items() if kind == EventKind.ADDED]
-    return np.array(rows, dtype=np.int32)
+    for row, kind, day in _walk(touches):
+        if now_day - day > CART_WINDOW_DAYS:
+            break
+        if kind in _CART_KINDS:
+            latest.setdefault(row, kind)
+    rows = [row for row, kind in latest.items() if kind == _ADDED]
+    return np.array(rows, dtype=np.int32) if rows else EMPTY_ROWS
 
 
-def _read_live(live: LiveEvents, catalogue: Catalogue, now_day: float) -> tuple[Touches, Rows]:
-    """Live events by item row, and the rows of the session; items that this catalogue lacks are left out."""
+def _walk(touches: Touches) -> Iterator[tuple[int, int, float]]:
+    # Lists: for a few dozen events a loop costs less than the numpy calls that would replace it.
+    return zip(touches.rows.tolist(), touches.kinds.tolist(), touches.days.tolist(), strict=True)
+
+
+def _touches_of(live: LiveEvents, catalogue: Catalogue) -> Touches:
+    """Live events by item row; those on items that this catalogue lacks are left out."""
     if not len(live):
-        return NO_TOUCHES, EMPTY_ROWS
+        return NO_TOUCHES
     rows = catalogue.rows_of_numbers(live.numbers)
-    n_session = session_length(live.days, now_day)
-    shown = rows[:n_session][_IS_SESSION_KIND[live.kinds[:n_session]]]
-    session = np.array([row for row in dict.fromkeys(shown.tolist()) if row >= 0], dtype=np.int32)
     known = rows >= 0
     if known.all():
-        return Touches(rows=rows, kinds=live.kinds, days=live.days), session
-    return Touches(rows=rows[known], kinds=live.kinds[known], days=live.days[known]), session
+        return Touches(rows=rows, kinds=live.kinds, days=live.days)
+    return Touches(rows=rows[known], kinds=live.kinds[known], days=live.days[known])
 
 
 def _bring_forward(history: Purchases, elapsed_days: float) -> Purchases:
@@ -159,3 +161,11 @@ def _starts(rows: Rows) -> NDArray[np.bool_]:
     starts[0] = True
     np.not_equal(rows[1:], rows[:-1], out=starts[1:])
     return starts
+
+
+def _ends(rows: Rows) -> NDArray[np.bool_]:
+    """Where a run of equal rows ends; `rows` is sorted and not empty."""
+    ends = np.empty(len(rows), dtype=np.bool_)
+    ends[-1] = True
+    np.not_equal(rows[1:], rows[:-1], out=ends[:-1])
+    return ends

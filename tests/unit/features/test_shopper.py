@@ -1,0 +1,140 @@
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.online.live_events import MS_PER_DAY, NO_LIVE_EVENTS, LiveEvent, LiveEvents, pack, unpack
+from features.shopper import assemble
+from recommender.catalogue import Catalogue, CatalogueItem
+from recommender.ids import GroupId, ItemId, ItemNumber, UserId
+from recommender.model import Histories
+from recommender.shopper import EventKind, Shopper
+
+N_ITEMS = 8
+CUT_DAY = 20_000.0
+NOW_DAY = 20_010.0
+ANN = UserId("ann")
+CATALOGUE = Catalogue.of(
+    CatalogueItem(
+        item_id=ItemId(f"item-{row}"), item_number=ItemNumber(row + 1), group_id=GroupId(f"item-{row}"),
+        title="", price=100, currency="USD", added_day=0.0,
+    )
+    for row in range(N_ITEMS)
+)  # fmt: skip
+
+
+def histories(rows: list[int]) -> Histories:
+    """One shopper, who bought each of `rows` in two baskets: 100 days before the cut and at the cut."""
+    n = len(rows)
+    return Histories(
+        cut_day=CUT_DAY,
+        position_of={ANN: 0},
+        offsets=np.array([0, n], dtype=np.int64),
+        rows=np.array(rows, dtype=np.int32),
+        baskets=np.full(n, 2, dtype=np.float32),
+        decayed_short=np.full(n, 1 + 0.5 ** (100 / 28), dtype=np.float32),
+        decayed_long=np.full(n, 1 + 0.5 ** (100 / 120), dtype=np.float32),
+        first_day=np.full(n, CUT_DAY - 100),
+        last_day=np.full(n, CUT_DAY),
+        n_baskets=np.array([2], dtype=np.int32),
+        first_basket_day=np.array([CUT_DAY - 100]),
+    )
+
+
+def happened(*events: tuple[EventKind, int, timedelta]) -> LiveEvents:
+    """Events of (kind, row, how long ago)."""
+    live = [
+        LiveEvent(
+            event_id=f"{i}", line=0, kind=kind, item_number=ItemNumber(row + 1), quantity=1.0,
+            occurred_ms=round(NOW_DAY * MS_PER_DAY - ago.total_seconds() * 1000),
+        )
+        for i, (kind, row, ago) in enumerate(events)
+    ]  # fmt: skip
+    return unpack([pack(event) for event in live], [event.occurred_ms for event in live])
+
+
+def shopper_of(*events: tuple[EventKind, int, timedelta], bought: tuple[int, ...] = ()) -> Shopper:
+    live = happened(*events)
+    return assemble(
+        user_id=ANN if bought else None, live=live, histories=histories(list(bought)), catalogue=CATALOGUE,
+        now_day=NOW_DAY,
+    )  # fmt: skip
+
+
+def ago(**parts: float) -> timedelta:
+    return timedelta(**parts)
+
+
+VIEWED, ADDED, REMOVED, ORDERED = EventKind.VIEWED, EventKind.ADDED, EventKind.REMOVED, EventKind.ORDERED
+
+
+def test_a_stranger_is_the_default():
+    shopper = assemble(
+        user_id=UserId("new"), live=NO_LIVE_EVENTS, histories=histories([1]), catalogue=CATALOGUE, now_day=NOW_DAY
+    )
+    assert not shopper.known
+    assert shopper.n_baskets == 0
+    assert np.isnan(shopper.first_day)
+
+
+def test_history_fades_from_the_cut_to_now():
+    purchases = shopper_of(bought=(2, 5)).purchases
+    assert purchases.rows.tolist() == [2, 5]
+    assert purchases.decayed_short == pytest.approx([0.5 ** (10 / 28) + 0.5 ** (110 / 28)] * 2)
+    assert purchases.decayed_long == pytest.approx([0.5 ** (10 / 120) + 0.5 ** (110 / 120)] * 2)
+
+
+def test_orders_since_the_cut_join_the_history():
+    shopper = shopper_of((ORDERED, 5, ago(days=1)), (ORDERED, 0, ago(days=1)), bought=(2, 5))
+    assert shopper.purchases.rows.tolist() == [0, 2, 5]
+    assert shopper.purchases.baskets.tolist() == [1, 2, 3]
+    assert shopper.purchases.first_day.tolist() == [NOW_DAY - 1, CUT_DAY - 100, CUT_DAY - 100]
+    assert shopper.purchases.last_day.tolist() == [NOW_DAY - 1, CUT_DAY, NOW_DAY - 1]
+    assert shopper.n_baskets == 3
+    assert shopper.first_day == CUT_DAY - 100
+
+
+def test_an_order_up_to_the_cut_counts_once():
+    assert shopper_of((ORDERED, 2, ago(days=10)), bought=(2,)).purchases.baskets.tolist() == [2]
+    assert shopper_of((ORDERED, 2, ago(days=10))).purchases.baskets.tolist() == [1]
+
+
+def test_a_pause_ends_the_session():
+    shopper = shopper_of(
+        (VIEWED, 1, ago(minutes=29)), (ADDED, 2, ago(minutes=40)), (VIEWED, 1, ago(minutes=50)),
+        (VIEWED, 3, ago(minutes=81)),
+    )  # fmt: skip
+    assert shopper.session.tolist() == [1, 2]
+    assert shopper_of((VIEWED, 1, ago(minutes=31))).session.tolist() == []
+
+
+def test_the_cart_holds_what_was_added_and_neither_removed_nor_ordered_since():
+    shopper = shopper_of(
+        (ADDED, 1, ago(hours=1)), (REMOVED, 2, ago(hours=1)), (ADDED, 2, ago(hours=2)), (ADDED, 3, ago(hours=3)),
+        (ORDERED, 3, ago(hours=3)), (ADDED, 4, ago(hours=25)), (REMOVED, 5, ago(hours=5)), (ADDED, 5, ago(hours=4)),
+    )  # fmt: skip
+    assert shopper.cart.tolist() == [1, 5]
+
+
+def test_items_that_this_catalogue_lacks_are_left_out():
+    shopper = shopper_of((VIEWED, 100, ago(minutes=1)), (ORDERED, 99, ago(minutes=2)), (VIEWED, 1, ago(minutes=3)))
+    assert shopper.touches.rows.tolist() == [1]
+    assert shopper.session.tolist() == [1]
+    assert len(shopper.purchases) == 0
+
+
+moments = st.integers(0, 60).map(lambda hours: timedelta(hours=hours))
+histories_of_events = st.lists(st.tuples(st.sampled_from(EventKind), st.integers(0, N_ITEMS - 1), moments), max_size=30)
+
+
+@given(histories_of_events, st.sets(st.integers(0, N_ITEMS - 1), min_size=1))
+def test_purchases_are_the_history_and_each_order_once(events, bought):
+    shopper = shopper_of(*events, bought=tuple(sorted(bought)))
+    orders = {(row, moment) for kind, row, moment in events if kind == ORDERED}
+    for row, baskets in zip(shopper.purchases.rows, shopper.purchases.baskets, strict=True):
+        assert baskets == 2 * (row in bought) + sum(row == ordered for ordered, _ in orders)
+    assert shopper.purchases.rows.tolist() == sorted(bought | {row for row, _ in orders})
+    assert shopper.n_baskets == 2 + len({moment for _, moment in orders})
+    assert (shopper.purchases.first_day <= shopper.purchases.last_day).all()
