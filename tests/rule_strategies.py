@@ -1,0 +1,165 @@
+"""Random well-typed rules, and random situations to evaluate them in."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from hypothesis import strategies as st
+
+from recommender.catalogue import Catalogue, CatalogueItem
+from recommender.ids import GroupId, ItemId, ItemNumber
+from recommender.rules.compiled import Facts
+from recommender.rules.facts import Value
+from recommender.rules.schema import EVENTS, FACTS, FactType
+from recommender.shopper import Touches
+
+WORDS = ("A", "B", "AB", "it's", 'say "hi" \\', "")
+NOW_DAY = 20_000.25
+
+texts = st.sampled_from(WORDS)
+numbers = st.sampled_from([-1.0, 0.0, 1.0, 2.0, 2.5, 3.0, 7.0])
+
+
+def _paths(kind: FactType, namespaces: tuple[str, ...] = ("item", "shopper", "basket", "context")) -> list[str]:
+    return [path for path, fact in FACTS.items() if fact.type == kind and path.split(".")[0] in namespaces]
+
+
+def quoted(word: str) -> str:
+    """A text as a rule spells it."""
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _spelt(number: float) -> str:
+    return str(int(number)) if number == int(number) else str(number)
+
+
+_outside = ("shopper", "basket", "context")
+_literal_texts = texts.map(quoted)
+_literal_numbers = numbers.map(_spelt)
+_orders = st.sampled_from(["==", "!=", "<", "<=", ">", ">="])
+_equalities = st.sampled_from(["==", "!="])
+_ins = st.sampled_from(["in", "not in"])
+
+
+def _lists(values: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.lists(values, min_size=1, max_size=4).map(lambda listed: f"[{', '.join(listed)}]")
+
+
+def _joined(*parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.tuples(*parts).map(" ".join)
+
+
+def _aggregates() -> st.SearchStrategy[str]:
+    names = st.sampled_from(["count(", "sum(quantity of "])
+    where = st.one_of(st.just(""), _trees(_leaves(aggregates=False), 3).map(lambda rule: f" where {rule}"))
+    windows = st.sampled_from(["1 hour", "1.5 days", "1 week", "4 weeks"])
+    return st.tuples(names, st.sampled_from(list(EVENTS)), where, windows).map(
+        lambda parts: f"{parts[0]}{parts[1]}{parts[2]} within {parts[3]})"
+    )
+
+
+def _leaves(*, aggregates: bool) -> st.SearchStrategy[str]:
+    item_text, other_text = st.sampled_from(_paths(FactType.TEXT, ("item",))), _paths(FactType.TEXT, _outside)
+    text_values = st.one_of(_literal_texts, st.sampled_from(other_text))
+    number_facts = st.sampled_from(_paths(FactType.NUMBER))
+    number_values = st.one_of(number_facts, number_facts, _literal_numbers, *([_aggregates()] if aggregates else []))
+    booleans = st.sampled_from([*_paths(FactType.BOOLEAN), "true", "false"])
+    searchable = [path for path in _paths(FactType.TEXT) if FACTS[path].searchable]
+    how = st.sampled_from(["contains", "not contains", "starts with", "not starts with"])
+    known = st.sampled_from(["is known", "is unknown", "is not known", "is not unknown"])
+    return st.one_of(
+        _joined(number_values, _orders, number_values),
+        _joined(item_text, _equalities, text_values),
+        _joined(text_values, _equalities, item_text),
+        _joined(text_values, _equalities, text_values),
+        _joined(item_text, _ins, _lists(_literal_texts)),
+        _joined(number_facts, _ins, _lists(_literal_numbers)),
+        _joined(st.one_of(item_text, text_values), _ins, st.sampled_from(_paths(FactType.TEXTS))),
+        _joined(st.sampled_from(searchable), how, _literal_texts),
+        _joined(st.sampled_from(list(FACTS)), known),
+        booleans,
+        _joined(booleans, _equalities, booleans),
+    )
+
+
+def _trees(leaf: st.SearchStrategy[str], max_leaves: int) -> st.SearchStrategy[str]:
+    return st.recursive(
+        leaf,
+        lambda inner: st.one_of(
+            inner.map(lambda rule: f"not ({rule})"),
+            st.tuples(inner, st.sampled_from(["and", "or"]), inner).map(lambda p: f"({p[0]}) {p[1]} ({p[2]})"),
+        ),
+        max_leaves=max_leaves,
+    )
+
+
+def rules(*, aggregates: bool = True) -> st.SearchStrategy[str]:
+    """The source of a well-typed rule."""
+    return _trees(_leaves(aggregates=aggregates), 6)
+
+
+@dataclass(frozen=True)
+class Situation:
+    """A catalogue and the facts around it."""
+
+    catalogue: Catalogue
+    facts: Facts
+
+
+@st.composite
+def situations(draw: st.DrawFn) -> Situation:
+    """A few items with facts missing here and there, and a shopper of whom some things are known."""
+    items = [_item(draw, number) for number in range(draw(st.integers(1, 4)))]
+    outside = {namespace: _facts(draw, namespace) for namespace in _outside}
+    n_events = draw(st.integers(0, 4))
+    events = Touches(
+        rows=np.array([draw(st.integers(-1, len(items) - 1)) for _ in range(n_events)], dtype=np.int32),
+        kinds=np.array([draw(st.sampled_from(list(EVENTS.values()))) for _ in range(n_events)], dtype=np.uint8),
+        days=NOW_DAY - np.array([draw(st.sampled_from([-1, 0, 0.5, 1.5, 2, 6, 20, 40])) for _ in range(n_events)]),
+    )
+    quantities = np.array([draw(st.sampled_from([0.5, 1, 2, np.nan])) for _ in range(n_events)], dtype=np.float32)
+    facts = Facts(
+        now_day=NOW_DAY,
+        events=events,
+        event_quantities=draw(st.sampled_from([None, quantities])),
+        events_since_day=NOW_DAY - draw(st.sampled_from([np.nan, 0, 1.5, 5, 30])),
+        **outside,
+    )
+    return Situation(Catalogue.of(items, spare=1), facts)
+
+
+def _item(draw: st.DrawFn, number: int) -> CatalogueItem:
+    names = ("department", "category", "type", "brand", "manufacturer", "size")
+    return CatalogueItem(
+        item_id=ItemId(WORDS[number]),
+        item_number=ItemNumber(number),
+        group_id=GroupId(draw(texts)),
+        title="",
+        price=draw(st.sampled_from([None, 0, 1, 2, 3, 7])),
+        currency="EUR",
+        added_day=NOW_DAY + draw(st.sampled_from([-3.0, -2.1, -0.5, 0.0, 1.0])),
+        stock=draw(st.sampled_from([None, 0, 5])),
+        min_age=draw(st.sampled_from([0, 2])),
+        **{name: draw(st.one_of(st.none(), texts)) for name in names},
+    )
+
+
+def _facts(draw: st.DrawFn, namespace: str) -> dict[str, Value]:
+    values: dict[str, Value] = {}
+    for path in (path for path in FACTS if path.startswith(f"{namespace}.") and draw(st.booleans())):
+        values[path.partition(".")[2]] = draw(_values(path))
+    return values
+
+
+def _values(path: str) -> st.SearchStrategy[Value]:
+    kind = FACTS[path]
+    match kind.type:
+        case FactType.TEXT:
+            return st.one_of(st.none(), texts)
+        case FactType.NUMBER:
+            allowed = numbers.filter(lambda number: kind.lowest <= number <= kind.highest)
+            return st.one_of(st.none(), st.just(float("nan")), allowed)
+        case FactType.BOOLEAN:
+            return st.one_of(st.none(), st.booleans())
+        case FactType.TEXTS:
+            return st.one_of(st.none(), st.frozensets(texts, max_size=3))
