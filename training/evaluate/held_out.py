@@ -6,7 +6,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from features.offline.histories import purchases_before
 from recommender.arrays import Rows
+from recommender.catalogue import Catalogue
 from recommender.ids import UserId
 from training.evaluate.metrics import Relevant
 
@@ -54,45 +56,56 @@ class HeldOut:
 
 
 def split_purchases(
-    purchases: pl.DataFrame, *, cut_day: float, end_day: float, for_sale: NDArray[np.bool_]
+    purchases: pl.DataFrame, row_of_position: Rows, catalogue: Catalogue, *, cut_day: float, end_day: float
 ) -> tuple[PastPurchases, HeldOut]:
     """Split real purchases at the cut.
 
-    Items bought after the cut count even if nobody could have recommended them: not yet sold at the cut, or hidden.
+    What was bought after the cut counts as right even if nobody could have recommended it: an item that was not there
+    at the cut gets a row of its own, `catalogue.n` or above.
 
     Args:
-        purchases: user_id str, item_row i32, day f64; one row per shopper, order and item.
+        purchases: user_id str, item i32 (position in the list of all items), day f64, taken_back_day f64; one row per
+            shopper, order and item. What was taken back by the cut is not in the past; what was taken back by `end_day`
+            is not held out.
+        row_of_position: the row that each position has in `catalogue`, -1: it was not there at the cut.
+        catalogue: as of the cut.
         cut_day, end_day: days since 1970-01-01 UTC; held out is what lies in [cut_day, end_day).
-        for_sale: (n_items,) True for the items that may be shown at the cut.
     """
-    after = purchases.filter(pl.col("day").is_between(cut_day, end_day, closed="left"))
-    before = purchases.filter(pl.col("day") < cut_day)
+    rows = np.where(row_of_position < 0, catalogue.n + np.arange(len(row_of_position)), row_of_position)
+    numbered = purchases.with_columns(item_row=pl.Series(rows.astype(np.int32)).gather(purchases["item"]))
+    kept = pl.col("taken_back_day") >= end_day
+    after = numbered.filter(kept & pl.col("day").is_between(cut_day, end_day, closed="left"))
+    before = purchases_before(numbered.lazy(), cut_day).collect()
     users = pl.concat([after["user_id"].unique().sort(), before["user_id"].unique().sort()]).unique(maintain_order=True)
-    n_asked = after["user_id"].n_unique()
     numbers = pl.DataFrame({"user_id": users, "shopper": np.arange(len(users), dtype=np.int32)})
     past = before.join(numbers, on="user_id", maintain_order="left")
     pairs = after.join(numbers, on="user_id").select("shopper", "item_row").unique().sort("shopper", "item_row")
-    new = pairs.join(past.select("shopper", "item_row").unique(), on=["shopper", "item_row"], how="anti")
-    return (
-        PastPurchases(
-            cut_day=cut_day,
-            n_shoppers=len(users),
-            n_asked=n_asked,
-            n_items=len(for_sale),
-            shopper=past["shopper"].to_numpy(),
-            row=past["item_row"].to_numpy(),
-            day=past["day"].to_numpy(),
-            for_sale=for_sale,
-        ),
-        HeldOut(
-            user_ids=tuple(UserId(user) for user in users.head(n_asked)),
-            bought=_relevant(pairs, n_asked),
-            new=_relevant(new.sort("shopper", "item_row"), n_asked),
-        ),
+    bought_before = past.select("shopper", "item_row").unique()
+    new = pairs.join(bought_before, on=["shopper", "item_row"], how="anti", maintain_order="left")
+    n_asked = after["user_id"].n_unique()
+    held_out = HeldOut(
+        user_ids=tuple(UserId(user) for user in users.head(n_asked)),
+        bought=_relevant(pairs, n_asked),
+        new=_relevant(new, n_asked),
+    )
+    return _past(past, catalogue, cut_day=cut_day, n_shoppers=len(users), n_asked=n_asked), held_out
+
+
+def _past(past: pl.DataFrame, catalogue: Catalogue, *, cut_day: float, n_shoppers: int, n_asked: int) -> PastPurchases:
+    return PastPurchases(
+        cut_day=cut_day,
+        n_shoppers=n_shoppers,
+        n_asked=n_asked,
+        n_items=catalogue.n,
+        shopper=past["shopper"].to_numpy(),
+        row=past["item_row"].to_numpy(),
+        day=past["day"].to_numpy(),
+        for_sale=catalogue.visible[: catalogue.n].copy(),
     )
 
 
 def _relevant(pairs: pl.DataFrame, n_shoppers: int) -> Relevant:
     sizes = np.bincount(pairs["shopper"].to_numpy(), minlength=n_shoppers)
-    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    offsets = np.zeros(n_shoppers + 1, dtype=np.int64)
+    np.cumsum(sizes, out=offsets[1:])
     return Relevant(offsets=offsets, rows=pairs["item_row"].to_numpy())

@@ -1,8 +1,10 @@
 import numpy as np
 import polars as pl
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recommender.catalogue import Catalogue, CatalogueItem
+from recommender.ids import GroupId, ItemId, ItemNumber
 from training.evaluate.baselines import (
     buyers,
     personal_decay,
@@ -18,12 +20,32 @@ N_ITEMS = 40
 
 
 def purchases_of(rows):
-    return pl.DataFrame(rows, schema={"user_id": pl.String, "item_row": pl.Int32, "day": pl.Float64}, orient="row")
+    schema = {"user_id": pl.String, "item": pl.Int32, "day": pl.Float64}
+    return pl.DataFrame(rows, schema=schema, orient="row").with_columns(taken_back_day=pl.lit(float("inf")))
 
 
-def split(rows, for_sale=None):
-    for_sale = np.ones(N_ITEMS, dtype=bool) if for_sale is None else for_sale
-    return split_purchases(purchases_of(rows), cut_day=CUT, end_day=END, for_sale=for_sale)
+def catalogue_of(n_items):
+    return Catalogue.of(catalogue_item(number) for number in range(n_items))
+
+
+def catalogue_item(number):
+    return CatalogueItem(
+        item_id=ItemId(f"i{number}"),
+        item_number=ItemNumber(number),
+        group_id=GroupId(f"i{number}"),
+        title=f"Item {number}",
+        price=100,
+        currency="USD",
+        added_day=0.0,
+    )
+
+
+CATALOGUE = catalogue_of(N_ITEMS)
+SAME_ROWS = np.arange(N_ITEMS, dtype=np.int32)
+
+
+def split(rows, catalogue=CATALOGUE, row_of_position=SAME_ROWS):
+    return split_purchases(purchases_of(rows), row_of_position, catalogue, cut_day=CUT, end_day=END)
 
 
 LOG = [
@@ -64,6 +86,22 @@ def test_the_past_ends_at_the_cut():
     assert (past.day < CUT).all()
 
 
+def test_an_item_first_sold_after_the_cut_counts_as_right_and_is_in_no_list():
+    rows = SAME_ROWS.copy()
+    rows[7:] -= 1
+    rows[7] = -1
+    past, held_out = split(LOG, catalogue_of(N_ITEMS - 1), rows)
+    assert held_out.bought.rows.tolist() == [1, N_ITEMS - 1 + 7, 4, 5]
+    assert popularity(past).every.max() < N_ITEMS - 1
+
+
+def test_what_was_taken_back_was_not_bought():
+    back = pl.DataFrame({"taken_back_day": [1010.0, 995.0, *[np.inf] * (len(LOG) - 2)]})
+    log = purchases_of(LOG[8:] + LOG[:8]).with_columns(back["taken_back_day"])
+    _, held_out = split_purchases(log, SAME_ROWS, CATALOGUE, cut_day=CUT, end_day=END)
+    assert held_out.bought.rows.tolist() == [7, 4, 5]
+
+
 def test_popularity_counts_distinct_buyers():
     past, _ = split(LOG)
     assert buyers(past)[[1, 3, 4]].tolist() == [1, 3, 2]
@@ -90,9 +128,9 @@ def test_the_new_list_holds_nothing_that_the_shopper_had_bought():
 
 
 def test_what_is_not_for_sale_is_not_shown():
-    for_sale = np.ones(N_ITEMS, dtype=bool)
-    for_sale[1] = False
-    past, _ = split(LOG, for_sale)
+    catalogue = catalogue_of(N_ITEMS)
+    catalogue.remove(ItemId("i1"))
+    past, _ = split(LOG, catalogue)
     assert not (personal_decay(past).every == 1).any()
 
 
@@ -101,6 +139,7 @@ entries = st.lists(
 )
 
 
+@settings(max_examples=25, deadline=None)
 @given(entries, entries)
 def test_no_baseline_knows_the_future(log, later):
     asked = [(user, 0, CUT) for user in ("ann", "bob", "cat")]
@@ -112,6 +151,7 @@ def test_no_baseline_knows_the_future(log, later):
         np.testing.assert_array_equal(baseline(before).new, baseline(after).new)
 
 
+@settings(max_examples=25, deadline=None)
 @given(entries)
 def test_lists_are_full_and_repeat_nothing(log):
     past, _ = split([*log, ("ann", 0, CUT)])

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.evaluate.metrics import (
@@ -43,6 +43,7 @@ def brute_ndcg(shown, right, k):
     return gained / sum(1 / math.log2(place + 2) for place in range(min(k, len(right))))
 
 
+@settings(deadline=None)
 @given(cases, st.integers(1, K))
 def test_metrics_equal_their_definition_shopper_by_shopper(case, k):
     shown, right = [pair[0] for pair in case], [pair[1] for pair in case]
@@ -57,6 +58,7 @@ def test_metrics_equal_their_definition_shopper_by_shopper(case, k):
     np.testing.assert_allclose(ndcg(hit, relevant, k), gains)
 
 
+@settings(deadline=None)
 @given(cases)
 def test_metrics_stay_between_nothing_and_everything(case):
     relevant = as_relevant([pair[1] for pair in case])
@@ -68,6 +70,7 @@ def test_metrics_stay_between_nothing_and_everything(case):
         assert np.isnan(values[~asked]).all()
 
 
+@settings(deadline=None)
 @given(row_sets.filter(bool))
 def test_the_ideal_list_has_an_ndcg_of_one(right):
     relevant = as_relevant([right])
