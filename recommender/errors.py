@@ -29,6 +29,12 @@ class UnknownItem(RecommenderError):
     code = "unknown_item"
 
 
+class UnknownDecision(RecommenderError):
+    """No trace of this decision is kept: it never was, or no longer."""
+
+    code = "unknown_decision"
+
+
 class InvalidRule(RecommenderError):
     """A rule cannot be parsed or its types do not fit; `position` is the 0-based character where it shows."""
 

@@ -1,0 +1,122 @@
+"""Follows the pointer of the artifact shelf: loads what is published, warms it up, swaps it in."""
+
+import asyncio
+import gc
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from features.artifact.read import LoadedArtifact, load_artifact
+from features.artifact.shelf import POINTER, ArtifactShelf
+from recommender.catalogue import Catalogue
+from recommender.errors import BrokenArtifact, NoArtifact, RecommenderError
+from serving.clock import SECONDS_PER_DAY
+from serving.current import Current, Serving
+from serving.metrics import Metrics
+
+LOOK_EVERY_SECONDS = 0.5
+
+log = logging.getLogger(__name__)
+
+Stamp = tuple[int, int] | None
+
+
+@dataclass(kw_only=True)
+class ArtifactWatch:
+    """Brings each published artifact into service; a broken one never replaces a good one.
+
+    Attributes:
+        build_catalogue: the artifact's snapshot with all that changed since; awaits SQL, in a thread.
+        warm_up: decides a few times, so that the first request is as fast as the hundredth; runs in a thread.
+        swap: makes it answer, and its catalogue the one that is kept current; on the event loop, without awaiting.
+        why_not: why nothing could be loaded so far; None: nothing stood in the way.
+    """
+
+    artifacts_dir: Path
+    current: Current
+    build_catalogue: Callable[[LoadedArtifact], Awaitable[Catalogue]]
+    warm_up: Callable[[Serving], None]
+    swap: Callable[[Serving], None]
+    metrics: Metrics
+    why_not: str | None = None
+    _seen: Stamp = field(default=None, init=False)
+
+    async def run(self) -> None:
+        """Look for a new artifact until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
+
+    async def look(self) -> None:
+        """Load what the pointer names, if it was set since the last look."""
+        stamp = self._stamp()
+        if stamp is None:
+            self.why_not = "No artifact has been published; run `recommender train`."
+        if stamp is None or stamp == self._seen:
+            return
+        try:
+            await self._bring_in()
+        except (BrokenArtifact, NoArtifact) as error:
+            self._refuse(error)
+        except (RecommenderError, OSError) as error:
+            log.warning("the artifact cannot be loaded now, it is tried again: %s", error)
+            self.why_not = str(error)
+            return
+        self._seen = stamp
+
+    async def _bring_in(self) -> None:
+        """Load the current artifact; while nothing answers yet, the newest other one that is whole will do."""
+        shelf = ArtifactShelf(self.artifacts_dir)
+        wanted = await asyncio.to_thread(shelf.current)
+        try:
+            await self._load(shelf.path(wanted))
+        except BrokenArtifact:
+            if self.current.artifact_id is not None:
+                raise
+            await self._load_newest_other(shelf, wanted)
+            raise
+
+    async def _load_newest_other(self, shelf: ArtifactShelf, broken: str) -> None:
+        for manifest in await asyncio.to_thread(shelf.list):
+            if manifest.artifact_id == broken:
+                continue
+            try:
+                await self._load(shelf.path(manifest.artifact_id))
+            except BrokenArtifact as error:
+                log.warning("the artifact %s is broken as well: %s", manifest.artifact_id, error)
+            else:
+                return
+
+    async def _load(self, path: Path) -> None:
+        first = self.current.artifact_id is None
+        # A collection of a million new objects stops everything for a tenth of a second, and finds nothing.
+        gc.disable()
+        try:
+            loaded = await asyncio.to_thread(load_artifact, path)
+            serving = Serving(loaded.model, await self.build_catalogue(loaded))
+            await asyncio.to_thread(self.warm_up, serving)
+        finally:
+            gc.enable()
+        if first:
+            gc.collect()
+        gc.freeze()
+        self.metrics.artifact_swapped(
+            self.current.artifact_id, serving.model.version, serving.model.cut_day * SECONDS_PER_DAY
+        )
+        self.swap(serving)
+        self.why_not = None
+        log.info("the artifact %s answers from now on", serving.model.version)
+
+    def _refuse(self, error: RecommenderError) -> None:
+        self.metrics.artifact_refused()
+        self.why_not = f"{error} {error.remedy}".strip()
+        log.error("a published artifact is not used: %s", self.why_not)
+
+    def _stamp(self) -> Stamp:
+        """What changes each time the pointer is set; None: it never was."""
+        try:
+            pointer = (self.artifacts_dir / POINTER).stat()
+        except OSError:
+            return None
+        return pointer.st_mtime_ns, pointer.st_ino

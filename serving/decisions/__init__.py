@@ -1,0 +1,1 @@
+"""How a list came about, kept for a while for people who ask why."""

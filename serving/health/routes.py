@@ -1,0 +1,59 @@
+"""Routes for whoever operates the service: is it alive, can it answer, what has it counted."""
+
+import asyncio
+from collections.abc import Callable
+
+from fastapi import APIRouter
+from sqlalchemy import Engine
+from starlette.responses import Response
+
+from features.sql.engine import read_change_number, reading
+from recommender.errors import StoreUnavailable
+from serving.current import Current
+from serving.encoding import json_response
+from serving.health.schemas import Alive, Readiness
+from serving.metrics import Metrics
+
+SQL_DEADLINE_SECONDS = 2.0
+
+
+def health_routes(current: Current, engine: Engine, metrics: Metrics, why_not: Callable[[], str | None]) -> APIRouter:
+    """The routes; `why_not` says what keeps the artifact from being loaded, if anything."""
+    router = APIRouter(tags=["health"])
+
+    @router.get("/healthz", response_model=Alive)
+    async def is_alive() -> Response:
+        """Say that this worker answers; nothing else is looked at."""
+        return json_response({"status": "alive"})
+
+    @router.get("/readyz", response_model=Readiness, responses={503: {"model": Readiness}})
+    async def is_ready() -> Response:
+        """Say whether recommendations can be answered, and if not, why."""
+        reasons: list[str] = []
+        if current.artifact_id is None:
+            reasons.append(why_not() or "The artifact is being loaded.")
+        if (sql := await _why_no_sql(engine)) is not None:
+            reasons.append(sql)
+        content = {"ready": not reasons, "artifact_id": current.artifact_id, "reasons": reasons}
+        return json_response(content, 503 if reasons else 200)
+
+    @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+    async def read_metrics() -> Response:
+        """Metrics of all workers, for Prometheus."""
+        page, content_type = await asyncio.to_thread(metrics.page)
+        return Response(page, headers={"content-type": content_type})
+
+    return router
+
+
+async def _why_no_sql(engine: Engine) -> str | None:
+    def read() -> None:
+        with reading(engine) as connection:
+            read_change_number(connection)
+
+    try:
+        async with asyncio.timeout(SQL_DEADLINE_SECONDS):
+            await asyncio.to_thread(read)
+    except (StoreUnavailable, TimeoutError) as error:
+        return str(error) or "The database does not answer."
+    return None

@@ -1,0 +1,121 @@
+"""What the service counts and times; one page covers all workers."""
+
+import os
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.multiprocess import MultiProcessCollector
+
+REQUEST_SECONDS = (0.001, 0.0025, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+STAGE_SECONDS = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1)
+
+
+class Metrics:
+    """The metrics of one worker. With PROMETHEUS_MULTIPROC_DIR set, `page` covers every worker that shares it."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Histogram(
+            "http_server_request_duration_seconds",
+            "Time from the request's head to the end of its answer.",
+            ["http_request_method", "http_route", "http_response_status_code"],
+            buckets=REQUEST_SECONDS,
+            registry=self.registry,
+        )
+        self._stages = Histogram(
+            "recommender_stage_duration_seconds",
+            "Time of each stage of a recommendation.",
+            ["stage"],
+            buckets=STAGE_SECONDS,
+            registry=self.registry,
+        )
+        self._misses = Counter(
+            "recommender_live_state_misses_total",
+            "Recommendations that went without live state, by cause: late (past the deadline) or gone.",
+            ["cause"],
+            registry=self.registry,
+        )
+        self._served = Counter(
+            "recommender_recommendations_total",
+            "Lists served, by placement, fallback level and whether they were personal.",
+            ["placement", "fallback", "personalised"],
+            registry=self.registry,
+        )
+        self._dropped = Counter(
+            "recommender_exposures_dropped_total",
+            "Served lists that were not recorded because the queue was full or the stream could not be reached.",
+            registry=self.registry,
+        )
+        self._artifact = Gauge(
+            "recommender_artifact_info",
+            "1 for the artifact that answers.",
+            ["artifact_id"],
+            multiprocess_mode="livemax",
+            registry=self.registry,
+        )
+        self._artifact_cut = Gauge(
+            "recommender_artifact_cut_timestamp_seconds",
+            "Time up to which the artifact that answers has learnt.",
+            multiprocess_mode="livemin",
+            registry=self.registry,
+        )
+        self._refused = Counter(
+            "recommender_artifacts_refused_total",
+            "Published artifacts that were broken and not loaded.",
+            registry=self.registry,
+        )
+        self._by_request: dict[tuple[str, str, int], Histogram] = {}
+        self._by_list: dict[tuple[str, str, bool], Counter] = {}
+        self._by_stage: dict[str, Histogram] = {}
+
+    def request_answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one request; `route` is the template of its path."""
+        key = (method, route, status)
+        child = self._by_request.get(key)
+        if child is None:
+            child = self._by_request[key] = self._requests.labels(method, route, str(status))
+        child.observe(seconds)
+
+    def stages_timed(self, stages: Sequence[str], seconds: Sequence[float]) -> None:
+        """Time the stages of one recommendation."""
+        for stage, duration in zip(stages, seconds, strict=True):
+            child = self._by_stage.get(stage)
+            if child is None:
+                child = self._by_stage[stage] = self._stages.labels(stage)
+            child.observe(duration)
+
+    def list_served(self, placement: str, fallback: str, *, personalised: bool) -> None:
+        """Count one list."""
+        key = (placement, fallback, personalised)
+        child = self._by_list.get(key)
+        if child is None:
+            child = self._by_list[key] = self._served.labels(placement, fallback, str(personalised).lower())
+        child.inc()
+
+    def live_state_missed(self, cause: str) -> None:
+        """Count a recommendation that went without live state; `cause` is "late" or "gone"."""
+        self._misses.labels(cause).inc()
+
+    def exposures_dropped(self, n: int) -> None:
+        """Count served lists that were not recorded."""
+        self._dropped.inc(n)
+
+    def artifact_swapped(self, old: str | None, new: str, cut_seconds: float) -> None:
+        """State which artifact answers now."""
+        if old is not None:
+            self._artifact.labels(old).set(0)
+        self._artifact.labels(new).set(1)
+        self._artifact_cut.set(cut_seconds)
+
+    def artifact_refused(self) -> None:
+        """Count a broken artifact."""
+        self._refused.inc()
+
+    def page(self) -> tuple[bytes, str]:
+        """The page that Prometheus reads, and its content type."""
+        registry = self.registry
+        if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)
+        return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4

@@ -1,0 +1,1 @@
+"""Placements as configuration: those that ship, and those saved over them."""

@@ -1,0 +1,55 @@
+"""Routes of placements."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from starlette.responses import Response
+
+from features.sql.placement_store import PlacementStore
+from recommender.ids import PlacementId
+from recommender.placements import parse_placement
+from serving.encoding import json_response
+from serving.placements.registry import Entry, Placements
+from serving.placements.schemas import PlacementBody, PlacementList, PlacementName, PlacementReply
+from serving.problem_document import documented
+
+Id = Annotated[PlacementName, Path(examples=["home"])]
+
+
+def placement_routes(
+    placements: Placements, store: PlacementStore, announce: Callable[[], Awaitable[None]]
+) -> APIRouter:
+    """The routes; `announce` wakes the workers after a change in SQL."""
+    router = APIRouter(prefix="/v1/placements", tags=["placements"])
+
+    @router.get("", response_model=PlacementList)
+    async def list_placements() -> Response:
+        """List all placements."""
+        return json_response({"placements": [_reply(entry) for entry in placements.all()]})
+
+    @router.get("/{placement_id}", response_model=PlacementReply, responses=documented(404, 422))
+    async def read_placement(placement_id: Id) -> Response:
+        """Read one placement as it is in force."""
+        return json_response(_reply(placements.entry(PlacementId(placement_id))))
+
+    @router.put("/{placement_id}", response_model=PlacementReply, responses=documented(400, 413, 415, 422, 503))
+    async def save_placement(placement_id: Id, body: PlacementBody) -> Response:
+        """Save a placement; it holds on every worker within a tenth of a second.
+
+        One that cannot be parsed, or that contradicts itself, is refused with the reason.
+        """
+        name = PlacementId(placement_id)
+        definition = body.model_dump(exclude_unset=True)
+        parse_placement(name, definition)
+        await asyncio.to_thread(store.put, name, definition)
+        placements.take_saved([(name, definition)])
+        await announce()
+        return json_response(_reply(placements.entry(name)))
+
+    return router
+
+
+def _reply(entry: Entry) -> dict[str, object]:
+    return {"placement_id": entry.placement.placement_id, "origin": entry.origin, "definition": entry.definition}

@@ -1,0 +1,66 @@
+"""Bodies of the placement routes, as the OpenAPI document shows them."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+PlacementName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,99}$")]
+
+
+class PinBody(BaseModel):
+    """An item that stands in one slot, as long as the hard rules allow it."""
+
+    slot: int = Field(description="From 1.")
+    item_id: str
+
+
+class BoostBody(BaseModel):
+    """Multiplies the score of some items."""
+
+    when: str = Field(description="A rule over items.", examples=["item.brand == 'PRIVATE'"])
+    factor: float = Field(description="Above 1 lifts, below 1 sinks.", examples=[1.2])
+
+
+class PlacementBody(BaseModel):
+    """Settings of a placement, as in `placements.toml` and docs/placements.md; what is left out has its default."""
+
+    # What is wrong with a definition is said by the parser that also reads the shipped file, so all passes through.
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "examples": [
+                {
+                    "title": "For you",
+                    "sources": ["buy_again", "embedding", "trending"],
+                    "exclude": ["cart"],
+                    "filter": "item.department != 'TOBACCO'",
+                    "max_share_per_category": 0.4,
+                }
+            ]
+        },
+    )
+
+    title: str = Field(default="", description="Shown above the list.")
+    sources: list[str] = Field(default=[], description="Which candidate sources run.")
+    ranker: str = Field(default="any", description="`any`, `discovery` or `fused`.")
+    filter: str | None = Field(default=None, description="A rule that every item must satisfy.")
+    exclude: list[str] = Field(default=[], description="`bought`, `cart`, `viewed`, `context_item`.")
+    max_share_per_category: float = Field(default=1.0, description="In (0, 1]; 1: no cap.")
+    pins: list[PinBody] = []
+    boosts: list[BoostBody] = []
+    limit: int = Field(default=12, description="Items when the request does not say.")
+    max_limit: int = Field(default=100, description="Most items that a request may ask for.")
+
+
+class PlacementReply(BaseModel):
+    """One placement as it is in force."""
+
+    placement_id: str
+    origin: Literal["shipped", "saved"] = Field(description="Whether it ships, or was saved in place of what ships.")
+    definition: PlacementBody
+
+
+class PlacementList(BaseModel):
+    """All placements, by id."""
+
+    placements: list[PlacementReply]

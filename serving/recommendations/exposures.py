@@ -1,0 +1,100 @@
+"""What was served, on its way to the event stream: queued by the reply path, written a little later in batches."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+import orjson
+
+from features.events.stream import EventRow, EventStream
+from recommender.errors import StoreUnavailable
+from recommender.ids import RecommendationId
+from serving.metrics import Metrics
+from serving.recommendations.answers import Answer, item_ids
+from serving.recommendations.questions import Caller
+
+RECOMMENDATION_SERVED = "Recommendation Served"
+QUEUED_LISTS = 10_000  # at 1,000 lists/s, what ten seconds without a stream hold
+LISTS_PER_WRITE = 200
+PAUSE_SECONDS = 0.1
+QUEUED_TRACES = 100
+
+
+class Exposures:
+    """A bounded queue of served lists; one that does not fit is dropped and counted.
+
+    `keep_trace` keeps a sampled trace; it raises StoreUnavailable.
+    """
+
+    def __init__(
+        self,
+        stream: EventStream,
+        keep_trace: Callable[[RecommendationId, bytes], Awaitable[None]],
+        metrics: Metrics,
+    ) -> None:
+        self._stream = stream
+        self._keep_trace = keep_trace
+        self._metrics = metrics
+        self._lists: deque[tuple[Caller, Answer, datetime]] = deque()
+        self._traces: deque[tuple[RecommendationId, bytes]] = deque(maxlen=QUEUED_TRACES)
+
+    def put(self, caller: Caller, answer: Answer, now: datetime) -> None:
+        """Queue a served list; `caller` has no identifiers if there is no consent."""
+        if len(self._lists) >= QUEUED_LISTS:
+            self._metrics.exposures_dropped(1)
+            return
+        self._lists.append((caller, answer, now))
+
+    def put_trace(self, recommendation_id: RecommendationId, document: bytes) -> None:
+        """Queue a sampled trace; the oldest gives way."""
+        self._traces.append((recommendation_id, document))
+
+    async def run(self) -> None:
+        """Write what is queued until cancelled; `drain` what is left then."""
+        while True:
+            await asyncio.sleep(PAUSE_SECONDS)
+            await self.drain()
+
+    async def drain(self) -> None:
+        """Write all that is queued now. A batch that cannot be written is dropped and counted."""
+        while self._lists:
+            batch = [self._lists.popleft() for _ in range(min(LISTS_PER_WRITE, len(self._lists)))]
+            try:
+                await self._stream.append([exposure_row(*entry) for entry in batch])
+            except StoreUnavailable:
+                self._metrics.exposures_dropped(len(batch))
+        while self._traces:
+            try:
+                await self._keep_trace(*self._traces.popleft())
+            except StoreUnavailable:
+                self._traces.clear()
+
+
+def exposure_row(caller: Caller, answer: Answer, now: datetime) -> EventRow:
+    """One row of the event log for one served list; its items are in `properties`, best first."""
+    query, decision = answer.query, answer.decision
+    context_item = None if query.context_item is None else answer.catalogue.items[query.context_item].item_id
+    properties = {
+        "placement": query.placement,
+        "item_ids": item_ids(answer.catalogue, decision.rows),
+        "sources": decision.sources,
+        "context_item_id": context_item,
+        "fallback": decision.fallback,
+        "personalised": decision.personalised,
+    }
+    return {
+        "event_id": answer.recommendation_id,
+        "line": 0,
+        "event": RECOMMENDATION_SERVED,
+        "user_id": caller.user_id,
+        "anonymous_id": caller.anonymous_id,
+        "session_id": caller.session_id,
+        "store_id": caller.store_id,
+        "recommendation_id": answer.recommendation_id,
+        "policy": answer.model_version,
+        "synthetic": False,
+        "occurred_at": now,
+        "received_at": now,
+        "properties": orjson.dumps(properties).decode(),
+    }

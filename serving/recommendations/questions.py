@@ -1,0 +1,120 @@
+"""What callers ask for: as the use case takes it, in the shop's strings, and as the decision takes it, in item rows."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from zlib import crc32
+
+import numpy as np
+
+from recommender.arrays import EMPTY_ROWS, Rows
+from recommender.catalogue import Catalogue
+from recommender.errors import InvalidInput, UnknownItem
+from recommender.ids import AnonymousId, PlacementId, SessionId, StoreId, UserId
+from recommender.placements import Placement
+from recommender.query import Query
+from recommender.rules.compiled import Rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who asks, and from where.
+
+    Attributes:
+        may_personalise: False when the caller says that there is no consent, or the browser sent `Sec-GPC: 1`; then
+            the identifiers are to be dropped before anything is read.
+        cart: item ids that the caller says are in the cart; unknown ones count for nothing.
+        age: in years, if the caller vouches for it.
+    """
+
+    user_id: UserId | None = None
+    anonymous_id: AnonymousId | None = None
+    session_id: SessionId | None = None
+    may_personalise: bool = True
+    store_id: StoreId | None = None
+    cart: Sequence[str] = ()
+    age: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One list that is asked for.
+
+    Attributes:
+        limit: None: what the placement says.
+        exclude: item ids that must not appear; unknown ones count for nothing.
+        explain: whether its trace must be kept.
+        within: where it stands in the body, to be put before the name of a wrong field ("blocks[2].").
+    """
+
+    placement: PlacementId
+    limit: int | None = None
+    item_id: str | None = None
+    category: str | None = None
+    filter: str | None = None
+    exclude: Sequence[str] = ()
+    explain: bool = False
+    within: str = ""
+
+
+def translate(
+    question: Question,
+    caller: Caller,
+    placement: Placement,
+    catalogue: Catalogue,
+    *,
+    compiled: Callable[[str], Rule],
+    day: int,
+    trace: bool,
+) -> Query:
+    """Put a question in item rows; `compiled` gives the rule of a filter, `day` turns what is seeded.
+
+    Raises:
+        InvalidInput: `limit` is out of the placement's range.
+        UnknownItem: the item in view does not exist.
+        InvalidRule: the filter is malformed.
+    """
+    limit = placement.limit if question.limit is None else question.limit
+    if not 1 <= limit <= placement.max_limit:
+        raise InvalidInput(
+            f"limit must be from 1 to {placement.max_limit} for the placement {question.placement}, got {limit}",
+            field="limit",
+            remedy=f"Ask for 1 to {placement.max_limit} items, or leave `limit` out to get {placement.limit}.",
+        )
+    who = caller.user_id or caller.anonymous_id or ""
+    return Query(
+        placement=question.placement,
+        limit=limit,
+        context_item=None if question.item_id is None else _row_of(question.item_id, catalogue),
+        category=question.category,
+        cart=_known_rows(caller.cart, catalogue),
+        exclude=_known_rows(question.exclude, catalogue),
+        filter=None if question.filter is None else compiled(question.filter),
+        store_id=caller.store_id,
+        age=caller.age,
+        seed=crc32(f"{who}\0{question.placement}\0{day}".encode()),
+        trace=trace,
+    )
+
+
+def rows_of_groups(rows: Rows, catalogue: Catalogue) -> Rows:
+    """Rows of all items that are of one group with one of `rows`."""
+    codes = catalogue.text["group"].codes[: catalogue.n]
+    return np.flatnonzero(np.isin(codes, codes[rows])).astype(np.int32)
+
+
+def _row_of(item_id: str, catalogue: Catalogue) -> int:
+    row = catalogue.row_of.get(item_id)
+    if row is None:
+        raise UnknownItem(
+            f"There is no item {item_id!r} in the catalogue.",
+            field="item_id",
+            remedy="Check the id, or add the item with PUT /v1/catalogue/items/{id}.",
+        )
+    return row
+
+
+def _known_rows(item_ids: Sequence[str], catalogue: Catalogue) -> Rows:
+    if not item_ids:
+        return EMPTY_ROWS
+    rows = (catalogue.row_of.get(item_id, -1) for item_id in item_ids)
+    return np.array([row for row in dict.fromkeys(rows) if row >= 0], dtype=np.int32)

@@ -1,0 +1,153 @@
+"""Recommend: gather what is known, decide, record what was served."""
+
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import lru_cache
+from time import perf_counter
+
+import numpy as np
+
+from features.online.live_state import LiveEvents
+from features.shopper import assemble
+from recommender.arrays import EMPTY_ROWS, Rows
+from recommender.decide import decide
+from recommender.errors import RecommenderError, StoreUnavailable
+from recommender.ids import PlacementId, RecommendationId, UserId
+from recommender.placements import Placement
+from recommender.rules.compiled import Rule, compile_rule
+from recommender.shopper import STRANGER, Shopper
+from serving.clock import day_of
+from serving.current import Current, Serving
+from serving.metrics import Metrics
+from serving.recommendations.answers import Answer, new_recommendation_id, trace_document
+from serving.recommendations.exposures import Exposures
+from serving.recommendations.live_reader import LiveReader
+from serving.recommendations.questions import Caller, Question, rows_of_groups, translate
+
+STAGES = ("gather", "decide")
+COMPILED_FILTERS = 512  # rules of request filters that are kept compiled
+TRACE = "trace"  # what an answer says is degraded when its trace could not be kept
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recommend:
+    """Answers the questions of one caller: one list, or all lists of a page.
+
+    Attributes:
+        find_placement: raises UnknownPlacement.
+        has_withdrawn: whether a shopper took back the consent to personalisation.
+        keep_trace: keeps the JSON of a trace; raises StoreUnavailable.
+        trace_sample: share of the answers whose trace is kept without being asked for.
+    """
+
+    current: Current
+    find_placement: Callable[[PlacementId], Placement]
+    has_withdrawn: Callable[[UserId], bool]
+    live: LiveReader
+    exposures: Exposures
+    keep_trace: Callable[[RecommendationId, bytes], Awaitable[None]]
+    metrics: Metrics
+    trace_sample: float
+    compiled: Callable[[str], Rule] = field(default_factory=lambda: lru_cache(COMPILED_FILTERS)(compile_rule))
+
+    async def __call__(self, caller: Caller, questions: Sequence[Question], now: datetime) -> list[Answer]:
+        """Answer each question; what one list shows, with all of its groups, the later ones leave out.
+
+        Raises:
+            NoArtifact, UnknownPlacement, UnknownItem (the item in view), InvalidInput (limit), InvalidRule (filter).
+        """
+        started = perf_counter()
+        self.current.get()  # without an artifact there is nothing to read for
+        caller = self._within_consent(caller)
+        live, degraded = await self.live.read(caller)
+        gathered = perf_counter()
+        answers = self._decide_all(caller, questions, live, degraded, now)
+        self.metrics.stages_timed(STAGES, (gathered - started, perf_counter() - gathered))
+        for position, question in enumerate(questions):
+            answers[position] = await self._record(caller, question, answers[position], now)
+        return answers
+
+    def _within_consent(self, caller: Caller) -> Caller:
+        """The caller, without identifiers where nothing personal may be read or written."""
+        withdrawn = caller.user_id is not None and self.has_withdrawn(caller.user_id)
+        if caller.may_personalise and not withdrawn:
+            return caller
+        return replace(caller, may_personalise=False, user_id=None, anonymous_id=None, session_id=None)
+
+    def _decide_all(
+        self, caller: Caller, questions: Sequence[Question], live: LiveEvents, degraded: tuple[str, ...], now: datetime
+    ) -> list[Answer]:
+        # Nothing awaits in here, so that one model, its catalogue and rows of it are what the whole page sees.
+        serving = self.current.get()
+        shopper = _shopper_of(caller, live, serving, day_of(now))
+        answers: list[Answer] = []
+        taken: Rows = EMPTY_ROWS
+        for question in questions:
+            try:
+                answer = self._decide(caller, question, taken, shopper, serving, degraded, now)
+            except RecommenderError as error:
+                error.field = None if error.field is None else question.within + error.field
+                raise
+            answers.append(answer)
+            if len(questions) > 1:
+                taken = np.concatenate([taken, rows_of_groups(answer.decision.rows, serving.catalogue)])
+        return answers
+
+    def _decide(
+        self,
+        caller: Caller,
+        question: Question,
+        taken: Rows,
+        shopper: Shopper,
+        serving: Serving,
+        degraded: tuple[str, ...],
+        now: datetime,
+    ) -> Answer:
+        placement = self.find_placement(question.placement)
+        now_day = day_of(now)
+        trace = question.explain or (self.trace_sample > 0 and random.random() < self.trace_sample)  # noqa: S311
+        query = translate(
+            question, caller, placement, serving.catalogue, compiled=self.compiled, day=int(now_day), trace=trace
+        )
+        if len(taken):
+            query = replace(query, exclude=np.concatenate([query.exclude, taken]))
+        decision = decide(query, placement, shopper, serving.catalogue, serving.model, now_day)
+        self.metrics.list_served(query.placement, decision.fallback, personalised=decision.personalised)
+        return Answer(
+            recommendation_id=new_recommendation_id(now),
+            model_version=serving.model.version,
+            query=query,
+            decision=decision,
+            degraded=degraded,
+            catalogue=serving.catalogue,
+        )
+
+    async def _record(self, caller: Caller, question: Question, answer: Answer, now: datetime) -> Answer:
+        """Queue the served list; keep its trace, before the answer goes out if it was asked for."""
+        self.exposures.put(caller, answer, now)
+        trace = answer.decision.trace
+        if trace is None:
+            return answer
+        document = trace_document(answer, trace, question, caller, now)
+        if not question.explain:
+            self.exposures.put_trace(answer.recommendation_id, document)
+            return answer
+        try:
+            await self.keep_trace(answer.recommendation_id, document)
+        except StoreUnavailable:
+            return replace(answer, degraded=(*answer.degraded, TRACE))
+        return answer
+
+
+def _shopper_of(caller: Caller, live: LiveEvents, serving: Serving, now_day: float) -> Shopper:
+    if caller.user_id is None and len(live) == 0:
+        return STRANGER
+    return assemble(
+        user_id=caller.user_id,
+        live=live,
+        histories=serving.model.histories,
+        catalogue=serving.catalogue,
+        now_day=now_day,
+    )
