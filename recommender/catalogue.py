@@ -1,16 +1,20 @@
 """The catalogue as the decision sees it: one array per fact, by item row, kept current between two requests."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recommender.arrays import EMPTY_ROWS, Codes, Mask, Rows
 from recommender.ids import GroupId, ItemId, ItemNumber, StoreId
+from recommender.kept import Kept
 
 TEXT_FACTS = ("id", "group", "department", "category", "type", "brand", "manufacturer", "size")
 NUMBER_FACTS = ("price", "added_day", "min_age")
+_TEXT_ATTRIBUTES = ("item_id", "group_id", "department", "category", "type", "brand", "manufacturer", "size")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,16 @@ class TextColumn:
         self.words: list[str] = []
         self._code_of: dict[str, int] = {}
 
+    @classmethod
+    def of(cls, words: Sequence[str | None], spare: int) -> "TextColumn":
+        """Code the words of rows 0 and on; `spare` more rows are not known."""
+        column = cls(0)
+        code_of = column._code_of
+        codes = [-1 if word is None else code_of.setdefault(word, len(code_of)) for word in words]
+        column.codes = _padded(np.array(codes, dtype=np.int32), spare, fill=-1)
+        column.words = list(code_of)
+        return column
+
     def code_of(self, word: str) -> int:
         """The code of `word`, or -1 when no row has ever had it."""
         return self._code_of.get(word, -1)
@@ -71,12 +85,27 @@ class TextColumn:
         return None if code < 0 else self.words[code]
 
 
-@dataclass(slots=True)
 class StoreStock:
     """What is sold out in one store, by row. An item that a store says nothing of is taken from the chain's stock."""
 
-    sold_out: set[int] = field(default_factory=lambda: set[int]())
-    rows: Rows = field(default_factory=lambda: EMPTY_ROWS)  # the same, as an array, for masking
+    def __init__(self) -> None:
+        self.sold_out: set[int] = set()
+        self._rows: Rows | None = EMPTY_ROWS
+
+    @property
+    def rows(self) -> Rows:
+        """The same, ascending, as an array for masking; made anew by the first reader after a change."""
+        if self._rows is None:
+            self._rows = np.sort(np.fromiter(self.sold_out, dtype=np.int32, count=len(self.sold_out)))
+        return self._rows
+
+    def set(self, row: int, *, sold_out: bool) -> None:
+        """State whether one row is sold out."""
+        if sold_out:
+            self.sold_out.add(row)
+        else:
+            self.sold_out.discard(row)
+        self._rows = None
 
 
 class Catalogue:
@@ -91,6 +120,7 @@ class Catalogue:
         visible: not hidden, not deleted, and with a price.
         in_stock: chain-wide stock is above 0, or not tracked.
         text: by name of TEXT_FACTS. number: by name of NUMBER_FACTS, float64, NaN where unknown.
+        kept: what decisions worked out from this version of it.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -105,15 +135,13 @@ class Catalogue:
         self.text: dict[str, TextColumn] = {name: TextColumn(capacity) for name in TEXT_FACTS}
         self.number: dict[str, NDArray[np.float64]] = {name: np.full(capacity, np.nan) for name in NUMBER_FACTS}
         self.store_stock: dict[StoreId, StoreStock] = {}
+        self.kept = Kept()
 
     @classmethod
     def of(cls, items: Iterable[CatalogueItem], spare: int = 1024) -> "Catalogue":
         """Build from the artifact's snapshot; row r is the r-th item. `spare` rows are left for new items."""
-        listed = list(items)
-        catalogue = cls(len(listed) + spare)
-        for item in listed:
-            catalogue.upsert(item)
-        catalogue.n_artifact = catalogue.n
+        catalogue = cls(0)
+        catalogue._fill(list(items), spare)
         return catalogue
 
     def upsert(self, item: CatalogueItem) -> int:
@@ -124,12 +152,8 @@ class Catalogue:
         self.items[row] = item
         self.visible[row] = not item.hidden and item.price is not None
         self.in_stock[row] = item.stock is None or item.stock > 0
-        facts: Mapping[str, str | None] = {
-            "id": item.item_id, "group": item.group_id, "department": item.department, "category": item.category,
-            "type": item.type, "brand": item.brand, "manufacturer": item.manufacturer, "size": item.size,
-        }  # fmt: skip
-        for name, word in facts.items():
-            self.text[name].set(row, word)
+        for name, attribute in zip(TEXT_FACTS, _TEXT_ATTRIBUTES, strict=True):
+            self.text[name].set(row, getattr(item, attribute))
         self.number["price"][row] = np.nan if item.price is None else item.price
         self.number["added_day"][row] = item.added_day
         self.number["min_age"][row] = item.min_age
@@ -145,16 +169,12 @@ class Catalogue:
 
     def set_store_stock(self, store_id: StoreId, item_id: ItemId, quantity: int | None) -> None:
         """State the stock of an item in one store, in units; None: the store says nothing (the chain's stock holds)."""
-        row = self.row_of.get(item_id)
-        if row is None:
-            return
-        stock = self.store_stock.setdefault(store_id, StoreStock())
-        if quantity is not None and quantity <= 0:
-            stock.sold_out.add(row)
-        else:
-            stock.sold_out.discard(row)
-        stock.rows = np.fromiter(stock.sold_out, dtype=np.int32, count=len(stock.sold_out))
-        self.version += 1
+        self._set_store_stock(store_id, self.row_of.get(item_id, -1), quantity)
+
+    def set_store_stock_of_number(self, store_id: StoreId, item_number: ItemNumber, quantity: int | None) -> None:
+        """The same for an item known by its number."""
+        known = item_number < len(self.row_of_number)
+        self._set_store_stock(store_id, int(self.row_of_number[item_number]) if known else -1, quantity)
 
     def rows_of_numbers(self, numbers: NDArray[np.integer]) -> Rows:
         """Rows of item numbers; -1 where this catalogue has no such item."""
@@ -162,6 +182,35 @@ class Catalogue:
         rows: Rows = np.full(len(numbers), -1, dtype=np.int32)
         rows[known] = self.row_of_number[numbers[known]]
         return rows
+
+    def _fill(self, listed: list[CatalogueItem], spare: int) -> None:
+        """Take all items at once, into a catalogue that has none: column by column, many times faster than by row."""
+        n = len(listed)
+        self.items, self.n, self.n_artifact, self.version = listed, n, n, 1
+        self.row_of = {item.item_id: row for row, item in enumerate(listed)}
+        if len(self.row_of) < n:
+            raise ValueError("an item is listed twice")
+        numbers = np.array([item.item_number for item in listed], dtype=np.int64)
+        self.row_of_number = np.full(int(numbers.max(initial=15)) + 1 + spare, -1, dtype=np.int32)
+        self.row_of_number[numbers] = np.arange(n, dtype=np.int32)
+        hidden = np.array([item.hidden for item in listed], dtype=np.bool_)
+        prices = np.array([item.price for item in listed], dtype=np.float64)  # None becomes NaN
+        stock = np.array([1 if item.stock is None else item.stock for item in listed], dtype=np.int64)
+        self.visible = _padded(~hidden & ~np.isnan(prices), spare, fill=False)
+        self.in_stock = _padded(stock > 0, spare, fill=False)
+        self.number = {
+            "price": _padded(prices, spare, fill=np.nan),
+            "added_day": _padded(np.array([item.added_day for item in listed], dtype=np.float64), spare, fill=np.nan),
+            "min_age": _padded(np.array([item.min_age for item in listed], dtype=np.float64), spare, fill=np.nan),
+        }
+        for name, attribute in zip(TEXT_FACTS, _TEXT_ATTRIBUTES, strict=True):
+            self.text[name] = TextColumn.of(list(map(attrgetter(attribute), listed)), spare)
+
+    def _set_store_stock(self, store_id: StoreId, row: int, quantity: int | None) -> None:
+        if row >= 0:
+            stock = self.store_stock.setdefault(store_id, StoreStock())
+            stock.set(row, sold_out=quantity is not None and quantity <= 0)
+            self.version += 1
 
     def _new_row(self, item: CatalogueItem) -> int:
         row = self.n
@@ -185,3 +234,10 @@ class Catalogue:
             column.codes = np.concatenate([column.codes, np.full(extra, -1, dtype=np.int32)])
         for name, values in self.number.items():
             self.number[name] = np.concatenate([values, np.full(extra, np.nan)])
+
+
+Kind = TypeVar("Kind", bound=np.generic)
+
+
+def _padded(values: NDArray[Kind], spare: int, *, fill: float) -> NDArray[Kind]:
+    return np.concatenate([values, np.full(spare, fill, dtype=values.dtype)])

@@ -8,9 +8,9 @@ from sqlalchemy import ColumnElement, Connection, Engine, FromClause, bindparam,
 from features.progress import ProgressReport, Silent
 from features.sql.chunks import SMALL
 from features.sql.engine import Write, read_change_number, reading, writing
-from features.sql.item_rows import COLUMNS, current_items, facts_of, items_of, move_staged, read_pending
+from features.sql.item_rows import COLUMNS, current_items, items_of, move_staged, read_pending
 from features.sql.staging import import_in_chunks, number_new_items
-from features.sql.tables import ITEM_FACTS, items, store_stock
+from features.sql.tables import ITEM_FACTS, items, staged_items, store_stock
 from recommender.catalogue import CatalogueItem
 from recommender.errors import UnknownItem
 from recommender.ids import ItemId, ItemNumber
@@ -132,17 +132,16 @@ def _select(
     connection: Connection, current: FromClause, where: ColumnElement[bool] | None = None
 ) -> list[CatalogueItem]:
     query = select(*(current.c[name] for name in COLUMNS)).where(~current.c.deleted).order_by(current.c.item_number)
-    return list(items_of(connection.execute(query if where is None else query.where(where))))
+    return list(items_of(connection.execute(query if where is None else query.where(where)).all()))
 
 
 def _state(write: Write, stated: Sequence[CatalogueItem], facts: Sequence[str]) -> None:
-    numbers = number_new_items(write.connection, stated)
+    numbers = number_new_items(write.connection, stated, {})
     _move(write.connection, list(numbers.values()))
     values = {name: bindparam(f"new_{name}") for name in facts}
     change = update(items).where(items.c.item_number == bindparam("number"))
     rows = [
-        {"number": numbers[item.item_id], **{f"new_{name}": value for name, value in facts_of(item).items()}}
-        for item in stated
+        {"number": numbers[item.item_id], **{f"new_{name}": getattr(item, name) for name in facts}} for item in stated
     ]
     write.connection.execute(change.values(**values, deleted=False, change_number=write.change_number), rows)
 
@@ -150,4 +149,4 @@ def _state(write: Write, stated: Sequence[CatalogueItem], facts: Sequence[str]) 
 def _move(connection: Connection, numbers: Sequence[int]) -> None:
     pending = read_pending(connection)
     if pending is not None:
-        move_staged(connection, pending, numbers)
+        move_staged(connection, pending, staged_items.c.item_number.in_(numbers))

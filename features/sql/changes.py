@@ -90,5 +90,5 @@ def _read_items(connection: Connection, after: int) -> tuple[tuple[CatalogueItem
     changed = current.c.change_number > after
     shown = select(*(current.c[name] for name in COLUMNS)).where(changed, ~current.c.deleted)
     gone = select(current.c.item_id).where(changed, current.c.deleted)
-    rows = connection.execute(shown.order_by(current.c.item_number))
+    rows = connection.execute(shown.order_by(current.c.item_number)).all()
     return tuple(items_of(rows)), tuple(ItemId(item_id) for item_id in connection.execute(gone).scalars())

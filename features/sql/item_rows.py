@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, FromClause, and_, case, false, select, update
+from sqlalchemy import ColumnElement, Connection, FromClause, and_, case, false, select, update
 
 from features.sql.tables import ITEM_FACTS, imports, items, staged_items
 from recommender.catalogue import CatalogueItem
 from recommender.ids import GroupId, ItemId, ItemNumber
 
 COLUMNS = ("item_number", "item_id", *ITEM_FACTS)
+facts_of = attrgetter(*ITEM_FACTS)  # the values of an item in the order of ITEM_FACTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +58,9 @@ def current_items(connection: Connection) -> FromClause:
     )
 
 
-def move_staged(connection: Connection, pending: PendingImport, numbers: Iterable[int]) -> None:
-    """Move rows of the pending import to `items`, by item number; numbers that it does not have are left alone."""
-    mine = and_(staged_items.c.import_number == pending.import_number, staged_items.c.item_number.in_(list(numbers)))
+def move_staged(connection: Connection, pending: PendingImport, where: ColumnElement[bool]) -> None:
+    """Move those rows of the pending import to `items` of which a condition on `staged_items` holds."""
+    mine = and_(staged_items.c.import_number == pending.import_number, where)
     stated = {name: staged_items.c[name] for name in pending.facts}
     connection.execute(
         update(items)
@@ -93,8 +95,3 @@ def items_of(rows: Iterable[Sequence[Any]]) -> Iterator[CatalogueItem]:
             url=url,
             image_url=image_url,
         )
-
-
-def facts_of(item: CatalogueItem) -> dict[str, object]:
-    """The columns of ITEM_FACTS for an item."""
-    return {name: getattr(item, name) for name in ITEM_FACTS}

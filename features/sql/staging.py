@@ -5,15 +5,16 @@ readers take them from there until they have been moved. A process that dies bef
 counts, one that dies after it leaves work that the next large import finishes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, Engine, delete, exists, insert, select, update
 
 from features.progress import Step
+from features.sql.bulk import insert_rows
 from features.sql.chunks import chunks_of
 from features.sql.engine import Write, reading, writing
 from features.sql.item_rows import facts_of, move_staged, read_pending
-from features.sql.tables import imports, items, staged_items
+from features.sql.tables import ITEM_FACTS, imports, items, staged_items
 from recommender.catalogue import CatalogueItem
 from recommender.errors import RecommenderError
 
@@ -34,10 +35,12 @@ def import_in_chunks(engine: Engine, rows: Sequence[CatalogueItem], facts: Seque
     """
     finish_import(engine)
     import_number = _open_import(engine, facts)
+    with reading(engine) as connection:
+        known = dict(connection.execute(select(items.c.item_id, items.c.item_number)).tuples().all())
     for chunk in chunks_of(rows):
         with writing(engine) as write:
             _check_not_overtaken(write.connection, import_number)
-            _stage(write.connection, chunk, import_number)
+            _stage(write.connection, chunk, import_number, known)
         step.advance(len(chunk))
     change_number = _show(engine, import_number)
     finish_import(engine)
@@ -54,21 +57,24 @@ def finish_import(engine: Engine) -> None:
         numbers = connection.execute(staged.order_by(staged_items.c.item_number)).scalars().all()
     for chunk in chunks_of(numbers):
         with writing(engine) as write:
-            move_staged(write.connection, pending, chunk)
+            move_staged(write.connection, pending, staged_items.c.item_number.between(chunk[0], chunk[-1]))
     with writing(engine) as write:
         write.connection.execute(delete(imports).where(imports.c.import_number == pending.import_number))
 
 
-def number_new_items(connection: Connection, rows: Sequence[CatalogueItem]) -> dict[str, int]:
-    """Item numbers of all rows by item id; new items get theirs, and stay out of sight until something shows them."""
-    numbers = _read_numbers(connection, rows)
-    unknown = {row.item_id: row for row in rows if row.item_id not in numbers}
+def number_new_items(connection: Connection, rows: Sequence[CatalogueItem], known: Mapping[str, int]) -> dict[str, int]:
+    """Item numbers of all rows by item id; new items get theirs, and stay out of sight until something shows them.
+
+    `known` are numbers that were read before: a number never changes.
+    """
+    numbers: dict[str, int] = {row.item_id: known[row.item_id] for row in rows if row.item_id in known}
+    if len(numbers) < len(rows):
+        numbers |= _read_numbers(connection, [row for row in rows if row.item_id not in known])
+    unknown = [row for row in rows if row.item_id not in numbers]
     if unknown:
-        reserved = [
-            {"item_id": row.item_id, **facts_of(row), "deleted": True, "change_number": 0} for row in unknown.values()
-        ]
-        connection.execute(insert(items), reserved)
-        numbers |= _read_numbers(connection, list(unknown.values()))
+        reserved = [(row.item_id, *facts_of(row), True, 0) for row in unknown]
+        insert_rows(connection, items, ("item_id", *ITEM_FACTS, "deleted", "change_number"), reserved)
+        numbers |= _read_numbers(connection, unknown)
     return numbers
 
 
@@ -99,10 +105,10 @@ def _check_not_overtaken(connection: Connection, import_number: int) -> None:
         )
 
 
-def _stage(connection: Connection, rows: Sequence[CatalogueItem], import_number: int) -> None:
-    numbers = number_new_items(connection, rows)
-    staged = [{"import_number": import_number, "item_number": numbers[row.item_id], **facts_of(row)} for row in rows]
-    connection.execute(insert(staged_items), staged)
+def _stage(connection: Connection, rows: Sequence[CatalogueItem], import_number: int, known: Mapping[str, int]) -> None:
+    numbers = number_new_items(connection, rows, known)
+    staged = [(import_number, numbers[row.item_id], *facts_of(row)) for row in rows]
+    insert_rows(connection, staged_items, ("import_number", "item_number", *ITEM_FACTS), staged)
 
 
 def _show(engine: Engine, import_number: int) -> int:
