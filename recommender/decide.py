@@ -1,0 +1,133 @@
+"""The whole decision: which items a placement shows to one shopper, in which order, and why."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from recommender.arrays import EMPTY_ROWS, Rows, Scores
+from recommender.candidates import Candidates, merge
+from recommender.catalogue import Catalogue
+from recommender.diversify import diversify
+from recommender.explain import explain, is_personal, name_fallback, trace
+from recommender.fusion import fuse
+from recommender.model import Model
+from recommender.placements import Placement, SourceName
+from recommender.query import Decision, Query
+from recommender.ranking.candidate_features import candidate_features
+from recommender.retrieval.bought_together import bought_together
+from recommender.retrieval.buy_again import buy_again
+from recommender.retrieval.embedding import by_embedding
+from recommender.retrieval.item_to_item import like_the_item_in_view
+from recommender.retrieval.neighbours import by_neighbours
+from recommender.retrieval.new_arrivals import new_arrivals
+from recommender.retrieval.popular import popular
+from recommender.retrieval.proposal import Proposal
+from recommender.retrieval.trending import trending
+from recommender.shopper import Shopper
+from recommender.situation import Situation
+from recommender.slots import boost, fill_slots, fillers, pinned_rows
+
+SOURCES: Mapping[SourceName, Callable[[Situation], Proposal]] = {
+    "embedding": by_embedding,
+    "neighbours": by_neighbours,
+    "item_to_item": like_the_item_in_view,
+    "bought_together": bought_together,
+    "buy_again": buy_again,
+    "trending": trending,
+    "new_arrivals": new_arrivals,
+    "popular": popular,
+}
+KEPT: Mapping[SourceName, int] = {  # allowed candidates of each source, at most
+    "embedding": 100, "neighbours": 100, "item_to_item": 100, "bought_together": 100, "buy_again": 120,
+    "trending": 50, "new_arrivals": 100, "popular": 60,
+}  # fmt: skip
+
+
+def decide(
+    query: Query, placement: Placement, shopper: Shopper, catalogue: Catalogue, model: Model, now_day: float
+) -> Decision:
+    """Choose, order and explain the items of one placement: the same question in the same state, the same answer.
+
+    Args:
+        query: its limit may be more than the placement's; rows are below `catalogue.n`.
+        shopper: as of `now_day`; STRANGER if nothing personal is known or may be used.
+        now_day: days since 1970-01-01 UTC.
+
+    Returns:
+        Exactly `query.limit` items where that many products are allowed, else all of them; none of them twice.
+    """
+    situation = Situation(query, placement, shopper, catalogue, model, now_day)
+    pins = pinned_rows(situation)
+    proposals = retrieve(situation)
+    candidates = with_features(situation, merge(situation, proposals, KEPT, as_rows(pins.values())))
+    scores = boost(situation, candidates.rows, rank(situation, candidates))
+    chosen = choose(situation, candidates, scores, as_rows(pins.values()))
+    listed = np.concatenate([candidates.rows[chosen], as_rows(pins.values())])
+    fill_up = fillers(situation, listed, query.limit - len(listed))
+    rows = fill_slots(np.concatenate([candidates.rows[chosen], fill_up.popular, fill_up.others]), pins, query.limit)
+    slots = explain(situation, candidates, scores, rows, frozenset(pins.values()), fill_up)
+    return Decision(
+        rows=rows,
+        scores=slots.scores,
+        sources=slots.sources,
+        reasons=slots.reasons,
+        personalised=is_personal(situation, proposals),
+        fallback=name_fallback(situation, proposals, fill_up),
+        short=len(rows) < query.limit,
+        trace=trace(situation, proposals, candidates, rows) if query.trace else None,
+    )
+
+
+def propose(
+    query: Query, placement: Placement, shopper: Shopper, catalogue: Catalogue, model: Model, now_day: float
+) -> Candidates:
+    """The first half of `decide`: allowed candidates with the features that a ranker is trained on."""
+    situation = Situation(query, placement, shopper, catalogue, model, now_day)
+    return with_features(situation, merge(situation, retrieve(situation), KEPT, EMPTY_ROWS))
+
+
+def retrieve(situation: Situation) -> dict[SourceName, Proposal]:
+    """Ask every source of the placement."""
+    return {source: SOURCES[source](situation) for source in situation.placement.sources}
+
+
+def with_features(situation: Situation, candidates: Candidates) -> Candidates:
+    """Add the features, unless the placement is one that no learned ranker orders."""
+    if situation.placement.ranker == "fused":
+        return candidates
+    return replace(candidates, features=candidate_features(situation, candidates.rows, candidates.ranks))
+
+
+def rank(situation: Situation, candidates: Candidates) -> Scores:
+    """Score the candidates above 0: the learned ranker squashed into (0, 1), else reciprocal rank fusion.
+
+    A pin that no source proposed has the score 0 in a fusion.
+    """
+    trees = situation.model.rankers.get(situation.placement.ranker)
+    if trees is None:
+        return fuse(candidates.ranks.values(), len(candidates.rows))
+    return squash(trees.score(candidates.features))
+
+
+def squash(scores: Scores) -> Scores:
+    """The logistic function: keeps the order, and makes scores positive, so that a boost above 1 always lifts."""
+    return (1.0 / (1.0 + np.exp(-scores.astype(np.float64)))).astype(np.float32)
+
+
+def choose(situation: Situation, candidates: Candidates, scores: Scores, pinned: Rows) -> Rows:
+    """Positions of the candidates for the slots that no pin takes, best first (the lower row where equal)."""
+    text, limit = situation.catalogue.text, situation.query.limit
+    return diversify(
+        order=np.argsort(-scores, kind="stable").astype(np.int32),
+        groups=text["group"].codes[candidates.rows],
+        categories=text["category"].codes[candidates.rows],
+        limit=limit - len(pinned),
+        cap=max(1, int(situation.placement.max_share_per_category * limit + 1e-6)),
+        taken=np.searchsorted(candidates.rows, pinned).astype(np.int32),
+    )
+
+
+def as_rows(rows: Iterable[int]) -> Rows:
+    """An array of rows."""
+    return np.fromiter(rows, dtype=np.int32)

@@ -1,0 +1,54 @@
+"""What the rules of a placement or a caller can see of one request."""
+
+from math import floor
+
+from recommender.arrays import Rows
+from recommender.catalogue import Catalogue
+from recommender.query import Query
+from recommender.rules.compiled import Facts, Value
+from recommender.shopper import Shopper
+
+
+def facts_of(
+    query: Query, shopper: Shopper, cart: Rows, age: int | None, catalogue: Catalogue, now_day: float
+) -> Facts:
+    """State the facts under the names of the rule language; what is not known is left out or None.
+
+    Args:
+        cart: rows of all items in the cart.
+        age: of the shopper, in years.
+    """
+    return Facts(
+        now_day=now_day,
+        shopper={
+            "known": shopper.known,
+            "age": age,
+            "n_baskets": shopper.n_baskets,
+            "segments": shopper.segments,
+        },
+        basket=_about_basket(cart, catalogue),
+        context=_about_context(query, catalogue, now_day),
+        events=shopper.touches,
+    )
+
+
+def _about_basket(cart: Rows, catalogue: Catalogue) -> dict[str, Value]:
+    items = [catalogue.items[row] for row in cart.tolist()]
+    return {
+        "n_items": len(items),
+        "items": frozenset(item.item_id for item in items),
+        "categories": frozenset(item.category for item in items if item.category is not None),
+    }
+
+
+def _about_context(query: Query, catalogue: Catalogue, now_day: float) -> dict[str, Value]:
+    item = None if query.context_item is None else catalogue.items[query.context_item]
+    category = query.category if item is None or query.category is not None else item.category
+    return {
+        "placement": query.placement,
+        "category": category,
+        "item": None if item is None else item.item_id,
+        "store": query.store_id,
+        "hour": floor(now_day % 1 * 24),  # UTC
+        "weekday": (floor(now_day) + 3) % 7 + 1,  # 1970-01-01 was a Thursday
+    }

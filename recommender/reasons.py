@@ -1,0 +1,64 @@
+"""A short sentence for people: why an item is shown."""
+
+from recommender.shopper import EventKind
+from recommender.situation import Situation
+
+OFTEN = 3  # baskets from which on an item counts as bought often
+
+
+def reason(situation: Situation, row: int, source: str, because: int) -> str:
+    """Say why `row` is shown.
+
+    Args:
+        source: what proposed it, a source name, "pinned", or "catalogue" for what fills up a list.
+        because: row of the item that brought it up, or -1.
+    """
+    title = situation.catalogue.items[because].title if because >= 0 else ""
+    match source:
+        case "buy_again":
+            return _about_repeat(situation, row)
+        case "embedding":
+            return "Fits what you buy" if len(situation.shopper.purchases) else "Fits what you are looking at"
+        case "neighbours":
+            return f"{_relation(situation, because)} {title}"
+        case "item_to_item":
+            return f"Similar to {title}"
+        case "bought_together":
+            return f"Goes with {title}"
+        case "trending":
+            return _about_trend(situation, row)
+        case "new_arrivals":
+            category = situation.catalogue.items[row].category
+            return f"New in {category}" if category else "New in the shop"
+        case "pinned":
+            return "Chosen by the shop"
+        case "popular":
+            in_category = situation.query.category is not None
+            return f"Popular in {situation.query.category}" if in_category else "Popular with our shoppers"
+        case _:
+            return "From our range"
+
+
+def _about_repeat(situation: Situation, row: int) -> str:
+    purchases = situation.shopper.purchases
+    place = int(purchases.rows.searchsorted(row))
+    return "You buy this often" if purchases.baskets[place] >= OFTEN else "You have bought this before"
+
+
+def _relation(situation: Situation, because: int) -> str:
+    if because in situation.cart:
+        return "Others buy it with"
+    if because == situation.query.context_item:
+        return "Others also buy it who buy"
+    touches = situation.shopper.touches
+    if ((touches.rows == because) & (touches.kinds == EventKind.VIEWED)).any():
+        return "Because you looked at"
+    return "Because you bought" if because in situation.shopper.purchases.rows else "Because you looked at"
+
+
+def _about_trend(situation: Situation, row: int) -> str:
+    store_id = situation.query.store_id
+    in_store = None if store_id is None else situation.model.popularity.by_store.get(store_id)
+    if in_store is not None and row in in_store:
+        return "Popular in your store"
+    return "Trending now"

@@ -1,0 +1,70 @@
+"""A shopper's embedding from everything known now, without training anew."""
+
+import numpy as np
+
+from recommender.arrays import Floats, Matrix, Rows
+from recommender.model import FoldIn
+from recommender.native import F32, I64, compiled, reads, writes
+from recommender.shopper import Purchases
+
+MOST_ITEMS = 256  # of one shopper; the strongest are kept
+AT_HAND_WEIGHT = 1.0  # of the item in view, of each item of the cart and session: as an order of today
+STEPS = 8  # of conjugate gradients: within some thousandths of the exact solution, in tens of microseconds
+
+
+def known_weights(purchases: Purchases, at_hand: Rows, n_items: int) -> tuple[Rows, Floats]:
+    """Items that say something of a shopper, and how much, as training weighs them.
+
+    Args:
+        at_hand: rows in view, in the cart or session; one that was also bought counts twice.
+        n_items: rows that training saw; others are left out.
+    """
+    rows = np.concatenate([at_hand, purchases.rows])
+    weights = np.concatenate([np.full(len(at_hand), AT_HAND_WEIGHT, dtype=np.float32), purchases.decayed_long])
+    known = rows < n_items
+    if not known.all():
+        rows, weights = rows[known], weights[known]
+    if len(rows) > MOST_ITEMS:
+        strongest = np.argpartition(-weights, MOST_ITEMS)[:MOST_ITEMS]
+        rows, weights = rows[strongest], weights[strongest]
+    return rows, weights
+
+
+def fold_in(embeddings: Matrix, fold: FoldIn, rows: Rows, weights: Floats) -> Floats:
+    """The vector that explains these interactions best, as one half step of alternating least squares finds it.
+
+    Solves (Y'Y + regularization I + sum_i alpha w_i y_i y_i') x = sum_i (1 + alpha w_i) y_i by conjugate gradients,
+    preconditioned with the inverse of the first two terms.
+
+    Args:
+        rows: (n,) item rows that training saw, n at least 1; a repeat counts twice.
+        weights: (n,) interaction weights, at least 0.
+
+    Returns:
+        (d,) float32; its inner product with an item's embedding is the score.
+
+    Source: Takács, Pilászy & Tikk, RecSys 2011, doi:10.1145/2043932.2043987.
+    """
+    return _solve(embeddings[rows], (fold.alpha * weights).astype(np.float32), fold.inverse, STEPS)
+
+
+@compiled(writes(F32), reads(F32, 2), reads(F32), reads(F32, 2), I64)
+def _solve(items: Matrix, confidence: Floats, inverse: Matrix, steps: int) -> Floats:
+    """`confidence`: (n,) above 1. `along_plain` is the matrix without the shopper, times `along`."""
+    solution = np.zeros(items.shape[1], dtype=np.float32)
+    residual = np.dot(confidence + np.float32(1.0), items)
+    towards = np.dot(inverse, residual)
+    along, along_plain = towards.copy(), residual.copy()
+    closeness = np.dot(residual, towards)
+    for _ in range(steps):
+        if closeness <= np.float32(1e-12):
+            break
+        image = along_plain + np.dot(confidence * np.dot(items, along), items)
+        step = closeness / np.dot(along, image)
+        solution += step * along
+        residual = residual - step * image
+        towards = np.dot(inverse, residual)
+        before, closeness = closeness, np.dot(residual, towards)
+        along = towards + (closeness / before) * along
+        along_plain = residual + (closeness / before) * along_plain
+    return solution

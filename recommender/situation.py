@@ -1,0 +1,123 @@
+"""Everything that one decision stands on, and what several of its steps derive from it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from recommender.arrays import EMPTY_ROWS, Floats, Mask, Rows
+from recommender.catalogue import Catalogue
+from recommender.facts import facts_of
+from recommender.model import Model
+from recommender.placements import Placement
+from recommender.query import Query
+from recommender.retrieval.fold_in import fold_in, known_weights
+from recommender.retrieval.tally import Tally, tally
+from recommender.rules.compiled import Facts, Rule
+from recommender.shopper import Shopper
+
+STRONGEST_PURCHASES = 64  # of a shopper, whose neighbours are added up
+SEED_DECAY = 0.8  # from one item of the session or cart to the one before it
+
+
+@dataclass(frozen=True)
+class Situation:
+    """One question with all that is known at its moment. What is costly is worked out once, when first asked for."""
+
+    query: Query
+    placement: Placement
+    shopper: Shopper
+    catalogue: Catalogue
+    model: Model
+    now_day: float
+
+    @cached_property
+    def cart(self) -> Rows:
+        """What the caller says is in the cart, then what live state knows of; no repeats."""
+        if not len(self.query.cart):
+            return self.shopper.cart
+        return _distinct(self.query.cart, self.shopper.cart)
+
+    @cached_property
+    def at_hand(self) -> Rows:
+        """The item in view, the cart and the session, in this order; no repeats."""
+        in_view = EMPTY_ROWS if self.query.context_item is None else np.array([self.query.context_item], dtype=np.int32)
+        return _distinct(in_view, self.cart, self.shopper.session)
+
+    @cached_property
+    def vector(self) -> Floats | None:
+        """The shopper's embedding, (d,), from purchases and what is at hand; None: nothing to make it from."""
+        rows, weights = known_weights(self.shopper.purchases, self.at_hand, self.model.n_items)
+        return fold_in(self.model.embeddings, self.model.fold_in, rows, weights) if len(rows) else None
+
+    @cached_property
+    def near_purchases(self) -> Tally:
+        """Neighbours of what the shopper buys most and latest."""
+        purchases = self.shopper.purchases
+        weights = purchases.decayed_short + purchases.decayed_long
+        if len(weights) > STRONGEST_PURCHASES:
+            strongest = np.argpartition(-weights, STRONGEST_PURCHASES)[:STRONGEST_PURCHASES]
+            return tally(self.model.neighbours, purchases.rows[strongest], weights[strongest])
+        return tally(self.model.neighbours, purchases.rows, weights)
+
+    @cached_property
+    def near_session(self) -> Tally:
+        """Neighbours of what is at hand."""
+        return tally(self.model.neighbours, self.at_hand, seed_weights(self.at_hand))
+
+    @cached_property
+    def together(self) -> Tally:
+        """What is bought together with what is in the cart; without a cart, with what is at hand."""
+        seeds = self.cart if len(self.cart) else self.at_hand
+        return tally(self.model.bought_together, seeds, seed_weights(seeds))
+
+    @cached_property
+    def age(self) -> int | None:
+        """Of the shopper, in years; what the caller vouches for comes first."""
+        return self.shopper.age if self.query.age is None else self.query.age
+
+    @cached_property
+    def filters(self) -> tuple[Rule, ...]:
+        """The placement's rule and the caller's."""
+        return tuple(rule for rule in (self.placement.filter, self.query.filter) if rule is not None)
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What rules can see besides the item."""
+        return facts_of(self.query, self.shopper, self.cart, self.age, self.catalogue, self.now_day)
+
+    @cached_property
+    def fitting(self) -> Mask | None:
+        """(catalogue.n,) True where all filters are; None: there is no filter."""
+        if not self.filters:
+            return None
+        masks = [self._fitting(rule) for rule in self.filters]
+        return masks[0] if len(masks) == 1 else np.logical_and.reduce(masks)
+
+    @cached_property
+    def fitting_rows(self) -> Rows | None:
+        """Rows that can be shown at all and pass the filters, ascending; None: there is no filter."""
+        fitting, catalogue = self.fitting, self.catalogue
+        if fitting is None:
+            return None
+        shown = fitting & catalogue.visible[: catalogue.n] & catalogue.in_stock[: catalogue.n]
+        return np.flatnonzero(shown).astype(np.int32)
+
+    def _fitting(self, rule: Rule) -> Mask:
+        if not rule.items_only:
+            return rule.mask(self.catalogue, self.facts)
+        key = ("filter", rule.source, int(self.now_day))
+        return self.catalogue.kept.get(self.catalogue.version, key, lambda: rule.mask(self.catalogue, self.facts))
+
+
+def seed_weights(seeds: Rows) -> Floats:
+    """Weights of items in the order of their importance: 1, then ever less."""
+    return SEED_DECAY ** np.arange(len(seeds), dtype=np.float32)
+
+
+def _distinct(*parts: Rows) -> Rows:
+    """The parts one after the other, each row where it comes first."""
+    filled = [part for part in parts if len(part)]
+    if len(filled) <= 1:
+        return filled[0] if filled else EMPTY_ROWS
+    return np.array(list(dict.fromkeys(np.concatenate(filled).tolist())), dtype=np.int32)
