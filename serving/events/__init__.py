@@ -1,0 +1,1 @@
+"""Ingestion of events in Segment's shapes."""
