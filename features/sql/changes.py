@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, Select, select
 
 from features.sql.consent_store import current_consents
 from features.sql.engine import read_change_number, reading
@@ -53,36 +53,58 @@ def read_changes(engine: Engine, after: int) -> Changes:
     """Read what changed after a change number, in one snapshot."""
     with reading(engine) as connection:
         number = read_change_number(connection)
-        return Changes(number) if number == after else _read(connection, number, after, after)
+        return Changes(number) if number == after else _read(connection, number, after)
 
 
 def read_since_artifact(engine: Engine, after: int) -> Changes:
-    """Read what an artifact made at change number `after` lacks.
+    """Read which items changed since an artifact was made at change number `after`, and all that is sold out in stores.
 
-    That is all that changed since, and of what artifacts do not hold everything: placements, and what is sold out in
-    stores.
+    Artifacts hold no stock of single stores; stock above 0 is left out, since it shows nothing.
     """
     with reading(engine) as connection:
-        return _read(connection, read_change_number(connection), after, None)
+        sold_out = _stock().where(store_stock.c.quantity <= 0)
+        number = read_change_number(connection)
+        return Changes(number, *_read_items(connection, after), _read_stock(connection, sold_out))
 
 
-def _read(connection: Connection, number: int, after: int, rest_after: int | None) -> Changes:
-    items, deleted = _read_items(connection, after)
-    stock = select(store_stock.c.store_id, store_stock.c.item_number, store_stock.c.quantity)
-    overrides = select(placements.c.placement_id, placements.c.definition)
-    if rest_after is None:
-        stock = stock.where(store_stock.c.quantity <= 0)
-    else:
-        stock = stock.where(store_stock.c.change_number > rest_after)
-        overrides = overrides.where(placements.c.change_number > rest_after)
+def read_standing(engine: Engine) -> Changes:
+    """Read what no artifact holds: all saved placements, and all consents that were refused or withdrawn."""
+    with reading(engine) as connection:
+        return Changes(
+            read_change_number(connection),
+            placements=_read_placements(connection, _placements()),
+            consents=_read_consents(connection, current_consents(granted=False)),
+        )
+
+
+def _read(connection: Connection, number: int, after: int) -> Changes:
     return Changes(
         number,
-        items,
-        deleted,
-        tuple(StoreStockLine(*row) for row in connection.execute(stock)),
-        tuple((PlacementId(name), definition) for name, definition in connection.execute(overrides)),
-        tuple(ConsentState(*row) for row in connection.execute(current_consents(after))),
+        *_read_items(connection, after),
+        _read_stock(connection, _stock().where(store_stock.c.change_number > after)),
+        _read_placements(connection, _placements().where(placements.c.change_number > after)),
+        _read_consents(connection, current_consents(after)),
     )
+
+
+def _stock() -> Select[Any, Any, Any]:
+    return select(store_stock.c.store_id, store_stock.c.item_number, store_stock.c.quantity)
+
+
+def _placements() -> Select[Any, Any]:
+    return select(placements.c.placement_id, placements.c.definition)
+
+
+def _read_stock(connection: Connection, query: Select[Any, Any, Any]) -> tuple[StoreStockLine, ...]:
+    return tuple(StoreStockLine(*row) for row in connection.execute(query).all())
+
+
+def _read_placements(connection: Connection, query: Select[Any, Any]) -> tuple[tuple[PlacementId, Definition], ...]:
+    return tuple((PlacementId(name), definition) for name, definition in connection.execute(query).all())
+
+
+def _read_consents(connection: Connection, query: Select[Any, Any, Any]) -> tuple[ConsentState, ...]:
+    return tuple(ConsentState(*row) for row in connection.execute(query).all())
 
 
 def _read_items(connection: Connection, after: int) -> tuple[tuple[CatalogueItem, ...], tuple[ItemId, ...]]:

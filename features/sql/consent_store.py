@@ -63,11 +63,18 @@ class ConsentStore:
             return write.change_number
 
 
-def current_consents(after: int) -> Select[Any, Any, Any]:
-    """User, purpose and whether it is granted now, for all of whom something was appended after a change number."""
-    touched = select(consents.c.user_id).where(consents.c.change_number > after)
-    newest = _newest(select(consents).where(consents.c.user_id.in_(touched)))
-    return select(newest.c.user_id, newest.c.purpose, newest.c.granted).where(newest.c.place == 1)
+def current_consents(after: int | None = None, *, granted: bool | None = None) -> Select[Any, Any, Any]:
+    """User, purpose and whether it is granted now.
+
+    Only of users of whom something was appended after a change number, if given; only granted ones, or only others.
+    """
+    rows = select(consents)
+    if after is not None:
+        touched = select(consents.c.user_id).where(consents.c.change_number > after)
+        rows = rows.where(consents.c.user_id.in_(touched))
+    newest = _newest(rows)
+    current = select(newest.c.user_id, newest.c.purpose, newest.c.granted).where(newest.c.place == 1)
+    return current if granted is None else current.where(newest.c.granted == granted)
 
 
 def _newest(rows: Select[*tuple[Any, ...]]) -> Subquery:

@@ -1,0 +1,1 @@
+"""The catalogue: its routes, and the copy that every worker keeps current."""

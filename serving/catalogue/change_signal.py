@@ -1,0 +1,67 @@
+"""Tells workers over Redis that something changed in SQL; SQL alone says what."""
+
+import asyncio
+import logging
+
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.exceptions import RedisError
+
+CHANNEL = "changes"
+IDLE_SECONDS = 0.25  # silence after which the connection is tried; an answer must come within as long
+RETRY_SECONDS = 0.1
+ANNOUNCE_SECONDS = 0.1  # longest that a writer waits for Redis; workers that it does not reach find out by polling
+
+log = logging.getLogger(__name__)
+
+
+class ChangeSignal:
+    """Announces changes, and hears of those of others.
+
+    Attributes:
+        heard: set when something may have changed.
+        listening: whether announcements reach this process; if not, it must look by itself.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self.heard = asyncio.Event()
+        self.listening = False
+
+    async def announce(self) -> None:
+        """Wake all workers; one that cannot be woken now sees the change when it next looks."""
+        try:
+            async with asyncio.timeout(ANNOUNCE_SECONDS):
+                await self._redis.publish(CHANNEL, b"")
+        except (RedisError, OSError) as error:
+            log.warning("a change could not be announced, the workers will find it: %s", error or "Redis is slow")
+
+    async def listen(self) -> None:
+        """Hear announcements until cancelled, again and again where Redis goes away."""
+        while True:
+            try:
+                async with self._redis.pubsub() as channel:
+                    await channel.subscribe(CHANNEL)
+                    await self._hear(channel)
+            except (RedisError, OSError) as error:
+                if self.listening:
+                    log.warning("changes are polled for until Redis is back: %s", error)
+                self.listening = False
+            self.heard.set()
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _hear(self, channel: PubSub) -> None:
+        asked = False
+        while True:
+            message = await channel.get_message(timeout=IDLE_SECONDS)
+            if message is None:
+                if asked:
+                    raise TimeoutError("Redis does not answer")
+                await channel.ping()
+                asked = True
+                continue
+            asked = False
+            if message["type"] == "subscribe":
+                self.listening = True
+            if message["type"] != "pong":
+                self.heard.set()
