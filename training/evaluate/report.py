@@ -1,0 +1,112 @@
+"""What an evaluation found, and what it ran on, as plain values."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from training.evaluate.metrics import Difference, Quality, difference
+
+PIPELINE = "served pipeline"
+# The figure that baselines are compared by, per scope.
+HEADLINE = {"all": "ndcg@10", "new": "ndcg@20"}
+SCOPES = {"all": "All items", "new": "Items new to the shopper"}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One recommender, measured.
+
+    Attributes:
+        quality: by scope, "all" and "new".
+        seconds, mebibytes: to learn and to write the lists of all shoppers; memory at its peak above what was in use.
+        microseconds: median of one query; None for a baseline, which writes all lists at once.
+    """
+
+    name: str
+    quality: Mapping[str, Quality]
+    seconds: float
+    mebibytes: float
+    microseconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RanOn:
+    """The data behind the figures.
+
+    Attributes:
+        first_at, cut_at, end_at: dates as the data had them before `prepare` moved them by `shifted_weeks`.
+        shoppers: asked about; those of them without a history; and with something new among what they bought.
+        bought, bought_new: right items per shopper.
+        unreachable: share of the right items that were not for sale at the cut.
+        items: for sale at the cut.
+        purchases: shopper, order and item, before the cut.
+    """
+
+    first_at: str
+    cut_at: str
+    end_at: str
+    shifted_weeks: int
+    shoppers: int
+    strangers: int
+    shoppers_with_new: int
+    bought: float
+    bought_new: float
+    unreachable: float
+    items: int
+    purchases: int
+    rows_without_consent: int
+    departments_left_out: tuple[str, ...]
+    code: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """How far the pipeline is ahead of the best baseline, by the headline figure of a scope."""
+
+    metric: str
+    baseline: str
+    difference: Difference
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationReport:
+    """Every recommender beside every other, on the same shoppers; `results` ends with the pipeline."""
+
+    ran_on: RanOn
+    results: tuple[Result, ...]
+    leads: Mapping[str, Lead]
+
+    def as_json(self) -> str:
+        """As programs read it; of each metric the mean over shoppers."""
+        recommenders = [
+            {
+                "name": result.name,
+                "quality": {scope: quality.means() for scope, quality in result.quality.items()},
+                "seconds": result.seconds,
+                "mebibytes": result.mebibytes,
+                "microseconds_per_query": result.microseconds,
+            }
+            for result in self.results
+        ]
+        leads = {scope: asdict(lead) for scope, lead in self.leads.items()}
+        whole = {"only_real_purchases": True, "ran_on": asdict(self.ran_on), "results": recommenders, "leads": leads}
+        return json.dumps(whole, indent=2) + "\n"
+
+
+def lead_over_baselines(results: tuple[Result, ...], scope: str, seed: int) -> Lead:
+    """Compare the last result with the best of the others, shopper by shopper."""
+    metric = HEADLINE[scope]
+    *baselines, pipeline = results
+    best = max(baselines, key=lambda result: result.quality[scope].mean(metric))
+    ours, theirs = pipeline.quality[scope].per_shopper[metric], best.quality[scope].per_shopper[metric]
+    return Lead(metric, best.name, difference(ours, theirs, np.random.default_rng(seed)))
+
+
+def original_date(day: float, shifted_weeks: int) -> str:
+    """Days since 1970-01-01 UTC as the instant that the data had before its dates were moved."""
+    moment = datetime.fromtimestamp(round(day * 86_400), UTC) - timedelta(weeks=shifted_weeks)
+    return moment.isoformat()
