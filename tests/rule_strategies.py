@@ -1,6 +1,7 @@
 """Random well-typed rules, and random situations to evaluate them in."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from hypothesis import strategies as st
@@ -13,10 +14,10 @@ from recommender.rules.schema import EVENTS, FACTS, FactType
 from recommender.shopper import Touches
 
 WORDS = ("A", "B", "AB", "it's", 'say "hi" \\', "")
+NUMBERS = (-1.0, 0.0, 1.0, 2.0, 2.5, 3.0, 7.0)
 NOW_DAY = 20_000.25
 
-texts = st.sampled_from(WORDS)
-numbers = st.sampled_from([-1.0, 0.0, 1.0, 2.0, 2.5, 3.0, 7.0])
+T = TypeVar("T")
 
 
 def _paths(kind: FactType, namespaces: tuple[str, ...] = ("item", "shopper", "basket", "context")) -> list[str]:
@@ -34,8 +35,8 @@ def _spelt(number: float) -> str:
 
 
 _outside = ("shopper", "basket", "context")
-_literal_texts = texts.map(quoted)
-_literal_numbers = numbers.map(_spelt)
+_literal_texts = st.sampled_from(WORDS).map(quoted)
+_literal_numbers = st.sampled_from(NUMBERS).map(_spelt)
 _orders = st.sampled_from(["==", "!=", "<", "<=", ">", ">="])
 _equalities = st.sampled_from(["==", "!="])
 _ins = st.sampled_from(["in", "not in"])
@@ -93,9 +94,12 @@ def _trees(leaf: st.SearchStrategy[str], max_leaves: int) -> st.SearchStrategy[s
     )
 
 
-def rules(*, aggregates: bool = True) -> st.SearchStrategy[str]:
+_RULES = _trees(_leaves(aggregates=True), 6)
+
+
+def rules() -> st.SearchStrategy[str]:
     """The source of a well-typed rule."""
-    return _trees(_leaves(aggregates=aggregates), 6)
+    return _RULES
 
 
 @dataclass(frozen=True)
@@ -106,60 +110,65 @@ class Situation:
     facts: Facts
 
 
-@st.composite
-def situations(draw: st.DrawFn) -> Situation:
+def situations() -> st.SearchStrategy[Situation]:
     """A few items with facts missing here and there, and a shopper of whom some things are known."""
-    items = [_item(draw, number) for number in range(draw(st.integers(1, 4)))]
-    outside = {namespace: _facts(draw, namespace) for namespace in _outside}
-    n_events = draw(st.integers(0, 4))
+    return st.integers(0, 2**32 - 1).map(lambda seed: _situation(np.random.default_rng(seed)))
+
+
+def _situation(rng: np.random.Generator) -> Situation:
+    items = [_item(rng, number) for number in range(rng.integers(1, 5))]
+    n_events = rng.integers(0, 5)
     events = Touches(
-        rows=np.array([draw(st.integers(-1, len(items) - 1)) for _ in range(n_events)], dtype=np.int32),
-        kinds=np.array([draw(st.sampled_from(list(EVENTS.values()))) for _ in range(n_events)], dtype=np.uint8),
-        days=NOW_DAY - np.array([draw(st.sampled_from([-1, 0, 0.5, 1.5, 2, 6, 20, 40])) for _ in range(n_events)]),
+        rows=rng.integers(-1, len(items), n_events, dtype=np.int32),
+        kinds=rng.choice(list(EVENTS.values()), n_events).astype(np.uint8),
+        days=NOW_DAY - rng.choice([-1, 0, 0.5, 1.5, 2, 6, 20, 40], n_events),
     )
-    quantities = np.array([draw(st.sampled_from([0.5, 1, 2, np.nan])) for _ in range(n_events)], dtype=np.float32)
+    quantities = rng.choice([0.5, 1, 2, np.nan], n_events).astype(np.float32)
     facts = Facts(
         now_day=NOW_DAY,
+        shopper=_facts(rng, "shopper"),
+        basket=_facts(rng, "basket"),
+        context=_facts(rng, "context"),
         events=events,
-        event_quantities=draw(st.sampled_from([None, quantities])),
-        events_since_day=NOW_DAY - draw(st.sampled_from([np.nan, 0, 1.5, 5, 30])),
-        **outside,
+        event_quantities=_one_of(rng, None, quantities, quantities),
+        events_since_day=NOW_DAY - _one_of(rng, np.nan, 0, 1.5, 5, 30, 30),
     )
     return Situation(Catalogue.of(items, spare=1), facts)
 
 
-def _item(draw: st.DrawFn, number: int) -> CatalogueItem:
+def _item(rng: np.random.Generator, number: int) -> CatalogueItem:
     names = ("department", "category", "type", "brand", "manufacturer", "size")
     return CatalogueItem(
         item_id=ItemId(WORDS[number]),
         item_number=ItemNumber(number),
-        group_id=GroupId(draw(texts)),
+        group_id=GroupId(_one_of(rng, *WORDS)),
         title="",
-        price=draw(st.sampled_from([None, 0, 1, 2, 3, 7])),
+        price=_one_of(rng, None, 0, 1, 2, 3, 7),
         currency="EUR",
-        added_day=NOW_DAY + draw(st.sampled_from([-3.0, -2.1, -0.5, 0.0, 1.0])),
-        stock=draw(st.sampled_from([None, 0, 5])),
-        min_age=draw(st.sampled_from([0, 2])),
-        **{name: draw(st.one_of(st.none(), texts)) for name in names},
+        added_day=NOW_DAY + _one_of(rng, -3.0, -2.1, -0.5, 0.0, 1.0),
+        stock=_one_of(rng, None, 0, 5),
+        min_age=_one_of(rng, 0, 2),
+        **{name: _one_of(rng, None, *WORDS) for name in names},
     )
 
 
-def _facts(draw: st.DrawFn, namespace: str) -> dict[str, Value]:
-    values: dict[str, Value] = {}
-    for path in (path for path in FACTS if path.startswith(f"{namespace}.") and draw(st.booleans())):
-        values[path.partition(".")[2]] = draw(_values(path))
-    return values
+def _facts(rng: np.random.Generator, namespace: str) -> dict[str, Value]:
+    paths = [path for path in FACTS if path.startswith(f"{namespace}.") and rng.random() < 0.8]
+    return {path.partition(".")[2]: _value(rng, path) for path in paths}
 
 
-def _values(path: str) -> st.SearchStrategy[Value]:
+def _value(rng: np.random.Generator, path: str) -> Value:
     kind = FACTS[path]
     match kind.type:
         case FactType.TEXT:
-            return st.one_of(st.none(), texts)
+            return _one_of(rng, None, *WORDS)
         case FactType.NUMBER:
-            allowed = numbers.filter(lambda number: kind.lowest <= number <= kind.highest)
-            return st.one_of(st.none(), st.just(float("nan")), allowed)
+            return _one_of(rng, None, float("nan"), *(n for n in NUMBERS if kind.lowest <= n <= kind.highest))
         case FactType.BOOLEAN:
-            return st.one_of(st.none(), st.booleans())
+            return _one_of(rng, None, True, False)
         case FactType.TEXTS:
-            return st.one_of(st.none(), st.frozensets(texts, max_size=3))
+            return _one_of(rng, None, frozenset[str](), frozenset(WORDS[:2]), frozenset(WORDS[1:4]))
+
+
+def _one_of(rng: np.random.Generator, *values: T) -> T:
+    return values[rng.integers(len(values))]

@@ -107,8 +107,8 @@ class _Parser:
             return check_comparison(left, sign, self._side(), self._field)
         if self._accept("is"):
             return self._known(left)
-        negated = self._accept("not")
         word = self._token
+        negated = self._accept("not")
         if self._accept("in"):
             return self._membership(left, negated=negated)
         if self._accept("contains"):
