@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from time import monotonic
 from typing import Protocol
 
@@ -21,16 +21,9 @@ class Step(Protocol):
 class ProgressReport(Protocol):
     """Where long work says how far it is."""
 
-    def step(self, title: str, total: int | None = None) -> "StepContext":
+    def step(self, title: str, total: int | None = None) -> AbstractContextManager[Step]:
         """Open a step of `total` units; None: its length is not known."""
         ...
-
-
-class StepContext(Protocol):
-    """What `with` opens and closes around a step."""
-
-    def __enter__(self) -> Step: ...
-    def __exit__(self, *error: object) -> None: ...
 
 
 class _SilentStep:
