@@ -1,0 +1,121 @@
+"""Reading an artifact: nothing is believed before its size and hash are as the manifest says."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from features.artifact import files
+from features.artifact.manifest import RETRAIN, Manifest, file_entry, read_manifest
+from recommender.catalogue import CatalogueItem
+from recommender.errors import BrokenArtifact
+from recommender.ids import StoreId, UserId
+from recommender.model import FoldIn, Histories, Model, Neighbours, Popularity, Rhythm
+from recommender.ranking.trees import Trees
+from recommender.retrieval.index import deserialise
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedArtifact:
+    """An artifact in memory; row r of the model is `items[r]`."""
+
+    model: Model
+    items: list[CatalogueItem]
+    manifest: Manifest
+
+
+def load_artifact(path: Path) -> LoadedArtifact:
+    """Load and verify an artifact; its large arrays are memory-mapped.
+
+    Raises:
+        BrokenArtifact: a file is missing, damaged or does not fit the others; the message names it.
+    """
+    manifest = read_manifest(path)
+    for name, entry in manifest.files.items():
+        _verify(path / name, entry.size, entry.sha256)
+    try:
+        items = _read_items(path)
+        model = _read_model(path, manifest)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, pl.exceptions.PolarsError) as error:
+        raise BrokenArtifact(f"{path} cannot be loaded: {error}", remedy=RETRAIN) from error
+    if len(items) != model.n_items:
+        message = f"{path / files.ITEMS} has {len(items)} items, the embeddings {model.n_items}."
+        raise BrokenArtifact(message, remedy=RETRAIN)
+    return LoadedArtifact(model, items, manifest)
+
+
+def _verify(file: Path, size: int, sha256: str) -> None:
+    if not file.exists():
+        raise BrokenArtifact(f"{file} is missing.", remedy=RETRAIN)
+    found = file.stat().st_size
+    if found != size:
+        raise BrokenArtifact(f"{file} has {found} bytes, its manifest says {size}.", remedy=RETRAIN)
+    if file_entry(file).sha256 != sha256:
+        raise BrokenArtifact(f"{file} is not what was written: its SHA-256 differs.", remedy=RETRAIN)
+
+
+def _read_items(path: Path) -> list[CatalogueItem]:
+    frame = pl.read_parquet(path / files.ITEMS)
+    return [CatalogueItem(**row) for row in frame.iter_rows(named=True)]
+
+
+def _read_model(path: Path, manifest: Manifest) -> Model:
+    return Model(
+        version=manifest.artifact_id,
+        cut_day=manifest.cut_day,
+        embeddings=files.read_array(path, files.EMBEDDINGS),
+        index=deserialise((path / files.INDEX).read_bytes(), manifest.index.kind),
+        fold_in=FoldIn(
+            inverse=files.read_array(path, files.FOLD_IN),
+            alpha=_number(manifest.inputs, "config", "embedding", "alpha"),
+        ),
+        neighbours=Neighbours(**_arrays(path, "neighbours", files.NEIGHBOURS_ARRAYS)),
+        bought_together=Neighbours(**_arrays(path, "bought_together", files.NEIGHBOURS_ARRAYS)),
+        rhythm=Rhythm(**_arrays(path, "rhythm", files.RHYTHM_ARRAYS)),
+        popularity=_read_popularity(path),
+        histories=_read_histories(path, manifest.cut_day),
+        rankers=_read_rankers(path),
+    )
+
+
+def _read_popularity(path: Path) -> Popularity:
+    by_store = files.read_rows_by_key(path / files.POPULAR_BY_STORE)
+    return Popularity(
+        **_arrays(path, "popularity", files.POPULARITY_ARRAYS),
+        by_category=files.read_rows_by_key(path / files.POPULAR_BY_CATEGORY),
+        by_store={StoreId(store): rows for store, rows in by_store.items()},
+    )
+
+
+def _read_histories(path: Path, cut_day: float) -> Histories:
+    users = pl.read_parquet(path / files.USERS)["user_id"].to_list()
+    return Histories(
+        cut_day=cut_day,
+        position_of={UserId(user): position for position, user in enumerate(users)},
+        **_arrays(path, "histories", files.HISTORIES_ARRAYS),
+    )
+
+
+def _read_rankers(path: Path) -> dict[str, Trees]:
+    rankers = dict[str, Trees]()
+    for file in sorted(path.glob(f"*{files.RANKER_SUFFIX}")):
+        with np.load(file, allow_pickle=False) as arrays:
+            values: dict[str, Any] = {name: arrays[name] for name in arrays.files}
+        rankers[file.name.removesuffix(files.RANKER_SUFFIX)] = Trees(**values)
+    return rankers
+
+
+def _arrays(path: Path, group: str, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: files.read_array(path, files.array_file(group, name)) for name in names}
+
+
+def _number(inputs: object, *keys: str) -> float:
+    for key in keys:
+        if not isinstance(inputs, dict):
+            raise TypeError(f"the manifest's inputs lack {'.'.join(keys)}")
+        inputs = inputs[key]
+    if not isinstance(inputs, (int, float)):
+        raise TypeError(f"{'.'.join(keys)} must be a number")
+    return float(inputs)

@@ -1,0 +1,73 @@
+"""One fit: all models on what had happened before a cut."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from features.offline.histories import build_histories
+from recommender.arrays import Matrix
+from recommender.model import FoldIn, Model
+from recommender.retrieval.index import IndexReport, build_index
+from training.assortment import Assortment
+from training.config import TrainingConfig
+from training.evidence import evidence_before, weigh
+from training.interactions import Interactions
+from training.models.als import fit_embeddings
+from training.models.bought_together import fit_bought_together
+from training.models.item_neighbours import fit_neighbours
+from training.models.popularity import count_buyers, fit_popularity
+from training.models.rhythm import fit_rhythm
+
+INDEX_QUERIES = 60  # shoppers whose vectors the index is measured with
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """All models but the rankers, and how the index was measured."""
+
+    model: Model
+    index: IndexReport
+
+
+def fit(
+    interactions: Interactions, assortment: Assortment, cut_day: float, config: TrainingConfig, version: str = ""
+) -> Fitted:
+    """Learn everything but the rankers from what precedes `cut_day`."""
+    evidence = evidence_before(interactions, assortment, cut_day)
+    learnable = evidence.learnable_purchases()
+    weights = weigh(evidence, config.weights, config.weights.half_life_days)
+    embeddings, fold_in = fit_embeddings(weights, config.embedding, config.seed)
+    index, report = build_index(embeddings, shopper_vectors(weights, embeddings, fold_in, config.seed))
+    recent_weights = weigh(evidence, config.weights, config.neighbours.half_life_days)
+    buyers = count_buyers(learnable, evidence.n_items)
+    model = Model(
+        version=version,
+        cut_day=cut_day,
+        embeddings=embeddings,
+        index=index,
+        fold_in=fold_in,
+        neighbours=fit_neighbours(recent_weights, buyers, config.neighbours),
+        bought_together=fit_bought_together(learnable, evidence.n_items, config.bought_together),
+        rhythm=fit_rhythm(learnable, assortment.items),
+        popularity=fit_popularity(learnable, assortment.items, cut_day),
+        histories=build_histories(evidence.purchases.lazy(), cut_day),
+        rankers={},
+    )
+    return Fitted(model, report)
+
+
+def shopper_vectors(weights: csr_matrix, embeddings: Matrix, fold_in: FoldIn, seed: int) -> Matrix:
+    """(m, d) embeddings of a sample of shoppers, to measure the index with."""
+    rng = np.random.default_rng(seed)
+    with_weights = np.flatnonzero(np.diff(weights.indptr))
+    sample = rng.permutation(with_weights)[:INDEX_QUERIES]
+    return np.stack([_fold_in(weights[user], embeddings, fold_in) for user in np.sort(sample)])
+
+
+def _fold_in(weights: csr_matrix, embeddings: Matrix, fold_in: FoldIn) -> Matrix:
+    """(d,) the embedding of one shopper from (1, n_items) interaction weights."""
+    theirs = embeddings[weights.indices].astype(np.float64)
+    surplus = fold_in.alpha * weights.data.astype(np.float64)
+    system = np.linalg.inv(fold_in.inverse.astype(np.float64)) + (theirs.T * surplus) @ theirs
+    return np.linalg.solve(system, theirs.T @ (1.0 + surplus)).astype(np.float32)

@@ -1,0 +1,121 @@
+"""What training may learn from: real purchases and touches of consenting shoppers, read once from the event log."""
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from hashlib import sha256
+
+import polars as pl
+
+from features.events.schema import PRODUCT_ADDED, PRODUCT_VIEWED
+from features.offline.purchases import day_of, read_purchases
+from recommender.catalogue import CatalogueItem
+from recommender.errors import NotEnoughData
+from recommender.ids import UserId
+
+TOUCH_EVENTS = (PRODUCT_VIEWED, PRODUCT_ADDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Interactions:
+    """Everything up to the end of the data, not yet cut.
+
+    Attributes:
+        purchases: one row per order and item, by (day, user_id, order_id, item): user_id str, order_id str, item_id
+            str, item i32 (position in the catalogue list), store_id str, day f64, quantity f64, taken_back_day f64.
+        touches: one row per view or addition, by day: user_id str, item i32, event str, day f64.
+        rows_without_consent: rows of known users that were left out.
+    """
+
+    purchases: pl.DataFrame
+    touches: pl.DataFrame
+    rows_without_consent: int
+
+    @property
+    def first_day(self) -> float:
+        """Day of the first purchase."""
+        return _number(self.purchases["day"].min())
+
+    @property
+    def end_day(self) -> float:
+        """One microsecond after the last interaction: the cut that has seen everything."""
+        days = [frame["day"].max() for frame in (self.purchases, self.touches) if len(frame)]
+        return max(_number(day) for day in days) + 1e-6 / 86_400
+
+    def fingerprint(self) -> str:
+        """Hash of all rows: the same interactions give the same one."""
+        digest = sha256()
+        for frame in (self.purchases, self.touches):
+            for column in frame.iter_columns():
+                digest.update(f"{column.name} {len(column)}".encode())
+                digest.update(_bytes_of(column))
+        return digest.hexdigest()
+
+
+def read_interactions(
+    events: pl.LazyFrame, items: Sequence[CatalogueItem], consenting: AbstractSet[UserId], until_day: float | None
+) -> Interactions:
+    """Read what consenting shoppers did with known items.
+
+    Args:
+        events: the columns of EVENT_COLUMNS, no synthetic rows; any order.
+        items: the catalogue; positions in it become the column `item`.
+        consenting: users whose personalisation consent is in force.
+        until_day: only what happened before this day, days since 1970-01-01 UTC; None: everything.
+
+    Raises:
+        NotEnoughData: no purchase is left.
+    """
+    if until_day is not None:
+        events = events.filter(day_of("occurred_at") < until_day)
+    positions = pl.LazyFrame(
+        {"item_id": [item.item_id for item in items], "item": range(len(items))},
+        schema={"item_id": pl.String(), "item": pl.Int32()},
+    )
+    users = pl.LazyFrame({"user_id": sorted(consenting)}, schema={"user_id": pl.String()})
+    by_user = events.filter(pl.col("user_id").is_not_null())
+    left_out = by_user.join(users, on="user_id", how="anti").select(pl.len())
+    purchases = read_purchases(events).join(users, on="user_id", how="semi").join(positions, on="item_id")
+    touches = _touches(by_user).join(users, on="user_id", how="semi").join(positions, on="item_id")
+    bought, touched, n_left_out = pl.collect_all(
+        [
+            purchases.sort("day", "user_id", "order_id", "item"),
+            touches.drop("item_id").sort("day", "user_id", "item", "event"),
+            left_out,
+        ],
+        engine="streaming",
+    )
+    without_consent = int(n_left_out.item())
+    if bought.is_empty():
+        raise _no_purchases(without_consent)
+    return Interactions(bought, touched, without_consent)
+
+
+def _touches(events: pl.LazyFrame) -> pl.LazyFrame:
+    shown = events.filter(pl.col("event").is_in(TOUCH_EVENTS) & pl.col("item_id").is_not_null())
+    return shown.select("user_id", "item_id", "event", day=day_of("occurred_at"))
+
+
+def _bytes_of(column: pl.Series) -> bytes:
+    if column.dtype == pl.String():
+        return "\0".join(column.fill_null("").to_list()).encode()
+    return column.to_numpy().tobytes()
+
+
+def _number(value: object) -> float:
+    if not isinstance(value, (int, float)):
+        raise TypeError(f"a day must be a number, got {value!r}")
+    return float(value)
+
+
+def _no_purchases(without_consent: int) -> NotEnoughData:
+    if without_consent:
+        return NotEnoughData(
+            f"No purchase to learn from: {without_consent} rows belong to shoppers without personalisation consent "
+            "or to unknown items.",
+            remedy="Import the consents and the catalogue that belong to the events, then train again.",
+        )
+    return NotEnoughData(
+        "The event log has no purchase of a known shopper and a catalogue item.",
+        remedy="Bring purchases with `recommender import events FILE`, or `recommender prepare complete-journey`.",
+    )

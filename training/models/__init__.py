@@ -1,0 +1,1 @@
+"""What a training run learns, one file a model."""

@@ -1,0 +1,54 @@
+"""Learning the order of candidates: the only place that imports lightgbm."""
+
+from collections.abc import Sequence
+
+import lightgbm
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.arrays import Matrix
+from recommender.ranking.trees import Trees, trees_from_lightgbm
+from training.config import RankerConfig
+
+
+def fit_ranker(
+    features: Matrix,
+    bought: NDArray[np.bool_],
+    group_sizes: NDArray[np.int64],
+    feature_names: Sequence[str],
+    config: RankerConfig,
+    seed: int,
+) -> tuple[Trees, dict[str, float]]:
+    """Learn to put what was bought first.
+
+    Args:
+        features: (n, f) float32, the candidates of one shopper after those of the other.
+        bought: (n,) whether the shopper bought the candidate afterwards.
+        group_sizes: (n_shoppers,) how many candidates each shopper has; sums to n.
+
+    Returns:
+        The trees, and each feature's share of the total gain, largest first.
+
+    Source: Burges, "From RankNet to LambdaRank to LambdaMART", MSR-TR-2010-82.
+    """
+    data = lightgbm.Dataset(
+        features, label=bought.astype(np.float32), group=group_sizes, feature_name=list(feature_names),
+        free_raw_data=True, params={"verbose": -1, "max_bin": 127},
+    )  # fmt: skip
+    settings = {
+        "objective": "lambdarank",
+        "lambdarank_truncation_level": config.truncation,
+        "num_leaves": config.leaves,
+        "learning_rate": config.learning_rate,
+        "min_data_in_leaf": config.min_rows_in_leaf,
+        "max_bin": 127,
+        "seed": seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbose": -1,
+    }
+    booster = lightgbm.train(settings, data, num_boost_round=config.trees)
+    gains = np.asarray(booster.feature_importance("gain"), dtype=np.float64)
+    shares = gains / max(float(gains.sum()), 1e-12)
+    by_gain = sorted(zip(feature_names, shares.tolist(), strict=True), key=lambda entry: -entry[1])
+    return trees_from_lightgbm(booster.dump_model()), dict(by_gain)

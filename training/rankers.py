@@ -1,0 +1,110 @@
+"""Training the rankers on the very candidates and features that requests get."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.online.live_events import NO_LIVE_EVENTS
+from features.progress import ProgressReport
+from features.shopper import assemble
+from recommender.arrays import Matrix
+from recommender.decide import propose
+from recommender.ids import PlacementId, UserId
+from recommender.placements import Placement
+from recommender.query import Query
+from recommender.ranking.candidate_features import FEATURES
+from recommender.ranking.trees import Trees
+from recommender.shopper import Shopper
+from training.config import TrainingConfig
+from training.evaluate.metrics import Relevant
+from training.models.ranker import fit_ranker
+from training.past import Past
+
+# Which placement's candidates a ranker learns to order.
+TAUGHT_BY = {"any": "home", "discovery": "discover"}
+
+
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """Candidates of shoppers who bought at least one of them; (n, f), (n,) and (n_shoppers,)."""
+
+    features: Matrix
+    bought: NDArray[np.bool_]
+    group_sizes: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Rankers:
+    """What was learnt, and from how much.
+
+    Attributes:
+        trees: by ranker name; one that had too little to learn from is missing.
+        gains: by ranker name, each feature's share of the gain, largest first.
+        shoppers: by ranker name, shoppers that it learnt from.
+    """
+
+    trees: Mapping[str, Trees]
+    gains: Mapping[str, Mapping[str, float]]
+    shoppers: Mapping[str, int]
+
+
+NO_RANKERS = Rankers(trees={}, gains={}, shoppers={})
+
+
+def train_rankers(
+    pasts: Sequence[Past], placements: Mapping[PlacementId, Placement], config: TrainingConfig, progress: ProgressReport
+) -> Rankers:
+    """Learn one ranker per entry of TAUGHT_BY from the windows after each past."""
+    trees, gains, shoppers = dict[str, Trees](), dict[str, Mapping[str, float]](), dict[str, int]()
+    for name, placement_id in TAUGHT_BY.items():
+        with progress.step(f"Propose candidates for the ranker {name}", len(pasts)) as step:
+            lessons = list[Lessons]()
+            for past in pasts:
+                lessons.append(collect_lessons(past, placements[placement_id]))
+                step.advance()
+        shoppers[name] = sum(len(lesson.group_sizes) for lesson in lessons)
+        if shoppers[name] < config.ranker.min_shoppers:
+            continue
+        with progress.step(f"Train the ranker {name}"):
+            trees[name], gains[name] = fit_ranker(
+                np.concatenate([lesson.features for lesson in lessons]),
+                np.concatenate([lesson.bought for lesson in lessons]),
+                np.concatenate([lesson.group_sizes for lesson in lessons]),
+                FEATURES,
+                config.ranker,
+                config.seed,
+            )
+    return Rankers(trees, gains, shoppers)
+
+
+def collect_lessons(past: Past, placement: Placement) -> Lessons:
+    """Candidates of each held-out shopper at the cut, and which of them were bought afterwards."""
+    features, bought = [np.empty((0, len(FEATURES)), np.float32)], [np.empty(0, np.bool_)]
+    relevant = past.held_out.bought
+    for number, user_id in enumerate(past.held_out.user_ids):
+        shopper = shopper_at_cut(past, user_id)
+        query = Query(placement=placement.placement_id, limit=placement.limit, seed=number)
+        candidates = propose(query, placement, shopper, past.catalogue, past.model, past.cut_day)
+        hit = np.isin(candidates.rows, _rows_of(relevant, number))
+        if hit.any():
+            features.append(candidates.features)
+            bought.append(hit)
+    sizes = np.array([len(part) for part in bought[1:]], dtype=np.int64)
+    return Lessons(np.concatenate(features), np.concatenate(bought), sizes)
+
+
+def shopper_at_cut(past: Past, user_id: UserId) -> Shopper:
+    """The shopper as requests at the cut would have seen them."""
+    return assemble(
+        user_id=user_id,
+        live=NO_LIVE_EVENTS,
+        histories=past.model.histories,
+        catalogue=past.catalogue,
+        now_day=past.cut_day,
+    )
+
+
+def _rows_of(relevant: Relevant, shopper: int) -> NDArray[np.int32]:
+    return relevant.rows[relevant.offsets[shopper] : relevant.offsets[shopper + 1]]
