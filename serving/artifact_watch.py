@@ -3,7 +3,8 @@
 import asyncio
 import gc
 import logging
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,7 +29,7 @@ class ArtifactWatch:
 
     Attributes:
         build_catalogue: the artifact's snapshot with all that changed since; awaits SQL, in a thread.
-        warm_up: decides a few times, so that the first request is as fast as the hundredth; runs in a thread.
+        warm_up: decides a few times, so that the first request is as fast as the hundredth; one decision a step.
         swap: makes it answer, and its catalogue the one that is kept current; on the event loop, without awaiting.
         why_not: why nothing could be loaded so far; None: nothing stood in the way.
     """
@@ -36,7 +37,7 @@ class ArtifactWatch:
     artifacts_dir: Path
     current: Current
     build_catalogue: Callable[[LoadedArtifact], Awaitable[Catalogue]]
-    warm_up: Callable[[Serving], None]
+    warm_up: Callable[[Serving], Iterator[None]]
     swap: Callable[[Serving], None]
     metrics: Metrics
     why_not: str | None = None
@@ -59,9 +60,11 @@ class ArtifactWatch:
             await self._bring_in()
         except (BrokenArtifact, NoArtifact) as error:
             self._refuse(error)
-        except (RecommenderError, OSError) as error:
-            log.warning("the artifact cannot be loaded now, it is tried again: %s", error)
-            self.why_not = str(error)
+        except Exception as error:
+            # Whatever it is (no database, no file handles, a change of the catalogue under the first decisions), the
+            # next look tries again; a watch that ended would never bring in another artifact.
+            log.exception("the artifact cannot be loaded now, it is tried again")
+            self.why_not = f"The artifact cannot be loaded now: {error}"
             return
         self._seen = stamp
 
@@ -95,7 +98,7 @@ class ArtifactWatch:
         try:
             loaded = await asyncio.to_thread(load_artifact, path)
             serving = Serving(loaded.model, await self.build_catalogue(loaded))
-            await asyncio.to_thread(self.warm_up, serving)
+            await self._warm_up(serving)
         finally:
             gc.enable()
         if first:
@@ -107,6 +110,14 @@ class ArtifactWatch:
         self.swap(serving)
         self.why_not = None
         log.info("the artifact %s answers from now on", serving.model.version)
+
+    async def _warm_up(self, serving: Serving) -> None:
+        """Between requests, where there are any: the catalogue is changed on the event loop, so it is read there."""
+        if self.current.artifact_id is None:
+            # The very first decisions compile for seconds; health must be answered meanwhile.
+            await asyncio.to_thread(deque, self.warm_up(serving), 0)
+        for _ in self.warm_up(serving):
+            await asyncio.sleep(0)
 
     def _refuse(self, error: RecommenderError) -> None:
         self.metrics.artifact_refused()

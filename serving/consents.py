@@ -1,4 +1,4 @@
-"""Who has withdrawn the consent to personalisation: known to each worker, so that no request waits for SQL."""
+"""What shoppers last said on personalisation: known to each worker, so that no request waits for SQL."""
 
 from collections.abc import Iterable
 
@@ -7,25 +7,26 @@ from features.sql.consent_store import PERSONALISATION
 from recommender.ids import UserId
 
 
-class Withdrawals:
-    """Shoppers whose current word on personalisation is no. Who never said anything has nothing on record to use."""
+class Consents:
+    """The consent on record of each shopper; follows the changes in SQL."""
 
     def __init__(self) -> None:
-        self._users: set[UserId] = set()
+        self._granted: dict[UserId, bool] = {}
 
-    def __contains__(self, user_id: UserId) -> bool:
-        return user_id in self._users
+    def of(self, user_id: UserId) -> bool | None:
+        """True: granted; False: refused or withdrawn; None: never said anything."""
+        return self._granted.get(user_id)
 
-    def replace_all(self, users: Iterable[UserId]) -> None:
-        """State all of them, as SQL has them."""
-        self._users = set(users)
+    def have_withdrawn(self, user_id: UserId) -> bool:
+        """Whether nothing personal of this shopper may be used. Of who never said anything nothing is stored."""
+        return self._granted.get(user_id) is False
 
     def take(self, changes: Iterable[ConsentState]) -> None:
         """Follow what changed."""
         for change in changes:
-            if change.purpose != PERSONALISATION:
-                continue
-            if change.granted:
-                self._users.discard(change.user_id)
-            else:
-                self._users.add(change.user_id)
+            if change.purpose == PERSONALISATION:
+                self._granted[change.user_id] = change.granted
+
+    def take_granted(self, users: Iterable[UserId]) -> None:
+        """Take over who had granted it."""
+        self._granted.update(dict.fromkeys(users, True))

@@ -1,6 +1,6 @@
 """A few decisions before the first request, so that it is as fast as the hundredth."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from features.online.live_state import NO_LIVE_EVENTS
@@ -14,8 +14,11 @@ from serving.current import Serving
 SHOPPERS = 5
 
 
-def warm_up(serving: Serving, placements: Sequence[Placement], now_day: float) -> None:
-    """Decide for each placement, for a stranger and a few known shoppers: compiles, maps files, fills what is kept."""
+def warm_up(serving: Serving, placements: Sequence[Placement], now_day: float) -> Iterator[None]:
+    """Decide for each placement, for a stranger and a few known shoppers: compiles, maps files, fills what is kept.
+
+    Each step of the iterator is one decision.
+    """
     model, catalogue = serving.model, serving.catalogue
     known = [
         assemble(user_id=user_id, live=NO_LIVE_EVENTS, histories=model.histories, catalogue=catalogue, now_day=now_day)
@@ -35,3 +38,4 @@ def warm_up(serving: Serving, placements: Sequence[Placement], now_day: float) -
                 trace=shopper is STRANGER,
             )
             decide(query, placement, shopper, catalogue, model, now_day)
+            yield

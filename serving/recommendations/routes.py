@@ -57,7 +57,7 @@ def recommendation_routes(recommend: Recommend, clock: Clock) -> APIRouter:
         [answer] = await recommend(caller, [body.question(CART)], clock())
         return json_response(reply_of(answer, fragments))
 
-    reading = APIRouter(prefix="/v1", tags=["recommendations"])
+    reading = APIRouter()
 
     @reading.get("/items/{id}/similar", response_model=RecommendationReply, responses=documented(404, 422, 503))
     async def similar_items(

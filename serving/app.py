@@ -1,0 +1,103 @@
+"""The application of one worker: everything is wired here."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from threadpoolctl import threadpool_limits
+
+from features.events.stream import EventStream
+from features.online.connection import connect
+from features.online.live_state import LiveState
+from features.settings import Settings, read_settings
+from features.sql.engine import open_engine
+from features.sql.placement_store import PlacementStore
+from recommender.ids import ItemNumber
+from serving.artifact_watch import ArtifactWatch
+from serving.background import Background
+from serving.catalogue.change_signal import ChangeSignal
+from serving.catalogue.overlay import CatalogueOverlay
+from serving.clock import Clock, day_of, utc_now
+from serving.consents import Consents
+from serving.current import Current, Serving
+from serving.decisions.routes import decision_routes
+from serving.decisions.store import DecisionTraces
+from serving.envelope import Envelope
+from serving.events.routes import event_routes
+from serving.events.use_cases import Ingest
+from serving.health.routes import health_routes
+from serving.metrics import Metrics
+from serving.openapi import describe
+from serving.placements.registry import Placements, read_shipped
+from serving.placements.routes import placement_routes
+from serving.problems import answer_with_problems
+from serving.recommendations.exposures import Exposures
+from serving.recommendations.live_reader import LiveReader
+from serving.recommendations.routes import recommendation_routes
+from serving.recommendations.use_cases import Recommend
+from serving.warm_up import warm_up
+
+
+def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> FastAPI:
+    """Build the application; without settings, those of the environment. Nothing is connected before it starts."""
+    settings = settings or read_settings()
+    engine, redis, metrics = open_engine(settings), connect(settings), Metrics()
+    current, consents, placements = Current(), Consents(), Placements(read_shipped(settings))
+    live, stream, traces = LiveState(redis), EventStream(redis), DecisionTraces(redis)
+    overlay = CatalogueOverlay(
+        engine, ChangeSignal(redis), take_placements=placements.take_saved, take_consents=consents.take
+    )
+
+    def swap(serving: Serving) -> None:
+        overlay.adopt(serving.catalogue)
+        current.swap(serving)
+
+    def number_of(item_id: str) -> ItemNumber | None:
+        row = overlay.catalogue.row_of.get(item_id)
+        return None if row is None else overlay.catalogue.items[row].item_number
+
+    watch = ArtifactWatch(
+        artifacts_dir=settings.artifacts_dir,
+        current=current,
+        build_catalogue=lambda loaded: overlay.build(loaded.items, loaded.manifest.change_number),
+        warm_up=lambda serving: warm_up(serving, [entry.placement for entry in placements.all()], day_of(clock())),
+        swap=swap,
+        metrics=metrics,
+    )
+    exposures = Exposures(stream, traces.keep, metrics)
+    recommend = Recommend(
+        current=current,
+        find_placement=placements.find,
+        has_withdrawn=consents.have_withdrawn,
+        live=LiveReader(live, metrics, settings.redis_deadline_ms / 1000),
+        exposures=exposures,
+        keep_trace=traces.keep,
+        metrics=metrics,
+        trace_sample=settings.trace_sample,
+    )
+    ingest = Ingest(stream=stream, live=live, number_of=number_of, personalisation_of=consents.of)
+    background = Background(
+        engine=engine, redis=redis, overlay=overlay, consents=consents, watch=watch, exposures=exposures
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        # One request is one core's work; threads of BLAS and faiss would only get into each other's way.
+        with threadpool_limits(1):
+            tasks = background.start()
+            yield
+            await background.stop(tasks)
+
+    app = FastAPI(lifespan=lifespan)
+    answer_with_problems(app)
+    app.add_middleware(Envelope, metrics=metrics, max_body_bytes=settings.max_body_bytes)
+    for routes in (
+        recommendation_routes(recommend, clock),
+        event_routes(ingest, clock),
+        placement_routes(placements, PlacementStore(engine), overlay.announce),
+        decision_routes(traces),
+        health_routes(current, engine, metrics, lambda: watch.why_not),
+    ):
+        app.include_router(routes)
+    describe(app)
+    return app

@@ -1,0 +1,80 @@
+"""What a worker does besides answering: follow SQL and the artifact shelf, write what was served."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from redis.asyncio import Redis
+from sqlalchemy import Engine
+
+from features.sql.consent_store import PERSONALISATION, ConsentStore
+from features.sql.engine import migrate
+from recommender.errors import StoreUnavailable
+from serving.artifact_watch import ArtifactWatch
+from serving.catalogue.overlay import CatalogueOverlay
+from serving.consents import Consents
+from serving.recommendations.exposures import Exposures
+
+RETRY_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(kw_only=True)
+class Background:
+    """The tasks of one worker, and the connections that end with it."""
+
+    engine: Engine
+    redis: Redis
+    overlay: CatalogueOverlay
+    consents: Consents
+    watch: ArtifactWatch
+    exposures: Exposures
+
+    def start(self) -> list[asyncio.Task[None]]:
+        """Start everything; the worker answers at once, and says that it is not ready until the artifact is warm."""
+        return [_started(self._follow_sql()), _started(self.exposures.run())]
+
+    async def stop(self, tasks: list[asyncio.Task[None]]) -> None:
+        """End everything; what was served is written first."""
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.exposures.drain()
+        await self.redis.aclose()
+        self.engine.dispose()
+
+    async def _follow_sql(self) -> None:
+        await self._take_over()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.overlay.follow())
+            group.create_task(self.watch.run())
+
+    async def _take_over(self) -> None:
+        """Read what no artifact holds; as long as SQL is away, again and again."""
+        while True:
+            try:
+                await asyncio.to_thread(migrate, self.engine)
+                await self.overlay.start()
+                # Read after the overlay's change number, so that what changes in between comes again.
+                granted = await asyncio.to_thread(ConsentStore(self.engine).users_with, PERSONALISATION)
+            except StoreUnavailable as error:
+                self.watch.why_not = str(error)
+                log.warning("waiting for the database: %s", error)
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                self.consents.take_granted(granted)
+                return
+
+
+def _started(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    task = asyncio.create_task(work)
+    task.add_done_callback(_log_end)
+    return task
+
+
+def _log_end(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.critical("a background task of this worker has ended", exc_info=error)

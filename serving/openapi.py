@@ -1,0 +1,45 @@
+"""The OpenAPI document: what FastAPI finds in the routes, and what it cannot know."""
+
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+
+from serving.problem_document import Problem
+
+DESCRIPTION = """
+Real-time personalisation for retail: ranked items for every place of a shop, from purchase histories and from what
+happened a moment ago.
+
+Errors are problems as in RFC 9457, with a stable `code` and what to do about them. Money is an integer in minor units
+with its currency; times are RFC 3339 in UTC. Every answer carries `X-Request-Id`: the one that was sent, else the trace
+id of `traceparent`, else a new one. `Sec-GPC: 1` is honoured: nothing personal is read or kept.
+"""
+
+TAGS = [
+    {"name": "recommendations", "description": "Ranked items for a placement, a page, an item or a basket."},
+    {"name": "events", "description": "What shoppers do, in the shapes of Segment; the next answer knows of it."},
+    {"name": "catalogue", "description": "Items and stock; a change is honoured within a tenth of a second."},
+    {"name": "placements", "description": "Where items are shown, and by which rules."},
+    {"name": "decisions", "description": "Why a list looks as it does."},
+    {"name": "health", "description": "For whoever operates the service."},
+]
+
+
+def describe(app: FastAPI) -> None:
+    """Give the application its title and texts, and the schema of problems that its routes refer to."""
+    app.title = "Recommender"
+    app.version = version("retail-recommender")
+    app.description = DESCRIPTION
+    app.openapi_tags = TAGS
+    found = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = found()
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(problem.pop("$defs"))
+        schemas["Problem"] = problem
+        return document
+
+    app.openapi = openapi
