@@ -1,0 +1,88 @@
+"""Brings a retailer's file of events into the log: every row checked, all or nothing, and any number of times."""
+
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import polars as pl
+
+from features.events.log import scan_events, write_events
+from features.events.parse import parse_events
+from features.events.schema import EVENT_COLUMNS, empty_events
+from features.imports.report import ImportReport, RejectedRows
+from features.imports.rows import read_rows
+from features.progress import ProgressReport, Step
+from features.settings import Settings
+
+_KEY = ("event_id", "line")
+
+
+def import_events(
+    settings: Settings, file: Path, progress: ProgressReport, *, now: datetime | None = None
+) -> ImportReport:
+    """Add the events of a CSV, JSONL or Parquet file to the log.
+
+    A row counts as a duplicate when the log, or an earlier row of the file, has its (event_id, line). Rows that do not
+    fit are written beside the file with the reason. Nothing enters the log before the whole file has been read; an
+    import that is cut short is completed by running it again.
+
+    Args:
+        settings: names the data folder.
+        file: docs/formats.md describes its columns.
+        progress: where the steps show.
+        now: later events are refused; None: this machine's clock.
+
+    Raises:
+        InvalidInput: the file cannot be read or has other columns, or a file of the log is damaged.
+    """
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with (
+        TemporaryDirectory(prefix="import-", dir=settings.data_dir) as folder,
+        RejectedRows(file, list(EVENT_COLUMNS)) as rejected,
+    ):
+        with progress.step(f"Reading {file.name}") as step:
+            valid = _stage(file, Path(folder), rejected, now or datetime.now(UTC), step)
+        with progress.step("Writing the event log"):
+            fresh = _fresh(settings, Path(folder))
+            if fresh.height > 0:
+                write_events(settings, fresh, _name(fresh))
+        return ImportReport(
+            accepted=fresh.height,
+            duplicates=valid - fresh.height,
+            rejected=rejected.count,
+            rejected_file=rejected.keep(),
+        )
+
+
+def _stage(file: Path, folder: Path, rejected: RejectedRows, now: datetime, step: Step) -> int:
+    """Check all rows, and write those that fit into `folder`; returns how many do."""
+    valid = 0
+    for number, chunk in enumerate(read_rows(file, list(EVENT_COLUMNS))):
+        events, reasons = parse_events(chunk.texts, now)
+        reasons = chunk.broken.zip_with(chunk.broken.is_not_null(), reasons)
+        fitting = events.filter(reasons.is_null())
+        fitting.write_parquet(folder / f"{number:06}.parquet")
+        for index in reasons.is_not_null().arg_true():
+            rejected.add(chunk.first_row + index, chunk.rows[index], reasons[index])
+        valid += fitting.height
+        step.advance(len(chunk.rows))
+    return valid
+
+
+def _fresh(settings: Settings, folder: Path) -> pl.DataFrame:
+    """The staged events that the log does not have, each once, by time."""
+    staged = sorted(folder.glob("*.parquet"))
+    if not staged:
+        return empty_events()
+    known = scan_events(settings, synthetic=True).select(_KEY)
+    events = pl.scan_parquet(staged).unique(_KEY, keep="first", maintain_order=True)
+    return events.join(known, on=_KEY, how="anti").sort("occurred_at", *_KEY).collect()
+
+
+def _name(events: pl.DataFrame) -> str:
+    """A file name that no other set of events gets, so that no import ever replaces the file of another one."""
+    digest = sha256()
+    for event_id, line in events.select(_KEY).iter_rows():
+        digest.update(f"{event_id}\0{line}\0".encode())
+    return f"import-{digest.hexdigest()[:16]}"

@@ -1,0 +1,1 @@
+"""Files of retailers: reading their rows, and saying what became of each."""
