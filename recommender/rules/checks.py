@@ -97,7 +97,7 @@ def check_boolean(side: Side, following: Token, field: str) -> Truth:
         return Truth(side.operand)
     raise refusal(
         f"{type_of(side.operand)} is no condition by itself", position=following.position, field=field,
-        remedy="Compare it, for example with ==, <, `in [...]` or `is known`; parentheses group conditions, not values.",
+        remedy="Compare it: with ==, <, `in [...]` or `is known`. Parentheses group conditions, not values.",
     )  # fmt: skip
 
 
