@@ -41,7 +41,9 @@ def merge(
         kept: by source, how many allowed candidates stay at most.
         pinned: rows that must be among the candidates, all allowed.
     """
-    parts = {source: _best_allowed(situation, proposal, kept[source]) for source, proposal in proposals.items()}
+    parts: dict[SourceName, Proposal] = {
+        source: _best_allowed(situation, proposal, kept[source]) for source, proposal in proposals.items()
+    }
     rows = np.unique(np.concatenate([pinned, *(part.rows for part in parts.values())]))
     ranks: dict[SourceName, Floats] = {}
     because: dict[SourceName, Rows] = {}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recommender.arrays import Mask, Rows, Scores
+from recommender.arrays import Floats, Mask, Rows, Scores
 from recommender.candidates import Candidates
 from recommender.hard_rules import removed
 from recommender.placements import SourceName
@@ -70,12 +70,10 @@ def name_fallback(situation: Situation, proposals: Mapping[SourceName, Proposal]
     return "contextual" if asks_personal and not (situation.shopper.known and _spoke(proposals)) else "none"
 
 
-def trace(
-    situation: Situation, proposals: Mapping[SourceName, Proposal], candidates: Candidates, rows: Rows
-) -> Trace:
+def trace(situation: Situation, proposals: Mapping[SourceName, Proposal], candidates: Candidates, rows: Rows) -> Trace:
     """How the list came about, with the features of what is shown, also where no ranker looked at them."""
     place, is_candidate = places(candidates, rows)
-    ranks = {
+    shown_ranks: dict[SourceName, Floats] = {
         source: np.where(is_candidate, ranks[place] if len(ranks) else 0.0, 0.0).astype(np.float32)
         for source, ranks in candidates.ranks.items()
     }
@@ -84,7 +82,7 @@ def trace(
         candidates={source: proposal.rows for source, proposal in proposals.items()},
         removed=removed(situation, proposed),
         feature_names=FEATURES,
-        features=candidate_features(situation, rows, ranks),
+        features=candidate_features(situation, rows, shown_ranks),
     )
 
 

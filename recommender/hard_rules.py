@@ -41,8 +41,9 @@ def _of_items(situation: Situation, rows: Rows) -> Mapping[str, Mask]:
         "sold_out": catalogue.in_stock[rows],
         "age": catalogue.number["min_age"][rows] <= (0 if age is None else age),
     }
-    if situation.query.store_id in catalogue.store_stock:
-        masks["sold_out_in_store"] = _in_store(catalogue, situation.query.store_id)[rows]
+    store_id = situation.query.store_id
+    if store_id is not None and store_id in catalogue.store_stock:
+        masks["sold_out_in_store"] = _in_store(catalogue, store_id)[rows]
     if situation.fitting is not None:
         masks["filter"] = situation.fitting[rows]
     return masks

@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
 from numba import types
-from numba.core.typing import signature
+from numba.core.typing.templates import signature
 
 P = ParamSpec("P")
 R = TypeVar("R")

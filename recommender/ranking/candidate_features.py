@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recommender.arrays import Floats, Mask, Matrix, Rows
 from recommender.placements import SourceName
@@ -14,6 +15,7 @@ from recommender.situation import Situation
 
 RANKED_SOURCES: tuple[SourceName, ...] = ("buy_again", "embedding", "neighbours", "trending", "popular")
 KINDS = ("department", "category", "type", "brand", "manufacturer")  # facts that a shopper may have an affinity to
+Column = NDArray[np.floating] | NDArray[np.bool_] | float  # one value per candidate, or one for all
 NEVER_DAYS = 1_000.0  # stands for the time since something that has not happened
 
 FEATURES: tuple[str, ...] = (
@@ -61,15 +63,14 @@ def candidate_features(situation: Situation, rows: Rows, ranks: Mapping[SourceNa
     return features.T
 
 
-def _personal(situation: Situation, rows: Rows) -> dict[str, Floats]:
+def _personal(situation: Situation, rows: Rows) -> dict[str, Column]:
     shopper, now_day = situation.shopper, situation.now_day
     purchases = shopper.purchases
     place, bought = _places(purchases, rows)
     if not bought.any():
-        never = np.zeros(len(rows), dtype=np.float32)
-        nothing = dict.fromkeys(FEATURES[:10], never)
-        return nothing | {"days_since_first": never + NEVER_DAYS, "days_since_last": never + NEVER_DAYS,
-                          "gap_days_expected": never + USUAL_GAP_DAYS, "is_new": never + 1.0}  # fmt: skip
+        nothing: dict[str, Column] = dict.fromkeys(FEATURES[:10], 0.0)
+        never: dict[str, Column] = {"days_since_first": NEVER_DAYS, "days_since_last": NEVER_DAYS}
+        return nothing | never | {"gap_days_expected": USUAL_GAP_DAYS, "is_new": 1.0}
     gap = np.where(bought, days_until_again(purchases, situation.model.rhythm.gap_days)[place], USUAL_GAP_DAYS)
     since_last = np.where(bought, now_day - purchases.last_day[place], NEVER_DAYS)
     baskets, long = purchases.baskets[place] * bought, purchases.decayed_long[place] * bought
@@ -87,15 +88,15 @@ def _personal(situation: Situation, rows: Rows) -> dict[str, Floats]:
     }
 
 
-def _places(purchases: Purchases, rows: Rows) -> tuple[Rows, Floats]:
+def _places(purchases: Purchases, rows: Rows) -> tuple[NDArray[np.intp], Mask]:
     """Where each row stands among the purchases (any place if nowhere), and whether it does."""
     if not len(purchases):
-        return np.zeros(len(rows), dtype=np.int32), np.zeros(len(rows), dtype=np.bool_)
+        return np.zeros(len(rows), dtype=np.intp), np.zeros(len(rows), dtype=np.bool_)
     place = np.minimum(np.searchsorted(purchases.rows, rows), len(purchases) - 1)
     return place, purchases.rows[place] == rows
 
 
-def _of_shopper(situation: Situation) -> dict[str, float]:
+def _of_shopper(situation: Situation) -> dict[str, Column]:
     shopper, now_day = situation.shopper, situation.now_day
     last_day = shopper.purchases.last_day.max(initial=-np.inf)
     return {
@@ -105,12 +106,12 @@ def _of_shopper(situation: Situation) -> dict[str, float]:
     }
 
 
-def _affinities(situation: Situation, rows: Rows) -> dict[str, Floats]:
+def _affinities(situation: Situation, rows: Rows) -> dict[str, Column]:
     purchases, catalogue = situation.shopper.purchases, situation.catalogue
     return {f"{kind}_affinity": affinity(kind, purchases, catalogue, rows) for kind in KINDS}
 
 
-def _of_items(situation: Situation, rows: Rows) -> dict[str, Floats]:
+def _of_items(situation: Situation, rows: Rows) -> dict[str, Column]:
     catalogue, model = situation.catalogue, situation.model
     popularity, price = model.popularity, catalogue.number["price"]
     price_log = np.nan_to_num(np.log1p(price[rows]))
@@ -125,11 +126,11 @@ def _of_items(situation: Situation, rows: Rows) -> dict[str, Floats]:
         "gap_days": np.nan_to_num(take_or(model.rhythm.gap_days, rows, np.nan), nan=USUAL_GAP_DAYS),
         "item_age_days": np.nan_to_num(situation.now_day - catalogue.number["added_day"][rows], nan=NEVER_DAYS),
         "price_log": price_log,
-        "price_log_above_usual": price_log - usual.mean() if len(usual) else np.zeros_like(price_log),
+        "price_log_above_usual": price_log - usual.mean() if len(usual) else 0.0,
     }
 
 
-def _of_models(situation: Situation, rows: Rows) -> dict[str, Floats]:
+def _of_models(situation: Situation, rows: Rows) -> dict[str, Column]:
     return {
         "embedding_score": _embedding_scores(situation, rows),
         "near_purchases": situation.near_purchases.of(rows),
@@ -148,14 +149,13 @@ def _embedding_scores(situation: Situation, rows: Rows) -> Floats:
     return scores
 
 
-def _at_hand(situation: Situation, rows: Rows) -> dict[str, Floats]:
+def _at_hand(situation: Situation, rows: Rows) -> dict[str, Column]:
     """Whether an item is at hand, and which share of what is at hand is of its category and type."""
     at_hand, text = situation.at_hand, situation.catalogue.text
     if not len(at_hand):
-        nothing = np.zeros(len(rows), dtype=np.float32)
-        return {"at_hand": nothing, "category_at_hand": nothing, "type_at_hand": nothing}
+        return {"at_hand": 0.0, "category_at_hand": 0.0, "type_at_hand": 0.0}
     return {
-        "at_hand": _equal(rows, at_hand).any(axis=1),
+        "at_hand": np.isin(rows, at_hand),
         "category_at_hand": _equal(text["category"].codes[rows], text["category"].codes[at_hand]).mean(axis=1),
         "type_at_hand": _equal(text["type"].codes[rows], text["type"].codes[at_hand]).mean(axis=1),
     }

@@ -129,7 +129,7 @@ def _scan(embeddings: Matrix, rows: NDArray[np.int64]) -> FaissIndex:
 def _cells(embeddings: Matrix) -> FaissIndex:
     """Inverted lists of 8-bit codes; about 4 sqrt(n) cells, an eighth of them visited."""
     n_cells = int(4 * np.sqrt(len(embeddings)))
-    index = faiss.index_factory(embeddings.shape[1], f"IVF{n_cells},SQ8", faiss.METRIC_INNER_PRODUCT)
+    index: FaissIndex = faiss.index_factory(embeddings.shape[1], f"IVF{n_cells},SQ8", faiss.METRIC_INNER_PRODUCT)
     index.train(embeddings)
     index.add(embeddings)
     index.nprobe = max(1, n_cells // 8)
