@@ -1,6 +1,7 @@
 """The catalogue in SQL: what the shop sells, under numbers that stay."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from operator import attrgetter
 
 from sqlalchemy import ColumnElement, Connection, Engine, FromClause, bindparam, select, update
@@ -16,6 +17,14 @@ from recommender.errors import UnknownItem
 from recommender.ids import ItemId, ItemNumber
 
 UNNUMBERED = ItemNumber(0)  # of an item that has no number yet; the first number is 1
+
+
+@dataclass(frozen=True, slots=True)
+class Upserted:
+    """How many items were new or different, and the change number by which they count."""
+
+    n_changed: int
+    change_number: int
 
 
 class CatalogueStore:
@@ -63,8 +72,8 @@ class CatalogueStore:
         *,
         facts: Sequence[str] = ITEM_FACTS,
         progress: ProgressReport | None = None,
-    ) -> int:
-        """State facts of many items at once; all of them become visible together. Returns the change number.
+    ) -> Upserted:
+        """State facts of many items at once; all of them become visible together.
 
         An item whose facts are what they were is not touched. No other writer waits long, however many they are.
 
@@ -78,13 +87,13 @@ class CatalogueStore:
         """
         changed = self._changed(stated, facts)
         if not changed:
-            return self.change_number()
+            return Upserted(0, self.change_number())
         if len(changed) > SMALL:
             with (progress or Silent()).step("Writing the catalogue", len(changed)) as step:
-                return import_in_chunks(self._engine, changed, facts, step)
+                return Upserted(len(changed), import_in_chunks(self._engine, changed, facts, step))
         with writing(self._engine) as write:
             _state(write, changed, facts)
-            return write.change_number
+            return Upserted(len(changed), write.change_number)
 
     def delete(self, item_id: ItemId) -> int:
         """Take an item out of the catalogue, and what stores said of its stock; raises UnknownItem.

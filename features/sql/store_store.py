@@ -39,16 +39,18 @@ class StoreStore:
             ]
 
     def upsert_many(self, stated: Sequence[Store]) -> int:
-        """State all facts of the stores, in one transaction; no store twice. Returns the change number.
+        """State all facts of the stores, in one transaction; no store twice. Returns how many were new or different.
 
         A shop has thousands of stores at most, so that nobody waits long. If none is different, nothing is written.
         """
         known = {store.store_id: store for store in self.read_all()}
         changed = [store for store in stated if known.get(store.store_id) != store]
+        if not changed:
+            return 0
         with writing(self._engine) as write:
             for chunk in chunks_of(changed):
                 ids = [store.store_id for store in chunk]
                 write.connection.execute(delete(stores).where(stores.c.store_id.in_(ids)))
                 rows = [{**asdict(store), "deleted": False, "change_number": write.change_number} for store in chunk]
                 write.connection.execute(insert(stores), rows)
-            return write.change_number
+        return len(changed)

@@ -1,0 +1,107 @@
+"""Files that a shop brings (CSV, JSONL, Parquet): read as text, row by row, with the rows that do not fit set aside."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+import orjson
+import polars as pl
+from polars.exceptions import PolarsError
+
+from recommender.errors import InvalidInput
+
+ROW = "row"  # number of the row in its file, from 1, not counting the heading
+REASON = "reason"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportReport:
+    """What became of the rows of a file; `rejected_file` has the rejected ones with the reason, if there are any."""
+
+    accepted: int
+    duplicates: int
+    rejected: int
+    rejected_file: Path | None
+
+
+def read_text(file: Path, columns: Iterable[str], required: Iterable[str]) -> pl.DataFrame:
+    """Read a file whose columns are among `columns`: all of them str, null where empty, and `row` u32.
+
+    A line of JSON that cannot be read has only `row` and `reason`.
+
+    Raises:
+        InvalidInput: the file is not there, is damaged, or has no column that is required, or one that is not known.
+    """
+    known = list(columns)
+    try:
+        frame = _read(file)
+    except FileNotFoundError as error:
+        raise InvalidInput(f"{file} does not exist.", field="FILE", remedy="Check the path.") from error
+    except (OSError, PolarsError, UnicodeDecodeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        remedy = "Write the file again; it must be CSV with a heading, JSON Lines, or Parquet."
+        raise InvalidInput(f"{file} cannot be read: {reason}.", field="FILE", remedy=remedy) from error
+    for name in frame.columns:
+        if name not in {*known, ROW, REASON}:
+            close = get_close_matches(name, known, n=1)
+            remedy = f"Call it {close[0]!r}, or leave it out." if close else f"Leave it out; known are {known}."
+            raise InvalidInput(f"{file} has a column {name!r} that is not known.", field=name, remedy=remedy)
+    for name in required:
+        if name not in frame.columns and len(frame) > 0:
+            raise InvalidInput(f"{file} has no column {name!r}.", field=name, remedy="Add the column.")
+    return frame
+
+
+def write_rejected(file: Path, rejected: pl.DataFrame) -> Path | None:
+    """Write rejected rows, with `row` and `reason` first, beside the file; None if there are none."""
+    beside = file.with_name(f"{file.name}.rejected.csv")
+    if rejected.is_empty():
+        beside.unlink(missing_ok=True)
+        return None
+    rejected.select(ROW, REASON, pl.exclude(ROW, REASON)).sort(ROW).write_csv(beside)
+    return beside
+
+
+def _read(file: Path) -> pl.DataFrame:
+    kind = file.suffix.lower()
+    if kind in {".jsonl", ".ndjson"}:
+        return _read_json_lines(file)
+    if kind == ".csv":
+        frame = pl.read_csv(file, infer_schema=False)
+    elif kind in {".parquet", ".pq"}:
+        frame = pl.read_parquet(file).with_columns(pl.all().cast(pl.String))
+    else:
+        raise InvalidInput(f"{file} is of no known kind.", field="FILE", remedy="Name it .csv, .jsonl or .parquet.")
+    frame = frame.with_columns(pl.all().replace("", None))
+    return frame.with_columns(pl.int_range(1, len(frame) + 1, dtype=pl.UInt32).alias(ROW))
+
+
+def _read_json_lines(file: Path) -> pl.DataFrame:
+    rows: list[Mapping[str, object]] = []
+    names: dict[str, None] = {}
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            row = _row_of(line)
+            rows.append({**row, ROW: number})
+            names.update(dict.fromkeys(row))
+    return pl.DataFrame(rows, schema={**dict.fromkeys(names, pl.String), ROW: pl.UInt32})
+
+
+def _row_of(line: bytes) -> dict[str, str | None]:
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        return {REASON: f"not JSON: {error}"}
+    if not isinstance(row, dict):
+        return {REASON: "not a JSON object"}
+    return {str(name): _text(value) for name, value in row.items()}
+
+
+def _text(value: object) -> str | None:
+    if value is None or value == "":
+        return None
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,107 @@
+"""Imports the catalogue and the stores from files: every row is checked, all that fit become visible at once."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import available_timezones
+
+import polars as pl
+
+from features.import_file import REASON, ROW, ImportReport, read_text, write_rejected
+from features.progress import ProgressReport
+from features.settings import Settings
+from features.sql import item_file
+from features.sql.catalogue_store import UNNUMBERED, CatalogueStore
+from features.sql.engine import migrate, open_engine
+from features.sql.store_store import Store, StoreStore
+from features.sql.tables import ITEM_FACTS
+from recommender.catalogue import CatalogueItem
+from recommender.ids import StoreId
+
+STORE_TEXTS = {"store_id": 100, "name": 200, "timezone": 60, "market": 60}
+
+
+def import_catalogue(settings: Settings, file: Path, progress: ProgressReport) -> ImportReport:
+    """Import items; see docs/formats.md for the columns.
+
+    The first row of an item counts. Facts whose column the file lacks stay as they are; a new item without `added_at`
+    was added now. Running it again changes nothing: rows that say what the catalogue says are counted as duplicates.
+
+    Raises:
+        InvalidInput: the file as a whole cannot be used; nothing was imported.
+        ImportOvertaken: another import began meanwhile; nothing of this one was imported.
+    """
+    now_day = datetime.now(UTC).timestamp() / 86_400
+    with progress.step(f"Checking {file.name}"):
+        rows = read_text(file, item_file.COLUMNS, item_file.REQUIRED)
+        parsed = item_file.parse_items(rows)
+    facts = [name for name in ITEM_FACTS if name in parsed.columns]
+    fitting = parsed.filter(pl.col(REASON).is_null()).drop(ROW, REASON)
+    items = [_item(row, now_day) for row in fitting.iter_rows(named=True)]
+    rejected_file = write_rejected(file, _rejected(rows, parsed))
+    engine = open_engine(settings)
+    try:
+        migrate(engine)
+        written = CatalogueStore(engine).upsert_many(items, facts=facts, progress=progress)
+    finally:
+        engine.dispose()
+    return ImportReport(
+        accepted=written.n_changed,
+        duplicates=len(items) - written.n_changed,
+        rejected=len(rows) - len(items),
+        rejected_file=rejected_file,
+    )
+
+
+def import_stores(settings: Settings, file: Path, progress: ProgressReport) -> ImportReport:
+    """Import stores, under the same rules; all columns are required."""
+    with progress.step(f"Checking {file.name}"):
+        rows = read_text(file, STORE_TEXTS, STORE_TEXTS)
+        parsed = _parse_stores(rows)
+    stores = [
+        Store(**{**row, "store_id": StoreId(row["store_id"])})
+        for row in parsed.filter(pl.col(REASON).is_null()).drop(ROW, REASON).iter_rows(named=True)
+    ]
+    rejected_file = write_rejected(file, _rejected(rows, parsed))
+    engine = open_engine(settings)
+    try:
+        migrate(engine)
+        n_changed = StoreStore(engine).upsert_many(stores)
+    finally:
+        engine.dispose()
+    return ImportReport(
+        accepted=n_changed,
+        duplicates=len(stores) - n_changed,
+        rejected=len(rows) - len(stores),
+        rejected_file=rejected_file,
+    )
+
+
+def _item(row: Mapping[str, Any], now_day: float) -> CatalogueItem:
+    defaults: dict[str, Any] = {
+        "added_day": now_day,
+        "price": None,
+        "item_number": UNNUMBERED,
+        "group_id": row["item_id"],
+    }
+    # What is empty in the file has the default of a new item.
+    stated = {name: value for name, value in row.items() if value is not None}
+    return CatalogueItem(**{**defaults, **stated})
+
+
+def _parse_stores(rows: pl.DataFrame) -> pl.DataFrame:
+    checks = [pl.when(pl.col(name).is_null()).then(pl.lit(f"{name}: missing")) for name in STORE_TEXTS]
+    for name, longest in STORE_TEXTS.items():
+        too_long = pl.col(name).str.len_chars() > longest
+        checks.append(pl.when(too_long).then(pl.lit(f"{name}: longer than {longest} characters")))
+    unknown_zone = ~pl.col("timezone").is_in(sorted(available_timezones()))
+    checks.append(pl.when(unknown_zone).then(pl.lit("timezone: not a name such as Europe/Berlin")))
+    repeated = ~pl.col("store_id").is_first_distinct()
+    checks.append(pl.when(repeated).then(pl.lit("store_id: an earlier row has the same")))
+    earlier = [pl.col(REASON)] if REASON in rows.columns else []
+    return rows.select(ROW, pl.coalesce(*earlier, *checks).alias(REASON), *STORE_TEXTS)
+
+
+def _rejected(rows: pl.DataFrame, parsed: pl.DataFrame) -> pl.DataFrame:
+    return rows.with_columns(parsed[REASON]).filter(pl.col(REASON).is_not_null())
