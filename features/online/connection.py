@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from redis import Redis as BlockingRedis
 from redis.asyncio import BlockingConnectionPool, Redis, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -31,6 +32,13 @@ def connect(settings: Settings) -> Redis:
     path = str(socket_path(settings.data_dir))
     pool = BlockingConnectionPool(connection_class=UnixDomainSocketConnection, path=path, **options)
     return Redis.from_pool(pool)
+
+
+def connect_blocking(settings: Settings) -> BlockingRedis:
+    """The same for a process of its own that has nothing else to do while it waits."""
+    if settings.redis_url is not None:
+        return BlockingRedis.from_url(settings.redis_url, socket_timeout=30.0)
+    return BlockingRedis(unix_socket_path=str(socket_path(settings.data_dir)), socket_timeout=30.0)
 
 
 async def check_redis(redis: Redis, *, allow_lossy: bool = False) -> str:
