@@ -3,11 +3,11 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
 from training.evaluate.metrics import Difference, Quality, difference
+from training.evaluate.ran_on import RanOn
 
 PIPELINE = "served pipeline"
 # The figure that baselines are compared by, per scope.
@@ -30,37 +30,6 @@ class Result:
     seconds: float
     mebibytes: float
     microseconds: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RanOn:
-    """The data behind the figures.
-
-    Attributes:
-        first_at, cut_at, end_at: dates as the data had them before `prepare` moved them by `shifted_weeks`.
-        shoppers: asked about; those of them without a history; and with something new among what they bought.
-        bought, bought_new: right items per shopper.
-        unreachable: share of the right items that were not for sale at the cut.
-        items: for sale at the cut.
-        purchases: shopper, order and item, before the cut.
-    """
-
-    first_at: str
-    cut_at: str
-    end_at: str
-    shifted_weeks: int
-    shoppers: int
-    strangers: int
-    shoppers_with_new: int
-    bought: float
-    bought_new: float
-    unreachable: float
-    items: int
-    purchases: int
-    rows_without_consent: int
-    departments_left_out: tuple[str, ...]
-    code: str
-    seed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +73,3 @@ def lead_over_baselines(results: tuple[Result, ...], scope: str, seed: int) -> L
     best = max(baselines, key=lambda result: result.quality[scope].mean(metric))
     ours, theirs = pipeline.quality[scope].per_shopper[metric], best.quality[scope].per_shopper[metric]
     return Lead(metric, best.name, difference(ours, theirs, np.random.default_rng(seed)))
-
-
-def original_date(day: float, shifted_weeks: int) -> str:
-    """Days since 1970-01-01 UTC as the instant that the data had before its dates were moved."""
-    moment = datetime.fromtimestamp(round(day * 86_400), UTC) - timedelta(weeks=shifted_weeks)
-    return moment.isoformat()

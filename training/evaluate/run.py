@@ -1,6 +1,5 @@
 """The evaluation: learn what was known at the cut, ask about every held-out shopper, measure beside every baseline."""
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +11,7 @@ from features.settings import Settings
 from recommender.errors import InvalidInput, NotEnoughData
 from recommender.ids import PlacementId
 from recommender.placements import Placement
-from training.config import TrainingConfig, read_training_config
+from training.config import read_training_config
 from training.evaluate.baselines import (
     LENGTH,
     Baseline,
@@ -33,21 +32,19 @@ from training.evaluate.collaborative import (
 from training.evaluate.cost import Cost, costing
 from training.evaluate.measure import measure_pipeline
 from training.evaluate.metrics import Lists, Quality, quality
+from training.evaluate.ran_on import describe, read_shift_weeks
 from training.evaluate.report import (
     PIPELINE,
     SCOPES,
     EvaluationReport,
-    RanOn,
     Result,
     lead_over_baselines,
-    original_date,
 )
 from training.evaluate.table import show
-from training.inputs import code_revision
 from training.past import Past
-from training.read import TrainingData, read_placements, read_training_data
+from training.read import read_placements, read_training_data
 from training.rehearse import rehearse
-from training.windows import Windows, cut_windows
+from training.windows import cut_windows
 
 BASELINES: Mapping[str, Baseline] = {
     "popularity": popularity,
@@ -128,39 +125,6 @@ def measure_served(
         microseconds.append(float(np.median(measured.microseconds)))
         seconds += float(measured.microseconds.sum()) / 1e6
     return Result(PIPELINE, figures, seconds, fitting.mebibytes, max(microseconds))
-
-
-def describe(data: TrainingData, windows: Windows, past: Past, config: TrainingConfig, shifted_weeks: int) -> RanOn:
-    """What the figures were measured on."""
-    held_out, interactions = past.held_out, data.interactions
-    for_sale = past.purchases.for_sale
-    reachable = held_out.bought.rows < len(for_sale)
-    reachable[reachable] = for_sale[held_out.bought.rows[reachable]]
-    histories = past.model.histories.position_of
-    return RanOn(
-        first_at=original_date(interactions.first_day, shifted_weeks),
-        cut_at=original_date(past.cut_day, shifted_weeks),
-        end_at=original_date(windows.end_day, shifted_weeks),
-        shifted_weeks=shifted_weeks,
-        shoppers=len(held_out),
-        strangers=sum(user not in histories for user in held_out.user_ids),
-        shoppers_with_new=int(np.count_nonzero(held_out.new.sizes)),
-        bought=float(held_out.bought.sizes.mean()),
-        bought_new=float(held_out.new.sizes[held_out.new.sizes > 0].mean()) if len(held_out.new.rows) else 0.0,
-        unreachable=float(1.0 - reachable.mean()),
-        items=int(np.count_nonzero(for_sale)),
-        purchases=len(past.purchases.day),
-        rows_without_consent=interactions.rows_without_consent,
-        departments_left_out=config.data.left_out_departments,
-        code=code_revision(),
-        seed=config.seed,
-    )
-
-
-def read_shift_weeks(settings: Settings) -> int:
-    """By how many weeks `prepare` moved the dates; 0 for data that came with its own."""
-    file = settings.facts_dir / "shift.json"
-    return int(json.loads(file.read_text(encoding="utf-8"))["weeks"]) if file.exists() else 0
 
 
 def write_json(report: EvaluationReport, file: Path) -> None:

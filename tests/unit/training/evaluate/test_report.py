@@ -7,7 +7,8 @@ from rich.console import Console
 
 from training.evaluate.cost import costing
 from training.evaluate.metrics import Quality
-from training.evaluate.report import PIPELINE, EvaluationReport, RanOn, Result, lead_over_baselines, original_date
+from training.evaluate.ran_on import RanOn, original_date
+from training.evaluate.report import PIPELINE, EvaluationReport, Result, lead_over_baselines
 from training.evaluate.table import show
 
 METRICS = [f"{name}@{k}" for name in ("ndcg", "recall", "hit_rate") for k in (10, 20)]
