@@ -10,7 +10,8 @@ import polars as pl
 from features.events.log import scan_events, write_events
 from features.events.parse import parse_events
 from features.events.schema import EVENT_COLUMNS, empty_events
-from features.imports.report import ImportReport, RejectedRows
+from features.import_file import ImportReport
+from features.imports.rejected import RejectedRows
 from features.imports.rows import read_rows
 from features.progress import ProgressReport, Step
 from features.settings import Settings
@@ -64,9 +65,9 @@ def _stage(file: Path, folder: Path, rejected: RejectedRows, now: datetime, step
         fitting = events.filter(reasons.is_null())
         fitting.write_parquet(folder / f"{number:06}.parquet")
         for index in reasons.is_not_null().arg_true():
-            rejected.add(chunk.first_row + index, chunk.rows[index], reasons[index])
+            rejected.add(chunk.first_row + index, chunk.row(index), reasons[index])
         valid += fitting.height
-        step.advance(len(chunk.rows))
+        step.advance(events.height)
     return valid
 
 

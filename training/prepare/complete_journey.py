@@ -67,16 +67,21 @@ def prepare(
         InvalidInput: the package is not installed.
     """
     engine = open_engine(settings)
-    migrate(engine)
-    done = _read_report(settings, engine)
-    if done is not None:
-        return done
-    source = source or open_source()
-    shift = _fix_shift(settings, source, now or datetime.now(UTC))
+    try:
+        migrate(engine)
+        done = _read_report(settings, engine)
+        return done or _prepare(settings, engine, progress, source or open_source(), now or datetime.now(UTC))
+    finally:
+        engine.dispose()
+
+
+def _prepare(
+    settings: Settings, engine: Engine, progress: ProgressReport, source: Source, now: datetime
+) -> PrepareReport:
+    shift = _fix_shift(settings, source, now)
     with progress.step("Reading the purchases"):
-        products = source.products.collect()
         lines = read_lines(source.transactions, source.products, shift).collect()
-        facts = catalogue_facts(products, lines)
+        facts = catalogue_facts(source.products.collect(), lines)
     with progress.step("Writing the event log"):
         write_events(settings, order_events(lines, MARKET), ORDERS_FILE)
     with progress.step("Simulating browse sessions"):

@@ -1,8 +1,7 @@
-"""What an import did with each row, and the file of the rows that it refused."""
+"""The file of the rows that an import refused, beside the one that it read."""
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
@@ -11,21 +10,8 @@ import orjson
 from features.imports.rows import NOTES, SURPLUS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportReport:
-    """How many rows of a file were accepted, were there before, or were refused; together, all of its rows.
-
-    `rejected_file` lies beside the file and has the refused rows with their reasons; None: there are none.
-    """
-
-    accepted: int
-    duplicates: int
-    rejected: int
-    rejected_file: Path | None
-
-
 class RejectedRows:
-    """Collects refused rows in NAME.rejected.csv (.jsonl for a JSONL or Parquet file), complete or not at all.
+    """Collects refused rows in NAME.rejected.csv (NAME.rejected.jsonl for JSONL and Parquet), complete or not at all.
 
     Corrected, that file can itself be imported: its notes are not read back.
     """
@@ -33,7 +19,7 @@ class RejectedRows:
     def __init__(self, file: Path, columns: Sequence[str]) -> None:
         self._is_csv = file.suffix.lower() == ".csv"
         self._columns = columns
-        self.file = file.with_name(f"{file.stem}.rejected{'.csv' if self._is_csv else '.jsonl'}")
+        self.file = file.with_name(f"{file.name}.rejected{'.csv' if self._is_csv else '.jsonl'}")
         self._beside = self.file.with_name(self.file.name + ".partial")
         self._opened: TextIO | None = None
         self.count = 0
@@ -55,10 +41,8 @@ class RejectedRows:
                 csv.writer(self._opened).writerow([*NOTES, *self._columns, SURPLUS])
         self.count += 1
         if self._is_csv:
-            surplus = row.get(SURPLUS)
-            extra = ",".join(map(str, surplus)) if isinstance(surplus, list) else ""
-            fields = [row.get(name, "") for name in self._columns]
-            csv.writer(self._opened).writerow([number, reason, *fields, extra])
+            fields = [row.get(name, "") for name in (*self._columns, SURPLUS)]
+            csv.writer(self._opened).writerow([number, reason, *fields])
         else:
             noted = {**dict(zip(NOTES, (number, reason), strict=True)), **_without_notes(row)}
             self._opened.write(orjson.dumps(noted, default=str).decode() + "\n")
