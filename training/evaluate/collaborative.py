@@ -27,7 +27,9 @@ from training.models.nearest_items import nearest_items
 Weighting = Callable[[PastPurchases], csr_matrix]  # (n_shoppers, n_items) float32
 ScoreShoppers = Callable[[slice], NDArray[np.floating]]  # (n_shoppers of the slice, n_items)
 
-ALS = EmbeddingConfig(factors=64, iterations=15, regularization=0.01, alpha=1.0)
+REGULARIZATION = 10.0
+SEED = 0
+ITERATIONS = 15
 SHOPPERS_AT_ONCE = 200
 
 
@@ -47,12 +49,13 @@ def item_neighbours(weighting: Weighting, n_nearest: int) -> Baseline:
     return lists
 
 
-def factorisation(weighting: Weighting, seed: int = 0) -> Baseline:
-    """Implicit ALS with 64 factors; each shopper's factors are solved for, given the items' ones."""
+def factorisation(weighting: Weighting, factors: int = 64) -> Baseline:
+    """Implicit ALS; each shopper's factors are solved for, given the items' ones."""
+    config = EmbeddingConfig(factors=factors, iterations=ITERATIONS, regularization=REGULARIZATION, alpha=1.0)
 
     def lists(past: PastPurchases) -> BaselineLists:
         weights = weighting(past)
-        items, fold_in = fit_embeddings(weights, ALS, seed)
+        items, fold_in = fit_embeddings(weights, config, SEED)
         regular = np.asarray(np.linalg.inv(fold_in.inverse.astype(np.float64)), dtype=np.float64)
         shoppers = np.array([_solve(weights[s], items, regular) for s in range(past.n_asked)])
         return best_by_score(past, lambda some: shoppers[some] @ items.T)
@@ -146,6 +149,6 @@ def _matrix(past: PastPurchases, weights: NDArray[np.float64]) -> csr_matrix:
 def _solve(weights: csr_matrix, items: NDArray[np.float32], regular: NDArray[np.float64]) -> NDArray[np.float32]:
     """Factors of one shopper: (Y'CY + regularization * I)^-1 Y'C1, with confidence C = 1 + weight where bought."""
     own = items[weights.indices].astype(np.float64)
-    extra = ALS.alpha * weights.data.astype(np.float64)
+    extra = weights.data.astype(np.float64)
     left = regular + own.T @ (own * extra[:, None])
     return np.linalg.solve(left, own.T @ (1.0 + extra)).astype(np.float32)

@@ -6,7 +6,6 @@ from training.evaluate.baselines import BaselineLists
 from training.evaluate.collaborative import (
     bm25,
     bm25_counts,
-    bm25_decayed,
     factorisation,
     item_neighbours,
     log_counts,
@@ -45,8 +44,7 @@ def past():
     [
         item_neighbours(unit_log_counts, 12),
         item_neighbours(bm25_counts, 12),
-        factorisation(log_counts),
-        factorisation(bm25_decayed),
+        factorisation(log_counts, factors=2),
     ],
 )
 def test_the_item_that_a_shopper_of_this_taste_lacks_comes_first(past, baseline):
