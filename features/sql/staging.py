@@ -36,7 +36,8 @@ def import_in_chunks(engine: Engine, rows: Sequence[CatalogueItem], facts: Seque
     finish_import(engine)
     import_number = _open_import(engine, facts)
     with reading(engine) as connection:
-        known = dict(connection.execute(select(items.c.item_id, items.c.item_number)).tuples().all())
+        numbered = connection.execute(select(items.c.item_id, items.c.item_number)).all()
+        known: dict[str, int] = {item_id: number for item_id, number in numbered}  # noqa: C416 (dict() is not typed so)
     for chunk in chunks_of(rows):
         with writing(engine) as write:
             _check_not_overtaken(write.connection, import_number)
