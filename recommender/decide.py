@@ -96,7 +96,7 @@ def with_features(situation: Situation, candidates: Candidates) -> Candidates:
     """Add the features, unless the placement is one that no learned ranker orders."""
     if situation.placement.ranker == "fused":
         return candidates
-    return replace(candidates, features=candidate_features(situation, candidates.rows, candidates.ranks))
+    return replace(candidates, features=candidate_features(situation, candidates.rows, candidates.ranks_of()))
 
 
 def rank(situation: Situation, candidates: Candidates) -> Scores:
@@ -106,7 +106,7 @@ def rank(situation: Situation, candidates: Candidates) -> Scores:
     """
     trees = situation.model.rankers.get(situation.placement.ranker)
     if trees is None:
-        return fuse(candidates.ranks.values(), len(candidates.rows))
+        return fuse(candidates.ranks)
     return squash(trees.score(candidates.features))
 
 

@@ -43,13 +43,9 @@ def explain(
     shown_scores = np.where(is_candidate, scores[place] if len(scores) else 0.0, 0.0).astype(np.float32)
     lowest = shown_scores[is_candidate].min(initial=1.0)
     shown_scores[~is_candidate] = lowest / np.arange(2, 2 + np.count_nonzero(~is_candidate))
-    origins = [
-        _origin(candidates, int(position)) if found else (_filler_source(row, fill_up), -1)
-        for row, position, found in zip(rows.tolist(), place, is_candidate, strict=True)
-    ]
-    origins = [("pinned", -1) if row in pinned else origin for row, origin in zip(rows.tolist(), origins, strict=True)]
-    reasons = (reason(situation, row, *origin) for row, origin in zip(rows.tolist(), origins, strict=True))
-    return Slots(shown_scores, tuple(source for source, _ in origins), tuple(reasons))
+    sources = _sources(candidates, rows, place, is_candidate, pinned, fill_up)
+    reasons = (reason(situation, row, *source) for row, source in zip(rows.tolist(), sources, strict=True))
+    return Slots(shown_scores, tuple(source for source, _ in sources), tuple(reasons))
 
 
 def is_personal(situation: Situation, proposals: Mapping[SourceName, Proposal]) -> bool:
@@ -75,7 +71,7 @@ def trace(situation: Situation, proposals: Mapping[SourceName, Proposal], candid
     place, is_candidate = places(candidates, rows)
     shown_ranks: dict[SourceName, Floats] = {
         source: np.where(is_candidate, ranks[place] if len(ranks) else 0.0, 0.0).astype(np.float32)
-        for source, ranks in candidates.ranks.items()
+        for source, ranks in candidates.ranks_of().items()
     }
     proposed = np.unique(np.concatenate([proposal.rows for proposal in proposals.values()]))
     return Trace(
@@ -94,10 +90,19 @@ def places(candidates: Candidates, rows: Rows) -> tuple[Rows, Mask]:
     return place, candidates.rows[place] == rows
 
 
-def _origin(candidates: Candidates, place: int) -> tuple[str, int]:
-    """The source that ranked a candidate best (the earlier one of the placement where equal), and its seed."""
-    best = max(candidates.sources, key=lambda source: candidates.ranks[source][place])
-    return best, int(candidates.because[best][place])
+def _sources(
+    candidates: Candidates, rows: Rows, place: Rows, found: Mask, pinned: AbstractSet[int], fill_up: Fillers
+) -> list[tuple[str, int]]:
+    """Per slot the source that ranked it best (the earlier one of the placement where equal), and its seed or -1."""
+    if not len(candidates.rows):
+        return [(_filler_source(row, fill_up), -1) for row in rows.tolist()]
+    best = candidates.ranks[:, place].argmax(axis=0)
+    seeds = candidates.because[best, place].tolist()
+    named = [candidates.sources[source] for source in best.tolist()]
+    return [
+        ("pinned", -1) if row in pinned else (source, seed) if is_candidate else (_filler_source(row, fill_up), -1)
+        for row, source, seed, is_candidate in zip(rows.tolist(), named, seeds, found.tolist(), strict=True)
+    ]
 
 
 def _filler_source(row: int, fill_up: Fillers) -> str:

@@ -1,25 +1,15 @@
 """Ordering candidates by what several sources say, without a learned ranker."""
 
-from collections.abc import Iterable
-
-import numpy as np
-
-from recommender.arrays import Floats, Scores
+from recommender.arrays import Matrix, Scores
 
 DAMPING = 60.0  # in ranks; larger trusts the top of a list less
 
 
-def reciprocal_ranks(n_proposed: int, damping: float = 0.0) -> Floats:
-    """1 / (damping + rank) of ranks 1 to `n_proposed`; `damping` in ranks, at least 0."""
-    return (1.0 / (damping + np.arange(1, n_proposed + 1))).astype(np.float32)
-
-
-def fuse(ranks: Iterable[Floats], n: int, damping: float = DAMPING) -> Scores:
+def fuse(ranks: Matrix, damping: float = DAMPING) -> Scores:
     """Score candidates by reciprocal rank fusion.
 
     Args:
-        ranks: per source, (n,) 1 / rank, 0 for a candidate that it does not propose.
-        n: number of candidates.
+        ranks: (n_sources, n) 1 / rank, 0 for a candidate that the source does not propose.
         damping: in ranks, above 0.
 
     Returns:
@@ -32,7 +22,4 @@ def fuse(ranks: Iterable[Floats], n: int, damping: float = DAMPING) -> Scores:
     """
     if damping <= 0:
         raise ValueError(f"damping must be above 0, got {damping}")
-    scores = np.zeros(n, dtype=np.float32)
-    for reciprocal in ranks:
-        scores += reciprocal / (damping * reciprocal + 1.0)  # 1 / (damping + rank), and 0 stays 0
-    return scores
+    return (ranks / (damping * ranks + 1.0)).sum(axis=0)  # 1 / (damping + rank), and 0 stays 0

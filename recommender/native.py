@@ -20,6 +20,7 @@ I64 = types.int64
 U32 = types.uint32
 F32 = types.float32
 F64 = types.float64
+BOOL = types.boolean
 
 
 def reads(element: NativeType, dimensions: int = 1) -> NativeType:

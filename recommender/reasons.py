@@ -1,6 +1,5 @@
 """A short sentence for people: why an item is shown."""
 
-from recommender.shopper import EventKind
 from recommender.situation import Situation
 
 OFTEN = 3  # baskets from which on an item counts as bought often
@@ -46,14 +45,11 @@ def _about_repeat(situation: Situation, row: int) -> str:
 
 
 def _relation(situation: Situation, because: int) -> str:
-    if because in situation.cart:
+    if because in situation.in_cart:
         return "Others buy it with"
     if because == situation.query.context_item:
         return "Others also buy it who buy"
-    touches = situation.shopper.touches
-    if ((touches.rows == because) & (touches.kinds == EventKind.VIEWED)).any():
-        return "Because you looked at"
-    return "Because you bought" if because in situation.shopper.purchases.rows else "Because you looked at"
+    return "Because you looked at" if because in situation.looked_at else "Because you bought"
 
 
 def _about_trend(situation: Situation, row: int) -> str:

@@ -11,10 +11,11 @@ from recommender.facts import facts_of
 from recommender.model import Model
 from recommender.placements import Placement
 from recommender.query import Query
+from recommender.ranking.rhythm import days_until_again
 from recommender.retrieval.fold_in import fold_in, known_weights
 from recommender.retrieval.tally import Tally, tally
 from recommender.rules.compiled import Facts, Rule
-from recommender.shopper import Shopper
+from recommender.shopper import EventKind, Shopper
 
 STRONGEST_PURCHASES = 64  # of a shopper, whose neighbours are added up
 SEED_DECAY = 0.8  # from one item of the session or cart to the one before it
@@ -39,6 +40,18 @@ class Situation:
         return _distinct(self.query.cart, self.shopper.cart)
 
     @cached_property
+    def in_cart(self) -> frozenset[int]:
+        """The rows of the cart."""
+        return frozenset(self.cart.tolist())
+
+    @cached_property
+    def looked_at(self) -> frozenset[int]:
+        """Rows viewed of late, or touched in this session."""
+        touches = self.shopper.touches
+        viewed = touches.rows[touches.kinds == EventKind.VIEWED]
+        return frozenset([*viewed.tolist(), *self.shopper.session.tolist()])
+
+    @cached_property
     def at_hand(self) -> Rows:
         """The item in view, the cart and the session, in this order; no repeats."""
         in_view = EMPTY_ROWS if self.query.context_item is None else np.array([self.query.context_item], dtype=np.int32)
@@ -49,6 +62,16 @@ class Situation:
         """The shopper's embedding, (d,), from purchases and what is at hand; None: nothing to make it from."""
         rows, weights = known_weights(self.shopper.purchases, self.at_hand, self.model.n_items)
         return fold_in(self.model.embeddings, self.model.fold_in, rows, weights) if len(rows) else None
+
+    @cached_property
+    def at_hand_weights(self) -> Floats:
+        """Of each item at hand: 1, then ever less."""
+        return seed_weights(self.at_hand)
+
+    @cached_property
+    def gap_days(self) -> Floats:
+        """Of each purchased item, the usual days until it is bought again."""
+        return days_until_again(self.shopper.purchases, self.model.rhythm.gap_days)
 
     @cached_property
     def near_purchases(self) -> Tally:
@@ -63,7 +86,7 @@ class Situation:
     @cached_property
     def near_session(self) -> Tally:
         """Neighbours of what is at hand."""
-        return tally(self.model.neighbours, self.at_hand, seed_weights(self.at_hand))
+        return tally(self.model.neighbours, self.at_hand, self.at_hand_weights)
 
     @cached_property
     def together(self) -> Tally:

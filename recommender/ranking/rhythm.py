@@ -1,9 +1,10 @@
 """How long it takes until a shopper buys an item again."""
 
 import numpy as np
+from numpy.typing import NDArray
 
-from recommender.arrays import Floats
-from recommender.ranking.gather import take_or
+from recommender.arrays import Floats, Rows
+from recommender.native import F32, F64, I32, compiled, reads, writes
 from recommender.shopper import Purchases
 
 USUAL_GAP_DAYS = 45.0  # where neither the shopper nor the item has a rhythm
@@ -20,8 +21,18 @@ def days_until_again(purchases: Purchases, gap_days: Floats) -> Floats:
     Returns:
         (n,) float32, in days, at least SHORTEST_GAP_DAYS.
     """
-    items = take_or(gap_days, purchases.rows, np.nan)
-    gap = np.where(np.isnan(items), np.float32(USUAL_GAP_DAYS), items)
-    own = (purchases.last_day - purchases.first_day) / np.maximum(purchases.baskets - 1.0, 1.0)
-    gap = np.where(purchases.baskets >= BASKETS_OF_A_RHYTHM, own, gap)
-    return np.maximum(gap, SHORTEST_GAP_DAYS).astype(np.float32)
+    return _gaps(purchases.rows, purchases.baskets, purchases.first_day, purchases.last_day, gap_days)
+
+
+@compiled(writes(F32), reads(I32), reads(F32), reads(F64), reads(F64), reads(F32))
+def _gaps(
+    rows: Rows, baskets: Floats, first_day: NDArray[np.float64], last_day: NDArray[np.float64], gap_days: Floats
+) -> Floats:
+    gaps = np.full(len(rows), USUAL_GAP_DAYS, dtype=np.float32)
+    for i in range(len(rows)):
+        if baskets[i] >= BASKETS_OF_A_RHYTHM:
+            gaps[i] = (last_day[i] - first_day[i]) / (baskets[i] - 1.0)
+        elif rows[i] < len(gap_days) and not np.isnan(gap_days[rows[i]]):
+            gaps[i] = gap_days[rows[i]]
+        gaps[i] = max(gaps[i], np.float32(SHORTEST_GAP_DAYS))
+    return gaps

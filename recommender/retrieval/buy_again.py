@@ -3,7 +3,6 @@
 import numpy as np
 
 from recommender.arrays import Floats
-from recommender.ranking.rhythm import days_until_again
 from recommender.retrieval.proposal import Proposal
 from recommender.situation import Situation
 
@@ -22,6 +21,5 @@ def buy_again(situation: Situation) -> Proposal:
 def _dueness(situation: Situation) -> Floats:
     """From NOT_YET_DUE right after a purchase to 1 once the item's usual gap has passed."""
     purchases = situation.shopper.purchases
-    gap = days_until_again(purchases, situation.model.rhythm.gap_days)
-    passed = np.minimum((situation.now_day - purchases.last_day) / gap, 1.0)
+    passed = np.minimum((situation.now_day - purchases.last_day) / situation.gap_days, 1.0)
     return (NOT_YET_DUE + (1.0 - NOT_YET_DUE) * np.maximum(passed, 0.0)).astype(np.float32)

@@ -4,7 +4,7 @@ import numpy as np
 
 from recommender.arrays import Rows
 from recommender.catalogue import Catalogue
-from recommender.ranking.affinity import category_affinity
+from recommender.ranking.affinity import affinity
 from recommender.retrieval.proposal import Proposal
 from recommender.situation import Situation
 
@@ -20,7 +20,9 @@ def new_arrivals(situation: Situation) -> Proposal:
     if situation.fitting is not None:
         rows = rows[situation.fitting[rows]]
     age_share = (now_day - catalogue.number["added_day"][rows]) / NEW_FOR_DAYS
-    appeal = FAMILIARITY * category_affinity(situation.shopper.purchases, catalogue, rows) - age_share
+    purchases = situation.shopper.purchases
+    familiarity = affinity(catalogue.text["category"], purchases.rows, purchases.decayed_long, rows)
+    appeal = FAMILIARITY * familiarity - age_share
     return Proposal(rows[np.argsort(-appeal, kind="stable")[:PROPOSED]])
 
 
