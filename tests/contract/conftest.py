@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,10 +27,15 @@ def postgresql_uri() -> Iterator[Callable[[str], str]]:
         data = Path(folder, "data")
         data.mkdir()
         server = PostgresServer(data, cleanup_mode="stop")
+        with psycopg.connect(server.get_uri("postgres"), autocommit=True) as connection:
+            for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # nothing here must outlive a crash
+                connection.execute(f"ALTER SYSTEM SET {setting} = off")
+            connection.execute("SELECT pg_reload_conf()")
         engine = engine_of(server.get_uri("postgres").replace("postgresql://", "postgresql+psycopg://"))
         migrate(engine)  # what every new database is copied from
         engine.dispose()
         yield server.get_uri
+        os.kill(server.get_pid(), signal.SIGQUIT)  # at once: nobody needs its last checkpoint
         server.cleanup()
 
 

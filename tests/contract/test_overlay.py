@@ -1,0 +1,214 @@
+"""The worker's catalogue follows SQL: over a real Valkey, and without one."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from redis.asyncio import Redis
+from sqlalchemy import Engine, delete
+
+from features.online.embedded import EmbeddedValkey
+from features.sql.catalogue_store import CatalogueStore
+from features.sql.consent_store import ConsentStore
+from features.sql.engine import engine_of, migrate
+from features.sql.placement_store import PlacementStore
+from features.sql.stock_store import StockLine, StockStore
+from features.sql.tables import items, store_stock
+from recommender.catalogue import NUMBER_FACTS, TEXT_FACTS, Catalogue
+from recommender.ids import ItemId, PlacementId, StoreId
+from serving.catalogue.change_signal import ChangeSignal
+from serving.catalogue.overlay import CatalogueOverlay
+from tests.builders import item
+from tests.contract.sql.test_other_stores import said
+
+SECONDS = 30  # a busy machine's patience, no measurement
+
+
+@pytest.fixture
+def sqlite_engine(tmp_path: Path) -> Iterator[Engine]:
+    engine = engine_of(f"sqlite:///{tmp_path / 'recommender.sqlite'}")
+    migrate(engine)
+    yield engine
+    engine.dispose()
+
+
+def overlay_of(engine: Engine, redis: Redis, told: list[Any] | None = None) -> CatalogueOverlay:
+    told = [] if told is None else told
+    return CatalogueOverlay(engine, ChangeSignal(redis), take_placements=told.append, take_consents=told.append)
+
+
+@asynccontextmanager
+async def following(overlay: CatalogueOverlay) -> AsyncIterator[None]:
+    task = asyncio.create_task(overlay.follow())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(SECONDS):
+        while not holds():
+            await asyncio.sleep(0.005)
+
+
+def facts(catalogue: Catalogue) -> dict[str, object]:
+    """What a decision can see of each item that is shown, by id."""
+    seen: dict[str, object] = {}
+    for row in np.flatnonzero(catalogue.visible[: catalogue.n]).tolist():
+        words = tuple(catalogue.text[name].word(row) for name in TEXT_FACTS)
+        numbers = tuple(float(catalogue.number[name][row]) for name in NUMBER_FACTS)
+        sold_out = sorted(store for store, stock in catalogue.store_stock.items() if row in stock.rows)
+        number = int(catalogue.items[row].item_number)
+        assert catalogue.row_of_number[number] == row
+        seen[catalogue.items[row].item_id] = (words, numbers, bool(catalogue.in_stock[row]), sold_out, number)
+    return seen
+
+
+@pytest.mark.usefixtures("valkey_data_dir")
+def test_a_flip_reaches_another_worker_with_redis_and_without(
+    sqlite_engine: Engine, tmp_path: Path, valkey: EmbeddedValkey
+) -> None:
+    engine, store = sqlite_engine, CatalogueStore(sqlite_engine)
+    snapshot = [store.put(item(n))[0] for n in (1, 2)]
+
+    async def flip(redis: Redis, *, listening: bool) -> None:
+        here, there = overlay_of(engine, redis), overlay_of(engine, redis)
+        for overlay in (here, there):
+            await overlay.start()
+            overlay.adopt(await overlay.build(snapshot, 0))
+        async with following(there):
+            await until(lambda: there._signal.listening == listening)
+            for hidden in (True, False):
+                store.put(item(1, hidden=hidden))
+                await here.announce()
+                assert here.catalogue.visible[0] != hidden
+                await until(lambda hidden=hidden: bool(there.catalogue.visible[0]) != hidden)
+        await redis.aclose()
+
+    asyncio.run(flip(Redis(unix_socket_path=str(valkey.socket)), listening=True))
+    asyncio.run(flip(Redis(unix_socket_path=str(tmp_path / "nobody.sock")), listening=False))
+
+
+def test_a_swap_and_a_rollback_bring_nothing_back(engine: Engine, tmp_path: Path) -> None:
+    store = CatalogueStore(engine)
+    store.upsert_many([item(n) for n in range(1, 5)])
+    older = store.read_snapshot()
+    store.put(item(1, hidden=True))
+    newer = store.read_snapshot()
+    store.put(item(2, stock=0))
+    StockStore(engine).set_lines([StockLine(item_id=ItemId("i3"), store_id=StoreId("s"), quantity=0)])
+    store.put(item(9))
+
+    async def swap() -> None:
+        overlay = overlay_of(engine, Redis(unix_socket_path=str(tmp_path / "nobody.sock")))
+        await overlay.start()
+        for snapshot, number in (older, newer, older):
+            built = await overlay.build(snapshot, number)
+            # What changes between the two is not lost.
+            store.put(item(4, hidden=not store.get(ItemId("i4")).hidden))
+            await overlay.refresh()
+            overlay.adopt(built)
+            assert facts(overlay.catalogue) == facts(from_scratch(engine))
+            assert built.n_artifact == len(snapshot)
+
+    asyncio.run(swap())
+
+
+def test_placements_and_consents_are_handed_on(engine: Engine, tmp_path: Path) -> None:
+    told: list[Any] = []
+    placements, consents = PlacementStore(engine), ConsentStore(engine)
+    placements.put(PlacementId("home"), {"title": "A"})
+    consents.append_many([said("no", 0, granted=False), said("yes", 0, granted=True)])
+
+    async def follow() -> None:
+        overlay = overlay_of(engine, Redis(unix_socket_path=str(tmp_path / "nobody.sock")), told)
+        await overlay.start()
+        consents.append(said("yes", 1, granted=False))
+        placements.put(PlacementId("cart"), {"title": "B"})
+        await overlay.refresh()
+        await overlay.refresh()
+
+    asyncio.run(follow())
+    names = [[one.user_id if hasattr(one, "user_id") else one[0] for one in taken] for taken in told]
+    assert names == [["home"], ["no"], ["cart"], ["yes"]]
+
+
+def from_scratch(engine: Engine) -> Catalogue:
+    """The catalogue as SQL has it now."""
+    catalogue = Catalogue.of(CatalogueStore(engine).read_all())
+    with engine.connect() as connection:
+        for row in connection.execute(store_stock.select()):
+            catalogue.set_store_stock_of_number(row.store_id, row.item_number, row.quantity)
+    return catalogue
+
+
+STEPS = st.one_of(
+    st.tuples(st.just("put"), st.integers(1, 6), st.integers(0, 3)),
+    st.tuples(st.just("hide"), st.integers(1, 6), st.integers(0, 1)),
+    st.tuples(st.just("stock"), st.integers(1, 6), st.integers(0, 2)),
+    st.tuples(st.just("store stock"), st.integers(1, 6), st.integers(0, 2)),
+    st.tuples(st.just("delete"), st.integers(1, 6), st.just(0)),
+    st.tuples(st.just("import"), st.integers(1, 6), st.integers(0, 3)),
+    st.tuples(st.just("refresh"), st.just(0), st.just(0)),
+    st.tuples(st.just("build"), st.just(0), st.just(0)),
+    st.tuples(st.just("adopt"), st.just(0), st.just(0)),
+)
+
+
+def change(engine: Engine, kind: str, number: int, value: int) -> None:
+    """One change to SQL; what needs an item that is not there does nothing."""
+    store, stock, item_id = CatalogueStore(engine), StockStore(engine), ItemId(f"i{number}")
+    known = {one.item_id: one for one in store.read_all()}
+    if kind == "put":
+        store.put(item(number, category=f"c{value}", price=value or None, group_id=f"g{value}"))
+    elif kind == "import":
+        stated = [item(n, title=f"t{value}", min_age=value) for n in range(number, 7)]
+        store.upsert_many(stated, facts=["title", "min_age"])
+    elif item_id in known and kind == "hide":
+        store.put(replace(known[item_id], hidden=bool(value)))
+    elif item_id in known and kind == "delete":
+        store.delete(item_id)
+    elif item_id in known and kind in {"stock", "store stock"}:
+        place = StoreId("s") if kind == "store stock" else None
+        stock.set_lines([StockLine(item_id=item_id, store_id=place, quantity=None if value == 2 else value)])
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(st.lists(STEPS, max_size=25))
+def test_whatever_happened_the_catalogue_is_as_if_built_anew(
+    sqlite_engine: Engine, steps: Sequence[tuple[str, int, int]]
+) -> None:
+    with sqlite_engine.begin() as connection:
+        connection.execute(delete(store_stock))
+        connection.execute(delete(items))
+    store = CatalogueStore(sqlite_engine)
+
+    async def live() -> CatalogueOverlay:
+        overlay = overlay_of(sqlite_engine, Redis(unix_socket_path="/nowhere"))
+        await overlay.start()
+        overlay.adopt(await overlay.build(*store.read_snapshot()))
+        old, built = store.read_snapshot(), None
+        for kind, number, value in steps:
+            if kind == "refresh":
+                await overlay.refresh()
+            elif kind == "build":
+                built = await overlay.build(*old)
+            elif kind == "adopt" and built is not None:
+                overlay.adopt(built)
+                old, built = store.read_snapshot(), None
+            else:
+                change(sqlite_engine, kind, number, value)
+        await overlay.refresh()
+        return overlay
+
+    assert facts(asyncio.run(live()).catalogue) == facts(from_scratch(sqlite_engine))
