@@ -17,6 +17,8 @@ ACCEPTED_LEAD = timedelta(minutes=5)  # an event further in the future is taken 
 SESSION_KINDS = (EventKind.VIEWED, EventKind.ADDED)
 CART_KINDS = (EventKind.ADDED, EventKind.REMOVED, EventKind.ORDERED)
 
-SECONDS_PER_DAY = 86_400.0
-SESSION_PAUSE_DAYS = SESSION_PAUSE.total_seconds() / SECONDS_PER_DAY
-CART_WINDOW_DAYS = CART_WINDOW.total_seconds() / SECONDS_PER_DAY
+# The same in days. Moments are exact to the millisecond, days as floats to a microsecond: half a millisecond more keeps
+# a pause of exactly that length within.
+_DAY, _HALF_MILLISECOND = timedelta(days=1), timedelta(microseconds=500)
+SESSION_PAUSE_DAYS = (SESSION_PAUSE + _HALF_MILLISECOND) / _DAY
+CART_WINDOW_DAYS = (CART_WINDOW + _HALF_MILLISECOND) / _DAY

@@ -47,7 +47,7 @@ def serve(settings: Settings, application: str = APPLICATION) -> None:
         StoreUnavailable: another `serve` runs on this data folder, a store is unusable, or the workers end at once.
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    with _lock(settings.data_dir), _redis(settings) as valkey, _listen(settings) as listener:
+    with _lock(settings.data_dir), _listen(settings) as listener, _redis(settings) as valkey:
         engine = open_engine(settings)
         migrate(engine)
         engine.dispose()

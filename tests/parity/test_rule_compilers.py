@@ -1,7 +1,7 @@
 import numpy as np
 import polars as pl
 import polars.selectors as cs
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.offline.rule_expressions import COLUMN_TYPES, with_rule
@@ -54,6 +54,7 @@ def event_frame(situation: Situation) -> pl.LazyFrame:
     return pl.concat([frame, stranger]).lazy()
 
 
+@settings(max_examples=300)
 @given(rules(), situations())
 def test_the_mask_is_true_exactly_where_the_scalar_is(source: str, situation: Situation) -> None:
     mask = compile_rule(source).mask(situation.catalogue, situation.facts)
@@ -71,12 +72,14 @@ def test_a_mask_over_some_rows_is_that_part_of_the_whole(
     assert rule.mask(situation.catalogue, situation.facts, rows).tolist() == whole[rows].tolist()
 
 
+@settings(max_examples=200)
 @given(rules(), situations())
 def test_polars_gives_the_same_three_values_as_the_scalar(source: str, situation: Situation) -> None:
     evaluated = with_rule(as_frame(situation), compile_rule(source), "holds", event_frame(situation)).collect()
     assert evaluated["holds"].to_list() == scalars(source, situation)
 
 
+@settings(max_examples=50)
 @given(rules(), situations())
 def test_with_nothing_known_of_the_item_the_scalar_is_that_of_an_item_without_facts(
     source: str, situation: Situation

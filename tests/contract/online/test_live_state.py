@@ -54,7 +54,7 @@ def view(i: int) -> LiveEvent:
     )  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(live_events, max_size=150, unique_by=lambda e: (e.event_id, e.line)), st.data())
 def test_repeats_order_and_batching_change_nothing(valkey_data_dir, events, data):
     shuffled = data.draw(st.permutations(events + events[: len(events) // 2]))
