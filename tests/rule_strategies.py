@@ -63,7 +63,8 @@ def _leaves(*, aggregates: bool) -> st.SearchStrategy[str]:
     item_text, other_text = st.sampled_from(_paths(FactType.TEXT, ("item",))), _paths(FactType.TEXT, _outside)
     text_values = st.one_of(_literal_texts, st.sampled_from(other_text))
     number_facts = st.sampled_from(_paths(FactType.NUMBER))
-    number_values = st.one_of(number_facts, number_facts, _literal_numbers, *([_aggregates()] if aggregates else []))
+    totals = [_aggregates()] if aggregates else []
+    number_values = st.one_of(number_facts, number_facts, _literal_numbers, *totals)
     booleans = st.sampled_from([*_paths(FactType.BOOLEAN), "true", "false"])
     searchable = [path for path in _paths(FactType.TEXT) if FACTS[path].searchable]
     how = st.sampled_from(["contains", "not contains", "starts with", "not starts with"])
@@ -80,6 +81,7 @@ def _leaves(*, aggregates: bool) -> st.SearchStrategy[str]:
         _joined(st.sampled_from(list(FACTS)), known),
         booleans,
         _joined(booleans, _equalities, booleans),
+        *(_joined(total, _orders, _literal_numbers) for total in totals * 4),
     )
 
 
@@ -94,7 +96,8 @@ def _trees(leaf: st.SearchStrategy[str], max_leaves: int) -> st.SearchStrategy[s
     )
 
 
-_RULES = _trees(_leaves(aggregates=True), 6)
+_CONDITIONS = _leaves(aggregates=True)
+_RULES = st.one_of(_CONDITIONS, _CONDITIONS.map(lambda rule: f"not {rule}"), _trees(_CONDITIONS, 6))
 
 
 def rules() -> st.SearchStrategy[str]:

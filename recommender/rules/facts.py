@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from recommender.arrays import Floats
-from recommender.shopper import NO_TOUCHES, Touches
+from recommender.shopper import NO_PURCHASES, NO_TOUCHES, Purchases, Touches
 
 Value = str | float | bool | frozenset[str] | None
 
@@ -20,6 +20,9 @@ class Facts:
         event_quantities: (n,) units of each event, at least 0, NaN where not known; None: of none of them.
         events_since_day: `events` is complete from this day on; NaN: nothing is known to be complete. A window that
             reaches back further has only a lower bound.
+        purchases: what the shopper has bought in all, as far as known; it narrows the counts of orders for which
+            `events` do not reach back far enough.
+        purchases_since_day: the same for `purchases`: no order from this day on is missing; NaN: some may be.
     """
 
     now_day: float
@@ -29,3 +32,5 @@ class Facts:
     events: Touches = NO_TOUCHES
     event_quantities: Floats | None = None
     events_since_day: float = float("nan")
+    purchases: Purchases = NO_PURCHASES
+    purchases_since_day: float = float("nan")
