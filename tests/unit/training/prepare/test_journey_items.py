@@ -3,8 +3,8 @@ from datetime import UTC, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_journey import FUEL, MILK, MONDAY, NEVER_SOLD, RAMEN, WINE, products, promotions, transactions
 
+from tests.small_journey import FUEL, MILK, MONDAY, NEVER_SOLD, RAMEN, WINE, products, promotions, transactions
 from training.prepare.facts import assortment, displays, price_changes
 from training.prepare.items import catalogue_facts, catalogue_items
 from training.prepare.orders import read_lines

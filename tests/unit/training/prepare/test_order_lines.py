@@ -3,9 +3,9 @@ from datetime import UTC, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_journey import FUEL, MILK, MONDAY, RAMEN, products, transactions
 
 from features.events.schema import EVENT_COLUMNS, ORDER_COMPLETED
+from tests.small_journey import FUEL, MILK, MONDAY, RAMEN, products, transactions
 from training.prepare.orders import order_events, read_lines
 
 NO_SHIFT = timedelta(0)

@@ -2,9 +2,9 @@ from datetime import timedelta
 
 import polars as pl
 import pytest
-from small_journey import FUEL, MILK, MONDAY, RAMEN, WINE, products, transactions
 
 from features.events.schema import EVENT_COLUMNS, PRODUCT_ADDED, PRODUCT_REMOVED, PRODUCT_VIEWED
+from tests.small_journey import FUEL, MILK, MONDAY, RAMEN, WINE, products, transactions
 from training.prepare.items import catalogue_facts
 from training.prepare.orders import read_lines
 from training.prepare.simulator import simulate_sessions

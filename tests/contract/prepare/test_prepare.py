@@ -1,0 +1,97 @@
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from features.events.log import scan_events
+from features.progress import Silent
+from features.settings import Settings
+from features.sql.catalogue_store import CatalogueStore
+from features.sql.consent_store import Consent, ConsentStore
+from features.sql.engine import open_engine
+from features.sql.store_store import StoreStore
+from recommender.ids import UserId
+from tests.small_journey import FUEL, MILK, MONDAY, NEVER_SOLD, RAMEN, WINE, source
+from training.prepare.complete_journey import prepare
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+JOURNEY = source(
+    [
+        {"household_id": number % 3, "basket_id": number, "product_id": product, "store_id": 300 + number % 2,
+         "transaction_timestamp": MONDAY - timedelta(days=number)}
+        for number in range(40)
+        for product in (FUEL, MILK, WINE, RAMEN)
+    ]
+)  # fmt: skip
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path, database_url=None)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file() and "sqlite" not in path.name)
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def test_the_data_folder_holds_all_that_training_and_serving_need(settings):
+    report = prepare(settings, Silent(), source=JOURNEY, now=NOW)
+    assert (report.households, report.orders, report.order_lines, report.items) == (3, 40, 160, 5)
+    assert (report.visible_items, report.stores) == (3, 2)
+    assert scan_events(settings).select(pl.len()).collect().item() == 160
+    everything = scan_events(settings, synthetic=True).collect()
+    assert everything.height == 160 + report.simulated_events
+    assert NOW - timedelta(weeks=1) < everything["occurred_at"].max() <= NOW
+    engine = open_engine(settings)
+    items = {item.item_id: item for item in CatalogueStore(engine).read_all()}
+    assert items[str(FUEL)].hidden
+    assert items[str(NEVER_SOLD)].price is None
+    assert items[str(WINE)].min_age == 21
+    assert [store.store_id for store in StoreStore(engine).read_all()] == ["300", "301"]
+    for purpose in ("personalisation", "analytics"):
+        assert ConsentStore(engine).users_with(purpose) == {"0", "1", "2"}
+    engine.dispose()
+    for fact in ("prices", "assortment", "displays"):
+        assert pl.read_parquet(settings.facts_dir / f"{fact}.parquet").height > 0
+    shift = json.loads((settings.facts_dir / "shift.json").read_text())
+    assert shift["weeks"] == report.shift_weeks
+    assert shift["last_original_at"] == "2017-12-25T12:00:00+00:00"
+
+
+def test_preparing_again_changes_nothing_also_weeks_later(settings):
+    report = prepare(settings, Silent(), source=JOURNEY, now=NOW)
+    before = contents(settings.data_dir)
+    engine = open_engine(settings)
+    change_number = CatalogueStore(engine).change_number()
+    assert prepare(settings, Silent(), source=JOURNEY, now=NOW + timedelta(weeks=9)) == report
+    assert contents(settings.data_dir) == before
+    assert CatalogueStore(engine).change_number() == change_number
+    engine.dispose()
+
+
+def test_an_interrupted_preparation_is_completed_with_the_same_shift(settings):
+    report = prepare(settings, Silent(), source=JOURNEY, now=NOW)
+    before = contents(settings.data_dir)
+    (settings.facts_dir / "prepared.json").unlink()
+    next(settings.events_dir.rglob("*.parquet")).unlink()
+    assert prepare(settings, Silent(), source=JOURNEY, now=NOW + timedelta(weeks=9)) == report
+    assert contents(settings.data_dir).keys() == before.keys()
+    assert scan_events(settings).select(pl.len()).collect().item() == 160
+
+
+def test_a_shopper_who_withdrew_is_not_asked_again(settings):
+    prepare(settings, Silent(), source=JOURNEY, now=NOW)
+    engine = open_engine(settings)
+    consents = ConsentStore(engine)
+    withdrawal = Consent(
+        user_id=UserId("1"), purpose="personalisation", granted=False, source="test", notice_version="1",
+        occurred_at=NOW, received_at=NOW,
+    )  # fmt: skip
+    consents.append(withdrawal)
+    (settings.facts_dir / "prepared.json").unlink()
+    prepare(settings, Silent(), source=JOURNEY, now=NOW)
+    assert consents.users_without("personalisation") == {"1"}
+    engine.dispose()
