@@ -103,8 +103,9 @@ def _flatten(root: Mapping[str, Any]) -> tuple[list[tuple[int, float, int]], lis
 
 def _round_down(thresholds: NDArray[np.float64]) -> Floats:
     """The largest float32 that is not above each threshold: comparing a float32 with either gives the same."""
-    rounded = np.clip(thresholds, -np.finfo(np.float32).max, np.finfo(np.float32).max).astype(np.float32)
-    below = np.nextafter(rounded, np.float32(-np.inf))
+    with np.errstate(over="ignore"):  # beyond float32 lies infinity, on which the same holds
+        rounded = thresholds.astype(np.float32)
+        below = np.nextafter(rounded, np.float32(-np.inf))
     return np.where(rounded > thresholds, below, rounded).astype(np.float32)
 
 
