@@ -66,7 +66,11 @@ class EmbeddedValkey:
         self._make_socket_folder()
         self._end_left_behind()
         self._process = subprocess.Popen(  # noqa: S603 - our own binary and arguments
-            self._command(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, preexec_fn=end_with_parent()
+            self._command(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for the owner, who ends this last
+            preexec_fn=end_with_parent(),
         )
         self._wait_until_ready(deadline_seconds)
 
