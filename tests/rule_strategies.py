@@ -35,7 +35,7 @@ def _spelt(number: float) -> str:
 
 
 _outside = ("shopper", "basket", "context")
-_literal_texts = st.sampled_from(WORDS).map(quoted)
+_literal_texts = st.sampled_from(("A", "B", *WORDS)).map(quoted)
 _literal_numbers = st.sampled_from(NUMBERS).map(_spelt)
 _orders = st.sampled_from(["==", "!=", "<", "<=", ">", ">="])
 _equalities = st.sampled_from(["==", "!="])
@@ -151,7 +151,7 @@ def _item(rng: np.random.Generator, number: int) -> CatalogueItem:
         added_day=NOW_DAY + _one_of(rng, -3.0, -2.1, -0.5, 0.0, 1.0),
         stock=_one_of(rng, None, 0, 5),
         min_age=_one_of(rng, 0, 2),
-        **{name: _one_of(rng, None, *WORDS) for name in names},
+        **{name: _one_of(rng, None, None, "A", "A", "B", *WORDS) for name in names},
     )
 
 
