@@ -88,7 +88,7 @@ class RankerConfig:
 class GateConfig:
     """Margins, as shares of the figure compared with."""
 
-    over_baselines: float = Field(ge=0)
+    over_baselines: float = Field(ge=-1)
     below_current: float = Field(ge=0)
     min_shoppers: int = Field(ge=1)
 

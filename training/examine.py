@@ -28,7 +28,7 @@ CHEAP_BASELINES: Mapping[str, Baseline] = {
     "personal frequency, decay 120 days": personal_decay,
 }
 # Placements that are measured, and whether only items new to the shopper count there.
-MEASURED = {"home": False, "discover": True}
+MEASURED = {PlacementId("home"): False, PlacementId("discover"): True}
 
 Metrics = Mapping[str, float]
 

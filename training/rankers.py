@@ -23,7 +23,7 @@ from training.models.ranker import fit_ranker
 from training.past import Past
 
 # Which placement's candidates a ranker learns to order.
-TAUGHT_BY = {"any": "home", "discovery": "discover"}
+TAUGHT_BY = {"any": PlacementId("home"), "discovery": PlacementId("discover")}
 
 
 @dataclass(frozen=True, slots=True)

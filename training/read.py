@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from features.events.log import scan_events
 from features.settings import Settings
 from features.sql.catalogue_store import CatalogueStore
-from features.sql.consent_store import ConsentStore
+from features.sql.consent_store import PERSONALISATION, ConsentStore
 from features.sql.engine import migrate, open_engine
 from recommender.catalogue import CatalogueItem
 from recommender.errors import NotEnoughData
@@ -21,8 +21,6 @@ from recommender.ids import PlacementId, UserId
 from recommender.placements import Placement, load_placements
 from training.assortment import prices_at
 from training.interactions import Interactions, read_interactions
-
-PERSONALISATION = "personalisation"  # the purpose that training needs
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,9 @@ def write_artifact(folder: Path, model: Model, items: Sequence[CatalogueItem], m
     _write_arrays(folder, "popularity", model.popularity, files.POPULARITY_ARRAYS)
     _write_arrays(folder, "histories", model.histories, files.HISTORIES_ARRAYS)
     files.write_rows_by_key(folder / files.POPULAR_BY_CATEGORY, dict(model.popularity.by_category))
-    files.write_rows_by_key(folder / files.POPULAR_BY_STORE, dict(model.popularity.by_store))
+    files.write_rows_by_key(
+        folder / files.POPULAR_BY_STORE, {str(store): rows for store, rows in model.popularity.by_store.items()}
+    )
     pl.DataFrame({"user_id": list(model.histories.position_of)}, schema={"user_id": pl.String()}).write_parquet(
         folder / files.USERS
     )

@@ -34,5 +34,5 @@ def best_per_row(
 
 def entries_of(matrix: csr_matrix) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]:
     """Rows, columns and values of a sparse matrix."""
-    rows = np.repeat(np.arange(matrix.shape[0], dtype=np.int32), np.diff(matrix.indptr))
+    rows = np.repeat(np.arange(len(matrix.indptr) - 1, dtype=np.int32), np.diff(matrix.indptr))
     return rows, matrix.indices.astype(np.int32), matrix.data.astype(np.float32)

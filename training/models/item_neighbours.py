@@ -2,32 +2,39 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lapack
-from scipy.sparse import csr_matrix, diags
+from scipy.linalg import get_lapack_funcs
+from scipy.sparse import csc_matrix, csr_matrix
 
+from recommender.arrays import Floats, Matrix
 from recommender.model import Neighbours
 from training.config import NeighboursConfig
 from training.models.best_per_row import best_per_row
 
+Entries = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]
+NO_ENTRIES: Entries = (np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))
+SLICE = 1000  # rows of the dense matrix of cosines at a time, which bounds memory
 
-def fit_neighbours(weights: csr_matrix, buyers: NDArray[np.int64], config: NeighboursConfig) -> Neighbours:
+
+def fit_neighbours(weights: csr_matrix, buyers: Floats, config: NeighboursConfig) -> Neighbours:
     """Neighbours of each item with at least `min_buyers` buyers.
+
+    The scores of both kinds are brought to the same mean, so that they can be added up over a shopper's items.
 
     Args:
         weights: (n_users, n_items) float32 interaction weights.
         buyers: (n_items,) distinct shoppers of each item.
     """
-    n_items = weights.shape[1]
     by_buyers = np.argsort(-buyers, kind="stable")
     enough = by_buyers[buyers[by_buyers] >= config.min_buyers].astype(np.int32)
     head, tail = enough[: config.head_items], enough[config.head_items :]
-    parts = [_linear(weights, head, config), _cosine(weights, tail, enough, config.kept)]
-    rows, columns, scores = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return best_per_row(rows, columns, scores, n_items, config.kept)
-
-
-Entries = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]
-NO_ENTRIES: Entries = (np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))
+    linear, cosine = _linear(weights, head, config), _cosine(weights, tail, enough, config.kept)
+    return best_per_row(
+        np.concatenate([linear[0], cosine[0]]),
+        np.concatenate([linear[1], cosine[1]]),
+        np.concatenate([_to_mean_one(linear[2]), _to_mean_one(cosine[2])]),
+        len(buyers),
+        config.kept,
+    )
 
 
 def _linear(weights: csr_matrix, head: NDArray[np.int32], config: NeighboursConfig) -> Entries:
@@ -39,36 +46,48 @@ def _linear(weights: csr_matrix, head: NDArray[np.int32], config: NeighboursConf
         return NO_ENTRIES
     selected = weights[:, head]
     gram = (selected.T @ selected).toarray().astype(np.float32)
-    gram[np.diag_indices_from(gram)] += config.regularization
-    factor, failed = lapack.spotrf(gram, lower=1, overwrite_a=1)
-    inverse, failed = lapack.spotri(factor, lower=1, overwrite_c=1)
-    if failed:
-        return NO_ENTRIES
-    inverse = np.tril(inverse) + np.tril(inverse, -1).T
+    gram[np.diag_indices_from(gram)] += np.float32(config.regularization)
+    inverse = _inverse(gram)
     linear = -inverse / np.diag(inverse)[None, :]
     np.fill_diagonal(linear, 0.0)
     return _best_of_dense(linear, head, head, config.kept)
 
 
+def _inverse(definite: Matrix) -> Matrix:
+    """Inverse of a symmetric positive definite matrix, at half the cost of a general one; overwrites its input."""
+    factorise, invert = get_lapack_funcs(("potrf", "potri"), (definite,))
+    factor, _ = factorise(definite, lower=1, overwrite_a=1)
+    lower, _ = invert(factor, lower=1, overwrite_c=1)
+    lower = np.tril(lower)
+    return lower + np.tril(lower, -1).T
+
+
 def _cosine(weights: csr_matrix, rows: NDArray[np.int32], columns: NDArray[np.int32], kept: int) -> Entries:
     """Cosine of the columns `rows` with the columns `columns`, a slice at a time."""
-    lengths = np.sqrt(np.asarray(weights.multiply(weights).sum(axis=0)).ravel())
-    unit = (weights @ diags(1.0 / np.maximum(lengths, 1e-12))).tocsc().astype(np.float32)
+    if not len(rows):
+        return NO_ENTRIES
+    n_items = len(weights.tocsc().indptr) - 1
+    lengths = np.sqrt(np.bincount(weights.indices, weights=weights.data**2, minlength=n_items))
+    unit = csc_matrix(weights.multiply(1.0 / np.maximum(lengths, 1e-12)[None, :]), dtype=np.float32)
     others = unit[:, columns].tocsr()
-    parts = [NO_ENTRIES]
-    for start in range(0, len(rows), 2000):
-        part = rows[start : start + 2000]
-        cosine = np.asarray((unit[:, part].T @ others).todense(), dtype=np.float32)
+    parts: list[Entries] = []
+    for start in range(0, len(rows), SLICE):
+        part = rows[start : start + SLICE]
+        cosine = (unit[:, part].T @ others).toarray()
         cosine[part[:, None] == columns[None, :]] = 0.0
         parts.append(_best_of_dense(cosine, part, columns, kept))
-    entries = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    return entries[0], entries[1], entries[2]
+    first, second, scores = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return first, second, scores
 
 
-def _best_of_dense(
-    scores: NDArray[np.float32], rows: NDArray[np.int32], columns: NDArray[np.int32], kept: int
-) -> Entries:
+def _best_of_dense(scores: Matrix, rows: NDArray[np.int32], columns: NDArray[np.int32], kept: int) -> Entries:
+    """The largest `kept` of each row of (n, m) scores, in no order."""
     kept = min(kept, scores.shape[1])
-    best = np.argpartition(-scores, kept - 1, axis=1)[:, :kept]
+    best = np.argpartition(scores, scores.shape[1] - kept, axis=1)[:, -kept:]
     values = np.take_along_axis(scores, best, axis=1).ravel()
     return np.repeat(rows, kept), columns[best.ravel()], values
+
+
+def _to_mean_one(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    above = scores[scores > 0]
+    return scores / above.mean() if len(above) else scores

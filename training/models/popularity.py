@@ -26,7 +26,7 @@ def fit_popularity(purchases: pl.DataFrame, items: Sequence[CatalogueItem], cut_
     overall = count_buyers(purchases, len(items))
     recent = count_buyers(recent_purchases, len(items))
     weekly = count_buyers(purchases.filter(pl.col("day") >= cut_day - WEEK_DAYS), len(items))
-    trend = (weekly + TREND_PRIOR) / (recent * np.float32(WEEK_DAYS / RECENT_DAYS) + TREND_PRIOR)
+    trend = ((weekly + TREND_PRIOR) / (recent * WEEK_DAYS / RECENT_DAYS + TREND_PRIOR)).astype(np.float32)
     bought = overall > 0
     ranking = _best_first(recent, overall)
     return Popularity(

@@ -49,7 +49,7 @@ def _repeat_share(purchases: pl.DataFrame, items: Sequence[CatalogueItem]) -> Fl
         .agg(buyers=pl.len(), repeaters=(pl.col("len") > 1).sum())
     )
     counted = categories.join(per_item, on="item_row", how="left", maintain_order="left").fill_null(0)
-    everyone = counted["repeaters"].sum() / max(int(counted["buyers"].sum()), 1)
+    everyone = int(counted["repeaters"].sum()) / max(int(counted["buyers"].sum()), 1)
     shares = counted.with_columns(
         category_share=(pl.col("repeaters").sum() + PRIOR_BUYERS * everyone).over("category")
         / (pl.col("buyers").sum() + PRIOR_BUYERS).over("category")
