@@ -52,13 +52,21 @@ def merge(
     ends = np.cumsum([0, *(len(part.rows) for part in parts)], dtype=np.int64)
     most = np.array([kept[source] for source in proposals], dtype=np.int64)
     stays, rank = _best_allowed(allowed(situation, proposed), ends, most)
-    rows = np.unique(np.concatenate([pinned, proposed[stays]]))
+    rows = _ascending(np.concatenate([pinned, proposed[stays]]))
     ranks, seeds = _join(rows, proposed, because, rank, ends)
     return Candidates(rows, tuple(proposals), ranks, seeds, np.empty((len(rows), 0), dtype=np.float32))
 
 
 def _nothing(rows: Rows) -> Rows:
     return np.full(len(rows), -1, dtype=np.int32)
+
+
+def _ascending(rows: Rows) -> Rows:
+    """Ascending, no repeats; a tenth of the time of `np.unique` on some hundred rows."""
+    ordered = np.sort(rows)
+    first = np.ones(len(ordered), dtype=np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return ordered[first]
 
 
 @compiled(several(writes(I64), writes(I64)), reads(BOOL), reads(I64), reads(I64))
