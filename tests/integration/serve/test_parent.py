@@ -32,10 +32,10 @@ class Service:
 
     def __init__(self, process: subprocess.Popen[str], data_dir: Path, base: str) -> None:
         self.process, self.data_dir = process, data_dir
-        self._client = httpx.Client(base_url=base, timeout=5)
+        self.client = httpx.Client(base_url=base, timeout=5)
 
     def worker_pid(self) -> int:
-        return self._client.get("/healthz").json()["pid"]
+        return self.client.get("/healthz").json()["pid"]
 
     def valkey_pid(self) -> int:
         with Redis(unix_socket_path=str(socket_path(self.data_dir))) as redis:
@@ -49,13 +49,12 @@ class Service:
             for message_id in message_ids
         ]  # fmt: skip
         try:
-            answer = self._client.post("/v1/batch", json={"batch": events})
+            answer = self.client.post("/v1/batch", json={"batch": events})
         except httpx.TransportError:
             return []
         return [event["message_id"] for event in answer.json()["events"]] if answer.status_code == 200 else []
 
     def stop(self) -> None:
-        self._client.close()
         self.process.send_signal(signal.SIGTERM)
         assert self.process.wait(30) == 0
 
@@ -98,7 +97,9 @@ def serving(data_dir: Path) -> Iterator[Service]:
         line = process.stdout.readline()
         ready = re.match(r"serving on (http://\S+)", line)
         assert ready, line + process.stderr.read()
-        yield Service(process, data_dir, ready[1])
+        service = Service(process, data_dir, ready[1])
+        with service.client:
+            yield service
     finally:
         if process.poll() is None:
             process.kill()
