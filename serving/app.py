@@ -10,13 +10,17 @@ from features.events.stream import EventStream
 from features.online.connection import connect
 from features.online.live_state import LiveState
 from features.settings import Settings, read_settings
+from features.sql.catalogue_store import CatalogueStore
 from features.sql.engine import open_engine
 from features.sql.placement_store import PlacementStore
+from features.sql.stock_store import StockStore
 from recommender.ids import ItemNumber
 from serving.artifact_watch import ArtifactWatch
 from serving.background import Background
 from serving.catalogue.change_signal import ChangeSignal
 from serving.catalogue.overlay import CatalogueOverlay
+from serving.catalogue.routes import catalogue_routes
+from serving.catalogue.use_cases import CatalogueDesk
 from serving.clock import Clock, day_of, utc_now
 from serving.consents import Consents
 from serving.current import Current, Serving
@@ -76,6 +80,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         trace_sample=settings.trace_sample,
     )
     ingest = Ingest(stream=stream, live=live, number_of=number_of, personalisation_of=consents.of)
+    desk = CatalogueDesk(CatalogueStore(engine), StockStore(engine), overlay.announce)
     background = Background(
         engine=engine, redis=redis, overlay=overlay, consents=consents, watch=watch, exposures=exposures
     )
@@ -94,6 +99,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     for routes in (
         recommendation_routes(recommend, clock),
         event_routes(ingest, clock),
+        catalogue_routes(desk, clock),
         placement_routes(placements, PlacementStore(engine), overlay.announce),
         decision_routes(traces),
         health_routes(current, engine, metrics, lambda: watch.why_not),

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from serving.consents import Consents
 from serving.recommendations.exposures import Exposures
 
 RETRY_SECONDS = 1.0
+CANCEL_AGAIN_SECONDS = 0.2
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +40,7 @@ class Background:
 
     async def stop(self, tasks: list[asyncio.Task[None]]) -> None:
         """End everything; what was served is written first."""
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _end(tasks)
         await self.exposures.drain()
         await self.redis.aclose()
         self.engine.dispose()
@@ -67,6 +66,15 @@ class Background:
             else:
                 self.consents.take_granted(granted)
                 return
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    # One cancellation is not always enough: the Redis client takes some for a lost connection.
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_SECONDS)
 
 
 def _started(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -59,9 +59,11 @@ def recommendation_routes(recommend: Recommend, clock: Clock) -> APIRouter:
 
     reading = APIRouter()
 
-    @reading.get("/items/{id}/similar", response_model=RecommendationReply, responses=documented(404, 422, 503))
+    @reading.get(
+        "/items/{item_id:path}/similar", response_model=RecommendationReply, responses=documented(404, 422, 503)
+    )
     async def similar_items(
-        item_id: Annotated[Id, Path(alias="id", examples=["item-995242"])],
+        item_id: Annotated[Id, Path(examples=["item-995242"])],
         limit: Annotated[int | None, Query(description="How many items; absent: the placement's `limit`.")] = None,
         store_id: Annotated[Id | None, Query(description="The store whose stock and popularity count.")] = None,
     ) -> Response:

@@ -65,11 +65,15 @@ class Shop:
     def item(self, item_id: str) -> CatalogueItem:
         return next(found for found in self.catalogue.read_all() if found.item_id == item_id)
 
+    def app(self) -> FastAPI:
+        """One more worker."""
+        return create_app(self.settings, clock=lambda: NOW)
+
     def run(self, use: Callable[["Client"], Awaitable[None]], *, ready: bool = True) -> None:
         """Run the service while `use` talks to it."""
 
         async def main() -> None:
-            async with serving(create_app(self.settings, clock=lambda: NOW)) as client:
+            async with serving(self.app()) as client:
                 if ready:
                     await client.wait_until_ready()
                 await use(client)
