@@ -13,7 +13,7 @@ COLUMNS = {
     "hit_rate@10": "hit@10",
     "coverage@20": "cover@20",
 }
-WIDTH = 130  # of the table where standard output is no terminal
+WIDTH = 150  # of the table where standard output is no terminal
 
 
 def show(report: EvaluationReport, console: Console | None = None) -> None:
@@ -43,7 +43,7 @@ def _ran_on(ran_on: RanOn) -> str:
 
 def _table(results: tuple[Result, ...], scope: str, title: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for heading in (*COLUMNS.values(), "pop. rank", "seconds", "MiB", "µs/query"):
         table.add_column(heading, justify="right")
     best = {metric: max(result.quality[scope].means()[metric] for result in results) for metric in COLUMNS}
