@@ -9,6 +9,8 @@ from serving.metrics import Metrics
 from serving.recommendations.questions import Caller
 
 SESSION = "session"  # what an answer says is degraded when live state is missing
+OWN_LATENESS_SECONDS = 0.002  # a timer that fires later than this was held up by our own work, not by Redis
+MOST_SECONDS = 1.0  # after that the read is given up, whoever was late
 
 
 class LiveReader:
@@ -20,14 +22,45 @@ class LiveReader:
         self._deadline_seconds = deadline_seconds
 
     async def read(self, caller: Caller) -> tuple[LiveEvents, tuple[str, ...]]:
-        """Recent events of the caller, and what is degraded; returns within the deadline in any case."""
+        """Recent events of the caller, and what is degraded; Redis has until the deadline."""
         if caller.user_id is None and caller.anonymous_id is None:
             return NO_LIVE_EVENTS, ()
         try:
-            async with asyncio.timeout(self._deadline_seconds):
-                return await self._live.read(caller.user_id, caller.anonymous_id), ()
+            async with asyncio.timeout(None) as scope:
+                deadline = _Deadline(scope, self._deadline_seconds)
+                try:
+                    return await self._live.read(caller.user_id, caller.anonymous_id), ()
+                finally:
+                    deadline.cancel()
         except TimeoutError:
             self._metrics.live_state_missed("late")
         except (RedisError, OSError):
             self._metrics.live_state_missed("gone")
         return NO_LIVE_EVENTS, (SESSION,)
+
+
+class _Deadline:
+    """Ends a scope once Redis has had its time; while the event loop itself is behind, the answer may be there unread.
+
+    Without this, a worker with more to do than it can would blame Redis, close its connections, and have more to do.
+    """
+
+    def __init__(self, scope: asyncio.Timeout, seconds: float) -> None:
+        self._scope, self._seconds = scope, seconds
+        self._loop = asyncio.get_running_loop()
+        self._last = self._loop.time() + MOST_SECONDS
+        self._arm()
+
+    def cancel(self) -> None:
+        """The read has ended."""
+        self._timer.cancel()
+
+    def _arm(self) -> None:
+        self._timer = self._loop.call_later(self._seconds, self._check)
+
+    def _check(self) -> None:
+        now = self._loop.time()
+        if now - self._timer.when() > OWN_LATENESS_SECONDS and now < self._last:
+            self._arm()
+        else:
+            self._scope.reschedule(now)
