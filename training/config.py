@@ -74,13 +74,12 @@ class BoughtTogetherConfig:
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class RankerConfig:
-    """Of the lambdarank trees. A leaf has a bit in 32 when trees are scored, hence at most 32 of them."""
+    """Of the ranking trees. A leaf has a bit in 32 when trees are scored, hence at most 32 of them."""
 
     trees: int = Field(ge=1, le=2000)
     leaves: int = Field(ge=2, le=32)
     learning_rate: float = Field(gt=0, le=1)
     min_rows_in_leaf: int = Field(ge=1)
-    truncation: int = Field(ge=1)
     min_shoppers: int = Field(ge=1)
 
 

@@ -7,13 +7,21 @@ from hashlib import sha256
 
 import polars as pl
 
-from features.events.schema import PRODUCT_ADDED, PRODUCT_VIEWED
+from features.events.schema import ORDER_CANCELLED, ORDER_REFUNDED, PRODUCT_ADDED, PRODUCT_VIEWED
 from features.offline.purchases import day_of, read_purchases
 from recommender.catalogue import CatalogueItem
 from recommender.errors import NotEnoughData
 from recommender.ids import UserId
 
 TOUCH_EVENTS = (PRODUCT_VIEWED, PRODUCT_ADDED)
+
+# An event may itself have refused, whatever its shopper agreed to at other times; imports need not say. What takes a
+# purchase back always counts.
+MAY_LEARN = (
+    pl.col("consent").is_null()
+    | pl.col("consent").list.contains("personalisation")
+    | pl.col("event").is_in([ORDER_REFUNDED, ORDER_CANCELLED])
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +32,7 @@ class Interactions:
         purchases: one row per order and item, by (day, user_id, order_id, item): user_id str, order_id str, item_id
             str, item i32 (position in the catalogue list), store_id str, day f64, quantity f64, taken_back_day f64.
         touches: one row per view or addition, by day: user_id str, item i32, event str, day f64.
-        rows_without_consent: rows of known users that were left out.
+        rows_without_consent: rows of known users that were left out, for want of the shopper's consent or the event's.
     """
 
     purchases: pl.DataFrame
@@ -74,7 +82,9 @@ def read_interactions(
     )
     users = pl.LazyFrame({"user_id": sorted(consenting)}, schema={"user_id": pl.String()})
     by_user = events.filter(pl.col("user_id").is_not_null())
-    left_out = by_user.join(users, on="user_id", how="anti").select(pl.len())
+    refused = by_user.filter(~MAY_LEARN)
+    left_out = pl.concat([by_user.filter(MAY_LEARN).join(users, on="user_id", how="anti"), refused]).select(pl.len())
+    events, by_user = events.filter(MAY_LEARN), by_user.filter(MAY_LEARN)
     purchases = read_purchases(events).join(users, on="user_id", how="semi").join(positions, on="item_id")
     touches = _touches(by_user).join(users, on="user_id", how="semi").join(positions, on="item_id")
     bought, touched, n_left_out = pl.collect_all(

@@ -13,11 +13,11 @@ from recommender.arrays import Matrix
 from recommender.decide import propose
 from recommender.ids import PlacementId, UserId
 from recommender.placements import Placement
-from recommender.query import Query
 from recommender.ranking.candidate_features import FEATURES
 from recommender.ranking.trees import Trees
 from recommender.shopper import Shopper
 from training.config import TrainingConfig
+from training.evaluate.measure import query_at_cut
 from training.evaluate.metrics import Relevant
 from training.models.ranker import fit_ranker
 from training.past import Past
@@ -85,7 +85,7 @@ def collect_lessons(past: Past, placement: Placement) -> Lessons:
     relevant = past.held_out.bought
     for number, user_id in enumerate(past.held_out.user_ids):
         shopper = shopper_at_cut(past, user_id)
-        query = Query(placement=placement.placement_id, limit=placement.limit, seed=number)
+        query = query_at_cut(placement, placement.limit, number)
         candidates = propose(query, placement, shopper, past.catalogue, past.model, past.cut_day)
         hit = np.isin(candidates.rows, _rows_of(relevant, number))
         if hit.any():

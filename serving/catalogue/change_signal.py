@@ -7,7 +7,8 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
-CHANNEL = "changes"
+from features.online.keys import CHANGE_CHANNEL
+
 IDLE_SECONDS = 0.25  # silence after which the connection is tried; an answer must come within as long
 RETRY_SECONDS = 0.1
 ANNOUNCE_SECONDS = 0.1  # longest that a writer waits for Redis; workers that it does not reach find out by polling
@@ -32,7 +33,7 @@ class ChangeSignal:
         """Wake all workers; one that cannot be woken now sees the change when it next looks."""
         try:
             async with asyncio.timeout(ANNOUNCE_SECONDS):
-                await self._redis.publish(CHANNEL, b"")
+                await self._redis.publish(CHANGE_CHANNEL, b"")
         except (RedisError, OSError) as error:
             log.warning("a change could not be announced, the workers will find it: %s", error or "Redis is slow")
 
@@ -41,7 +42,7 @@ class ChangeSignal:
         while True:
             try:
                 async with self._redis.pubsub() as channel:
-                    await channel.subscribe(CHANNEL)
+                    await channel.subscribe(CHANGE_CHANNEL)
                     await self._hear(channel)
             except (RedisError, OSError) as error:
                 if self.listening:

@@ -10,17 +10,11 @@ from features.definitions import ACCEPTED_LEAD
 from features.events.schema import ITEM_EVENTS, ORDER_CANCELLED, ORDER_COMPLETED, ORDER_REFUNDED
 from features.events.stream import EventRow
 from recommender.errors import InvalidInput
+from recommender.money import MINOR_DIGITS
 from serving.events.schemas import Product, TrackCall
 
 WITH_PRODUCTS = (ORDER_COMPLETED, ORDER_REFUNDED, ORDER_CANCELLED)
 TAKES_BACK = (ORDER_REFUNDED, ORDER_CANCELLED)
-
-# ISO 4217 currencies whose minor unit is not a hundredth.
-MINOR_DIGITS = {
-    "BHD": 3, "BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "IQD": 3, "ISK": 0, "JOD": 3, "JPY": 0, "KMF": 0, "KRW": 0,
-    "KWD": 3, "LYD": 3, "OMR": 3, "PYG": 0, "RWF": 0, "TND": 3, "UGX": 0, "UYI": 0, "VND": 0, "VUV": 0, "XAF": 0,
-    "XOF": 0, "XPF": 0,
-}  # fmt: skip
 
 
 def products_of(call: TrackCall) -> list[Product]:

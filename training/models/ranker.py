@@ -29,15 +29,14 @@ def fit_ranker(
     Returns:
         The trees, and each feature's share of the total gain, largest first.
 
-    Source: Burges, "From RankNet to LambdaRank to LambdaMART", MSR-TR-2010-82.
+    Source: Bruch, "An Alternative Cross Entropy Loss for Learning-to-Rank", WWW 2021, arXiv:1911.09798.
     """
     data = lightgbm.Dataset(
         features, label=bought.astype(np.float32), group=group_sizes, feature_name=list(feature_names),
         free_raw_data=True, params={"verbose": -1, "max_bin": 127},
     )  # fmt: skip
     settings = {
-        "objective": "lambdarank",
-        "lambdarank_truncation_level": config.truncation,
+        "objective": "rank_xendcg",
         "num_leaves": config.leaves,
         "learning_rate": config.learning_rate,
         "min_data_in_leaf": config.min_rows_in_leaf,
