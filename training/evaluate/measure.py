@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from time import perf_counter_ns
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from features.online.live_state import NO_LIVE_EVENTS
 from features.progress import ProgressReport
@@ -50,7 +51,9 @@ def measure_pipeline(
     """
     lists = np.full((len(held_out), limit), NO_ITEM, dtype=np.int32)
     microseconds = np.zeros(len(held_out))
-    with progress.step(f"Ask {placement.placement_id} for {len(held_out)} shoppers", len(held_out)) as step:
+    # More threads than one slow down calls as small as these, many times over.
+    asking = progress.step(f"Ask {placement.placement_id} for {len(held_out)} shoppers", len(held_out))
+    with threadpool_limits(1), asking as step:
         for number, user_id in enumerate(held_out.user_ids):
             started = perf_counter_ns()
             shopper = assemble(

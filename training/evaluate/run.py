@@ -72,6 +72,8 @@ def evaluate(
         NotEnoughData: no purchases, or too short a history to hold a window out.
         InvalidInput: the configuration, or `json_file` cannot be written.
     """
+    if json_file is not None and not json_file.parent.is_dir():  # said now, not after minutes of work
+        raise _not_writable(json_file, "there is no such folder")
     config = read_training_config(settings, None)
     placements = read_placements(settings)
     with progress.step("Read events, catalogue and consents"):
@@ -132,8 +134,13 @@ def write_json(report: EvaluationReport, file: Path) -> None:
     try:
         file.write_text(report.as_json(), encoding="utf-8")
     except OSError as error:
-        message = f"{file} cannot be written: {error.strerror}."
-        raise InvalidInput(message, field="json", remedy="Name a file in a folder that exists.") from error
+        raise _not_writable(file, error.strerror or str(error)) from error
+
+
+def _not_writable(file: Path, why: str) -> InvalidInput:
+    return InvalidInput(
+        f"{file} cannot be written: {why}.", field="json", remedy="Name a file in a folder that exists."
+    )
 
 
 def _quality(past: Past, lists: Lists, scope: str) -> Quality:
