@@ -55,7 +55,6 @@ trees = 10
 leaves = 7
 learning_rate = 0.1
 min_rows_in_leaf = 5
-truncation = 20
 min_shoppers = 10
 [gate]
 over_baselines = -0.2
