@@ -3,16 +3,15 @@
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import get_lapack_funcs
-from scipy.sparse import csc_matrix, csr_matrix
+from scipy.sparse import csr_matrix
 
 from recommender.arrays import Floats, Matrix
 from recommender.model import Neighbours
 from training.config import NeighboursConfig
 from training.models.best_per_row import best_per_row
+from training.models.cosine import Entries, best_cosines
 
-Entries = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]
 NO_ENTRIES: Entries = (np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))
-SLICE = 1000  # rows of the dense matrix of cosines at a time, which bounds memory
 
 
 def fit_neighbours(weights: csr_matrix, buyers: Floats, config: NeighboursConfig) -> Neighbours:
@@ -27,7 +26,9 @@ def fit_neighbours(weights: csr_matrix, buyers: Floats, config: NeighboursConfig
     by_buyers = np.argsort(-buyers, kind="stable")
     enough = by_buyers[buyers[by_buyers] >= config.min_buyers].astype(np.int32)
     head, tail = enough[: config.head_items], enough[config.head_items :]
-    linear, cosine = _linear(weights, head, config), _cosine(weights, tail, enough, config.kept)
+    among = np.zeros(len(buyers), dtype=np.bool_)
+    among[enough] = True
+    linear, cosine = _linear(weights, head, config), best_cosines(weights, tail, among, config.kept)
     return best_per_row(
         np.concatenate([linear[0], cosine[0]]),
         np.concatenate([linear[1], cosine[1]]),
@@ -60,24 +61,6 @@ def _inverse(definite: Matrix) -> Matrix:
     lower, _ = invert(factor, lower=1, overwrite_c=1)
     lower = np.tril(lower)
     return lower + np.tril(lower, -1).T
-
-
-def _cosine(weights: csr_matrix, rows: NDArray[np.int32], columns: NDArray[np.int32], kept: int) -> Entries:
-    """Cosine of the columns `rows` with the columns `columns`, a slice at a time."""
-    if not len(rows):
-        return NO_ENTRIES
-    n_items = len(weights.tocsc().indptr) - 1
-    lengths = np.sqrt(np.bincount(weights.indices, weights=weights.data**2, minlength=n_items))
-    unit = csc_matrix(weights.multiply(1.0 / np.maximum(lengths, 1e-12)[None, :]), dtype=np.float32)
-    others = unit[:, columns].tocsr()
-    parts: list[Entries] = []
-    for start in range(0, len(rows), SLICE):
-        part = rows[start : start + SLICE]
-        cosine = (unit[:, part].T @ others).toarray()
-        cosine[part[:, None] == columns[None, :]] = 0.0
-        parts.append(_best_of_dense(cosine, part, columns, kept))
-    first, second, scores = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return first, second, scores
 
 
 def _best_of_dense(scores: Matrix, rows: NDArray[np.int32], columns: NDArray[np.int32], kept: int) -> Entries:
