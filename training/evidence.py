@@ -61,25 +61,37 @@ def evidence_before(interactions: Interactions, assortment: Assortment, cut_day:
 
 
 def weigh(evidence: Evidence, weights: WeightsConfig, half_life_days: float) -> csr_matrix:
-    """Sum up interactions by kind, quantity and age.
+    """Sum up the interactions of each shopper with each item, by kind, quantity and age.
 
     Returns:
         (n_users, n_items) float32; an order of one unit at the cut weighs `weights.ordered`, half of it
         `half_life_days` earlier.
     """
+    users, rows, entries = _weighted(evidence, weights, half_life_days)
+    matrix = csr_matrix((entries, (users, rows)), shape=(evidence.n_users, evidence.n_items))
+    matrix.sum_duplicates()
+    return matrix
+
+
+def weigh_latest(evidence: Evidence, weights: WeightsConfig, half_life_days: float) -> csr_matrix:
+    """The same without the sum: of each shopper and item, the interaction that weighs most stands for all."""
+    users, rows, entries = _weighted(evidence, weights, half_life_days)
+    by_weight = np.argsort(-entries, kind="stable")
+    pairs = users[by_weight].astype(np.int64) * evidence.n_items + rows[by_weight]
+    most = by_weight[np.unique(pairs, return_index=True)[1]]
+    return csr_matrix((entries[most], (users[most], rows[most])), shape=(evidence.n_users, evidence.n_items))
+
+
+def _weighted(
+    evidence: Evidence, weights: WeightsConfig, half_life_days: float
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]:
+    """User, item row and weight of each interaction."""
     bought, touched = evidence.learnable_purchases(), evidence.touches
     by_kind = {PRODUCT_VIEWED: weights.viewed, PRODUCT_ADDED: weights.added}
     touch_weight = touched["event"].replace_strict(by_kind, default=0.0, return_dtype=pl.Float64).to_numpy()
     quantity = np.maximum(bought["quantity"].to_numpy(), 1.0)
     weight = np.concatenate([weights.ordered * (1.0 + weights.quantity * np.log(quantity)), touch_weight])
     age_days = evidence.cut_day - np.concatenate([bought["day"].to_numpy(), touched["day"].to_numpy()])
-    entries = (weight * np.exp2(-age_days / half_life_days)).astype(np.float32)
-    matrix = csr_matrix((entries, _coordinates(bought, touched)), shape=(evidence.n_users, evidence.n_items))
-    matrix.sum_duplicates()
-    return matrix
-
-
-def _coordinates(bought: pl.DataFrame, touched: pl.DataFrame) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     users = np.concatenate([bought["user"].to_numpy(), touched["user"].to_numpy()]).astype(np.int32)
     rows = np.concatenate([bought["item_row"].to_numpy(), touched["item_row"].to_numpy()]).astype(np.int32)
-    return users, rows
+    return users, rows, (weight * np.exp2(-age_days / half_life_days)).astype(np.float32)

@@ -11,7 +11,7 @@ from recommender.model import FoldIn, Model
 from recommender.retrieval.index import IndexReport, build_index
 from training.assortment import Assortment
 from training.config import TrainingConfig
-from training.evidence import evidence_before, weigh
+from training.evidence import evidence_before, weigh, weigh_latest
 from training.interactions import Interactions
 from training.models.als import fit_embeddings
 from training.models.bought_together import fit_bought_together
@@ -39,7 +39,7 @@ def fit(
     weights = weigh(evidence, config.weights, config.weights.half_life_days)
     embeddings, fold_in = fit_embeddings(weights, config.embedding, config.seed)
     index, report = build_index(embeddings, shopper_vectors(weights, embeddings, fold_in, config.seed))
-    recent_weights = weigh(evidence, config.weights, config.neighbours.half_life_days)
+    latest = weigh_latest(evidence, config.weights, config.neighbours.half_life_days)
     buyers = count_buyers(learnable, evidence.n_items)
     model = Model(
         version=version,
@@ -47,7 +47,7 @@ def fit(
         embeddings=embeddings,
         index=index,
         fold_in=fold_in,
-        neighbours=fit_neighbours(recent_weights, buyers, config.neighbours),
+        neighbours=fit_neighbours(latest, buyers, config.neighbours),
         bought_together=fit_bought_together(learnable, evidence.n_items, config.bought_together),
         rhythm=fit_rhythm(learnable, assortment.items),
         popularity=fit_popularity(learnable, assortment.items, cut_day),
