@@ -15,6 +15,11 @@ from features.import_file import ImportReport
 from training.prepare.complete_journey import PrepareReport
 from training.run import TrainReport
 
+HEADLINES = (
+    ("home", "ndcg@10"), ("home", "recall@20"), ("home", "coverage@20"),
+    ("discover", "ndcg@20"), ("discover", "recall@20"),
+)  # fmt: skip
+
 
 def facts(values: Mapping[str, object], title: str | None = None) -> Table:
     """Names and values, one a line; numbers with thousands separated."""
@@ -54,17 +59,19 @@ def trained(report: TrainReport) -> RenderableType:
 
 def artifacts(shelf: ArtifactShelf) -> RenderableType:
     """Every artifact that is kept."""
-    table = Table("", "artifact", "published", "learnt until", "items", "shoppers", "gate")
+    table = Table(box=None)
+    for heading in ("", "artifact", "published", "learnt until", "items", "shoppers", "gate"):
+        table.add_column(heading, no_wrap=True)
     current = shelf.current_id()
     for kept in shelf.list():
         table.add_row(
             "serves" if kept.artifact_id == current else "",
             kept.artifact_id,
-            kept.published_at,
-            _day(kept.cut_day),
+            kept.published_at[:16],
+            _day(kept.cut_day)[:16],
             f"{kept.counts.get('items', 0):,}",
             f"{kept.counts.get('shoppers', 0):,}",
-            "overridden" if kept.gate.get("overridden") else str(kept.gate.get("reason", "")),
+            "overridden" if kept.gate.get("overridden") else "passed",
         )
     return table if table.row_count else "no artifact yet: `recommender train` publishes one"
 
@@ -74,7 +81,7 @@ def manifest(shelf: ArtifactShelf, artifact_id: str | None) -> RenderableType:
     shown = read_manifest(shelf.path(artifact_id or shelf.current()))
     gains = Table("ranker", "feature", "share of gain", title="What the rankers look at", title_justify="left")
     for ranker, shares in shown.gains.items():
-        for feature, share in list(shares.items())[:10]:
+        for feature, share in sorted(shares.items(), key=lambda entry: -entry[1])[:10]:
             gains.add_row(ranker, feature, f"{share:.1%}")
     inputs = json.dumps(shown.inputs, indent=2, sort_keys=True)
     return Group(
@@ -89,25 +96,21 @@ def manifest(shelf: ArtifactShelf, artifact_id: str | None) -> RenderableType:
 
 
 def _quality(shown: Manifest) -> RenderableType:
-    """Figures on the test window, the pipeline beside the baselines, a line per list."""
-    rows = dict(_figures(cast("Mapping[str, Any]", shown.metrics)))
-    names = list(dict.fromkeys(name for figures in rows.values() for name in figures))
-    table = Table(
-        "measured on the test window", *names, title=f"gate: {shown.gate.get('reason', '')}", title_justify="left"
-    )
-    for what, figures in rows.items():
-        table.add_row(what, *(f"{figures[name]:.4g}" if name in figures else "" for name in names))
+    """Headline figures on the test window, the pipeline first, then each baseline."""
+    table = Table(title=f"gate: {shown.gate.get('reason', '')}", title_justify="left")
+    table.add_column("measured on the test window")
+    for placement, metric in HEADLINES:
+        table.add_column(f"{placement}\n{metric}", justify="right")
+    for what, figures in _figures(cast("Mapping[str, Any]", shown.metrics)):
+        table.add_row(what, *(f"{figures[placement][metric]:.4f}" for placement, metric in HEADLINES))
     return table
 
 
-def _figures(metrics: Mapping[str, Any], path: str = "") -> list[tuple[str, dict[str, float]]]:
-    """Flatten nested metrics to (path, figures); a mapping whose values are numbers is one line."""
-    numbers = {name: float(value) for name, value in metrics.items() if isinstance(value, int | float)}
-    lines = [(path, numbers)] if numbers else []
-    for name, value in metrics.items():
-        if isinstance(value, Mapping):
-            lines += _figures(cast("Mapping[str, Any]", value), f"{path} {name}".strip())
-    return lines
+def _figures(metrics: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Mapping[str, float]]]]:
+    """Who was measured, and by placement its figures; nothing if the training had too little history to measure."""
+    if not metrics:
+        return []
+    return [("served pipeline", metrics), *metrics["baselines"].items()]
 
 
 def _costs(shown: Manifest) -> RenderableType:
