@@ -60,7 +60,7 @@ def trained(report: TrainReport) -> RenderableType:
 def artifacts(shelf: ArtifactShelf) -> RenderableType:
     """Every artifact that is kept."""
     table = Table(box=None)
-    for heading in ("", "artifact", "published", "learnt until", "items", "shoppers", "gate"):
+    for heading in ("", "artifact", "published", "learnt until", "items", "gate"):
         table.add_column(heading, no_wrap=True)
     current = shelf.current_id()
     for kept in shelf.list():
@@ -70,7 +70,6 @@ def artifacts(shelf: ArtifactShelf) -> RenderableType:
             kept.published_at[:16],
             _day(kept.cut_day)[:16],
             f"{kept.counts.get('items', 0):,}",
-            f"{kept.counts.get('shoppers', 0):,}",
             "overridden" if kept.gate.get("overridden") else "passed",
         )
     return table if table.row_count else "no artifact yet: `recommender train` publishes one"
