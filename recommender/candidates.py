@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recommender.arrays import Floats, Mask, Matrix, Offsets, Rows
-from recommender.hard_rules import allowed
-from recommender.native import BOOL, F32, I32, I64, compiled, reads, several, writes
+from recommender.arrays import Floats, Matrix, Offsets, Rows
+from recommender.hard_rules import rank_allowed
+from recommender.native import F32, I32, I64, NOTHING, compiled, reads, writes
 from recommender.placements import SourceName
 from recommender.retrieval.proposal import Proposal
 from recommender.situation import Situation
@@ -51,9 +51,13 @@ def merge(
     because = np.concatenate([part.because if len(part.because) else _nothing(part.rows) for part in parts])
     ends = np.cumsum([0, *(len(part.rows) for part in parts)], dtype=np.int64)
     most = np.array([kept[source] for source in proposals], dtype=np.int64)
-    stays, rank = _best_allowed(allowed(situation, proposed), ends, most)
-    rows = _ascending(np.concatenate([pinned, proposed[stays]]))
-    ranks, seeds = _join(rows, proposed, because, rank, ends)
+    rank = rank_allowed(situation, proposed, ends, most)
+    rows = np.concatenate([pinned, proposed[rank > 0]])
+    rows.sort()
+    rows = rows[: _drop_repeats(rows)]
+    ranks = np.zeros((len(parts), len(rows)), dtype=np.float32)
+    seeds = np.full((len(parts), len(rows)), -1, dtype=np.int32)
+    _join(ranks, seeds, rows, proposed, because, rank, ends)
     return Candidates(rows, tuple(proposals), ranks, seeds, np.empty((len(rows), 0), dtype=np.float32))
 
 
@@ -61,35 +65,23 @@ def _nothing(rows: Rows) -> Rows:
     return np.full(len(rows), -1, dtype=np.int32)
 
 
-def _ascending(rows: Rows) -> Rows:
-    """Ascending, no repeats; a tenth of the time of `np.unique` on some hundred rows."""
-    ordered = np.sort(rows)
-    first = np.ones(len(ordered), dtype=np.bool_)
-    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
-    return ordered[first]
+@compiled(I64, writes(I32))
+def _drop_repeats(rows: Rows) -> int:
+    """Move the distinct of ascending `rows` to the front; returns how many there are."""
+    n = 0
+    for i in range(len(rows)):
+        if n == 0 or rows[i] != rows[n - 1]:
+            rows[n] = rows[i]
+            n += 1
+    return n
 
 
-@compiled(several(writes(I64), writes(I64)), reads(BOOL), reads(I64), reads(I64))
-def _best_allowed(is_allowed: Mask, ends: Offsets, most: Offsets) -> tuple[Offsets, Offsets]:
-    """Positions of what stays, and per position the rank (from 1) in its source, 0 for what does not stay."""
-    rank = np.zeros(len(is_allowed), dtype=np.int64)
-    for source in range(len(most)):
-        n_kept = 0
-        for position in range(ends[source], ends[source + 1]):
-            if is_allowed[position] and n_kept < most[source]:
-                n_kept += 1
-                rank[position] = n_kept
-    return np.flatnonzero(rank), rank
-
-
-@compiled(several(writes(F32, 2), writes(I32, 2)), reads(I32), reads(I32), reads(I32), reads(I64), reads(I64))
-def _join(rows: Rows, proposed: Rows, because: Rows, rank: Offsets, ends: Offsets) -> tuple[Matrix, Rows]:
-    ranks = np.zeros((len(ends) - 1, len(rows)), dtype=np.float32)
-    seeds = np.full((len(ends) - 1, len(rows)), -1, dtype=np.int32)
+@compiled(NOTHING, writes(F32, 2), writes(I32, 2), reads(I32), reads(I32), reads(I32), reads(I64), reads(I64))
+def _join(ranks: Matrix, seeds: Rows, rows: Rows, proposed: Rows, because: Rows, rank: Offsets, ends: Offsets) -> None:
+    """Fill in what was ranked; `ranks` starts with 0, `seeds` with -1."""
     for source in range(len(ends) - 1):
         for position in range(ends[source], ends[source + 1]):
             if rank[position] > 0:
                 place = np.searchsorted(rows, proposed[position])
                 ranks[source, place] = 1.0 / rank[position]
                 seeds[source, place] = because[position]
-    return ranks, seeds

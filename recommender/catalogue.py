@@ -13,6 +13,8 @@ from recommender.ids import GroupId, ItemId, ItemNumber, StoreId
 from recommender.kept import Kept
 
 TEXT_FACTS = ("id", "group", "department", "category", "type", "brand", "manufacturer", "size")
+KIND_FACTS = ("group", "department", "category", "type", "brand", "manufacturer")  # what each candidate is asked for
+KIND_COLUMNS = 8  # of `Catalogue.kinds`: two items share a cache line
 NUMBER_FACTS = ("price", "added_day", "min_age")
 _TEXT_ATTRIBUTES = ("item_id", "group_id", "department", "category", "type", "brand", "manufacturer", "size")
 
@@ -120,6 +122,8 @@ class Catalogue:
         visible: not hidden, not deleted, and with a price.
         in_stock: chain-wide stock is above 0, or not tracked.
         text: by name of TEXT_FACTS. number: by name of NUMBER_FACTS, float64, NaN where unknown.
+        kinds: (capacity, KIND_COLUMNS) int32, column k holds the codes of KIND_FACTS[k] once more, so that what is
+            asked of a candidate lies together.
         kept: what decisions worked out from this version of it.
     """
 
@@ -134,6 +138,7 @@ class Catalogue:
         self.in_stock: Mask = np.zeros(capacity, dtype=np.bool_)
         self.text: dict[str, TextColumn] = {name: TextColumn(capacity) for name in TEXT_FACTS}
         self.number: dict[str, NDArray[np.float64]] = {name: np.full(capacity, np.nan) for name in NUMBER_FACTS}
+        self.kinds: NDArray[np.int32] = np.full((capacity, KIND_COLUMNS), -1, dtype=np.int32)
         self.store_stock: dict[StoreId, StoreStock] = {}
         self.kept = Kept()
 
@@ -154,6 +159,8 @@ class Catalogue:
         self.in_stock[row] = item.stock is None or item.stock > 0
         for name, attribute in zip(TEXT_FACTS, _TEXT_ATTRIBUTES, strict=True):
             self.text[name].set(row, getattr(item, attribute))
+        for column, name in enumerate(KIND_FACTS):
+            self.kinds[row, column] = self.text[name].codes[row]
         self.number["price"][row] = np.nan if item.price is None else item.price
         self.number["added_day"][row] = item.added_day
         self.number["min_age"][row] = item.min_age
@@ -205,6 +212,9 @@ class Catalogue:
         }
         for name, attribute in zip(TEXT_FACTS, _TEXT_ATTRIBUTES, strict=True):
             self.text[name] = TextColumn.of(list(map(attrgetter(attribute), listed)), spare)
+        self.kinds = np.full((n + spare, KIND_COLUMNS), -1, dtype=np.int32)
+        for column, name in enumerate(KIND_FACTS):
+            self.kinds[:, column] = self.text[name].codes
 
     def _set_store_stock(self, store_id: StoreId, row: int, quantity: int | None) -> None:
         if row >= 0:
@@ -232,6 +242,7 @@ class Catalogue:
         self.in_stock = np.concatenate([self.in_stock, np.zeros(extra, dtype=np.bool_)])
         for column in self.text.values():
             column.codes = np.concatenate([column.codes, np.full(extra, -1, dtype=np.int32)])
+        self.kinds = np.concatenate([self.kinds, np.full((extra, KIND_COLUMNS), -1, dtype=np.int32)])
         for name, values in self.number.items():
             self.number[name] = np.concatenate([values, np.full(extra, np.nan)])
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from recommender.arrays import Codes, Rows
-from recommender.native import I32, I64, compiled, reads, writes
+from recommender.arrays import Codes, Mask, Rows
+from recommender.native import BOOL, I32, I64, NOTHING, compiled, reads, writes
 
 
 def diversify(order: Rows, groups: Codes, categories: Codes, limit: int, cap: int, taken: Rows) -> Rows:
@@ -22,12 +22,14 @@ def diversify(order: Rows, groups: Codes, categories: Codes, limit: int, cap: in
     Returns:
         (up to `limit`,) positions, in the order of `order`.
     """
-    return _choose(order, groups, categories, limit, cap, taken)
-
-
-@compiled(writes(I32), reads(I32), reads(I32), reads(I32), I64, I64, reads(I32))
-def _choose(order: Rows, groups: Codes, categories: Codes, limit: int, cap: int, taken: Rows) -> Rows:
     chosen = np.zeros(len(order), dtype=np.bool_)
+    _choose(chosen, order, groups, categories, limit, cap, taken)
+    return order[chosen]
+
+
+@compiled(NOTHING, writes(BOOL), reads(I32), reads(I32), reads(I32), I64, I64, reads(I32))
+def _choose(chosen: Mask, order: Rows, groups: Codes, categories: Codes, limit: int, cap: int, taken: Rows) -> None:
+    """Mark the places in `order` that are chosen; `chosen` starts with none."""
     used = np.empty(limit + len(taken), dtype=np.int32)
     used[: len(taken)] = taken
     n_used = len(taken)
@@ -45,4 +47,3 @@ def _choose(order: Rows, groups: Codes, categories: Codes, limit: int, cap: int,
                 chosen[place] = True
                 used[n_used] = candidate
                 n_used += 1
-    return order[chosen]

@@ -3,21 +3,38 @@
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
-from recommender.arrays import Mask, Rows
+from recommender.arrays import EMPTY_ROWS, Codes, Mask, Offsets, Rows
 from recommender.catalogue import Catalogue
 from recommender.ids import StoreId
+from recommender.native import BOOL, F64, I32, I64, NOTHING, compiled, reads, writes
 from recommender.shopper import EventKind
 from recommender.situation import Situation
+
+NO_MASK: Mask = np.empty(0, dtype=np.bool_)
 
 
 def allowed(situation: Situation, rows: Rows) -> Mask:
     """True for each of `rows` that no hard rule forbids."""
-    masks = list(_of_items(situation, rows).values())
-    unwanted = list(_unwanted(situation).values())
-    if unwanted:
-        masks.append(~_shares_group(situation.catalogue, rows, np.concatenate(unwanted)))
-    return np.logical_and.reduce(masks)
+    mask = np.empty(len(rows), dtype=np.bool_)
+    _allow(mask, rows, *_rules(situation))
+    return mask
+
+
+def rank_allowed(situation: Situation, proposed: Rows, ends: Offsets, most: Offsets) -> Offsets:
+    """Rank the first allowed rows of each source, from 1 on.
+
+    Args:
+        proposed: (n,) rows, those of source s in [ends[s], ends[s + 1]), best first.
+        most: (n_sources,) how many of each are ranked at most.
+
+    Returns:
+        (n,) 0 for a row that is forbidden, or comes after its source has enough.
+    """
+    rank = np.zeros(len(proposed), dtype=np.int64)
+    _rank(rank, proposed, ends, most, *_rules(situation))
+    return rank
 
 
 def removed(situation: Situation, rows: Rows) -> dict[str, int]:
@@ -31,6 +48,77 @@ def removed(situation: Situation, rows: Rows) -> dict[str, int]:
         counts[name] = int((left & forbidden).sum())
         left &= ~forbidden
     return counts
+
+
+Rules = tuple[Mask, Mask, NDArray[np.float64], Codes, float, Codes, Mask]  # what `_is_allowed` asks, in its order
+
+
+def _rules(situation: Situation) -> Rules:
+    """The hard rules of one decision."""
+    catalogue, age, store_id = situation.catalogue, situation.age, situation.query.store_id
+    groups = catalogue.text["group"].codes
+    unwanted = list(_unwanted(situation).values())
+    also = NO_MASK if situation.fitting is None else situation.fitting
+    if store_id is not None and store_id in catalogue.store_stock:
+        also = also & _in_store(catalogue, store_id) if len(also) else _in_store(catalogue, store_id)
+    return (
+        catalogue.visible,
+        catalogue.in_stock,
+        catalogue.number["min_age"],
+        groups,
+        0.0 if age is None else age,
+        np.sort(groups[np.concatenate(unwanted)]) if unwanted else EMPTY_ROWS,
+        also,
+    )
+
+
+RULES = (reads(BOOL), reads(BOOL), reads(F64), reads(I32), F64, reads(I32), reads(BOOL))
+
+
+@compiled(BOOL, I32, *RULES)
+def _is_allowed(
+    row: int, visible: Mask, in_stock: Mask, min_age: NDArray[np.float64], groups: Codes, age: float,
+    unwanted: Codes, also: Mask,
+) -> bool:  # fmt: skip
+    """Whether no hard rule forbids `row`.
+
+    Args:
+        age: of the shopper, in years.
+        unwanted: (m,) codes of groups that are forbidden, ascending.
+        also: (catalogue.n,) False is forbidden; empty: nothing more is.
+    """
+    if not (visible[row] and in_stock[row] and min_age[row] <= age):
+        return False
+    if len(also) and not also[row]:
+        return False
+    if not len(unwanted):
+        return True
+    place = np.searchsorted(unwanted, groups[row])
+    return place == len(unwanted) or unwanted[place] != groups[row]
+
+
+@compiled(NOTHING, writes(BOOL), reads(I32), *RULES)
+def _allow(
+    mask: Mask, rows: Rows, visible: Mask, in_stock: Mask, min_age: NDArray[np.float64], groups: Codes, age: float,
+    unwanted: Codes, also: Mask,
+) -> None:  # fmt: skip
+    for i in range(len(rows)):
+        mask[i] = _is_allowed(rows[i], visible, in_stock, min_age, groups, age, unwanted, also)
+
+
+@compiled(NOTHING, writes(I64), reads(I32), reads(I64), reads(I64), *RULES)
+def _rank(
+    rank: Offsets, proposed: Rows, ends: Offsets, most: Offsets, visible: Mask, in_stock: Mask,
+    min_age: NDArray[np.float64], groups: Codes, age: float, unwanted: Codes, also: Mask,
+) -> None:  # fmt: skip
+    for source in range(len(most)):
+        n_ranked = 0
+        for position in range(ends[source], ends[source + 1]):
+            if n_ranked == most[source]:
+                break
+            if _is_allowed(proposed[position], visible, in_stock, min_age, groups, age, unwanted, also):
+                n_ranked += 1
+                rank[position] = n_ranked
 
 
 def _of_items(situation: Situation, rows: Rows) -> Mapping[str, Mask]:

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recommender.arrays import Floats, Matrix, Offsets, Rows, Scores
 from recommender.ids import StoreId, UserId
+from recommender.ranking.rhythm import USUAL_GAP_DAYS
 from recommender.ranking.trees import Trees
 from recommender.retrieval.index import EmbeddingIndex
 from recommender.shopper import Purchases
@@ -119,7 +121,7 @@ class Histories:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Model:
     """All that a decision needs from training. Arrays are read-only, most of them memory-mapped.
 
@@ -149,3 +151,22 @@ class Model:
     def n_items(self) -> int:
         """Rows that training saw; the catalogue may have more."""
         return len(self.embeddings)
+
+    @cached_property
+    def item_facts(self) -> Matrix:
+        """(n_items + 1, 8) float32: what the ranker sees of an item, together in memory.
+
+        Columns: log(1 + buyers) in the whole window, of the last 28 and the last 7 days; trend; repeat share; usual
+        days until it is bought again; two of nothing. The last row is of an item that training did not see.
+        """
+        popularity, rhythm = self.popularity, self.rhythm
+        facts = np.zeros((self.n_items + 1, 8), dtype=np.float32)
+        buyers = (popularity.overall, popularity.recent, popularity.weekly)
+        for column, values in enumerate(
+            (*map(np.log1p, buyers), popularity.trend, rhythm.repeat_share, rhythm.gap_days)
+        ):
+            facts[:-1, column] = values
+        facts[-1, 3] = 1.0
+        facts[-1, 5] = np.nan
+        facts[np.isnan(facts[:, 5]), 5] = USUAL_GAP_DAYS
+        return facts

@@ -21,6 +21,7 @@ U32 = types.uint32
 F32 = types.float32
 F64 = types.float64
 BOOL = types.boolean
+NOTHING = types.none  # a function that only writes into its arguments: a returned array costs microseconds
 
 
 def reads(element: NativeType, dimensions: int = 1) -> NativeType:
@@ -29,16 +30,19 @@ def reads(element: NativeType, dimensions: int = 1) -> NativeType:
 
 
 def writes(element: NativeType, dimensions: int = 1) -> NativeType:
-    """A contiguous array that is written or returned."""
+    """A contiguous array argument that is written."""
     return types.Array(element, dimensions, "C")
 
 
-def several(*results: NativeType) -> NativeType:
-    """The result of a function that returns several values."""
-    return types.Tuple(results)
+def compiled(
+    result: NativeType, *arguments: NativeType, any_order: bool = False
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Compile a function for these types; it releases the interpreter lock.
 
-
-def compiled(result: NativeType, *arguments: NativeType) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Compile a function for these types; it releases the interpreter lock, and rounds as written."""
-    decorate = numba.njit(signature(result, *arguments), cache=True, nogil=True)
+    Args:
+        any_order: sums may be added up in any order, which lets them become vector instructions; else all is rounded
+            as written.
+    """
+    relaxed = {"reassoc", "contract"} if any_order else False
+    decorate = numba.njit(signature(result, *arguments), cache=True, nogil=True, fastmath=relaxed)
     return cast("Callable[[Callable[P, R]], Callable[P, R]]", decorate)  # numba ships no types

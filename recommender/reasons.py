@@ -1,5 +1,7 @@
 """A short sentence for people: why an item is shown."""
 
+import numpy as np
+
 from recommender.situation import Situation
 
 OFTEN = 3  # baskets from which on an item counts as bought often
@@ -40,7 +42,7 @@ def reason(situation: Situation, row: int, source: str, because: int) -> str:
 
 def _about_repeat(situation: Situation, row: int) -> str:
     purchases = situation.shopper.purchases
-    place = int(purchases.rows.searchsorted(row))
+    place = int(purchases.rows.searchsorted(np.int32(row)))  # a wider integer would widen all rows
     return "You buy this often" if purchases.baskets[place] >= OFTEN else "You have bought this before"
 
 

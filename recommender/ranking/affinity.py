@@ -1,34 +1,57 @@
 """How much of what a shopper buys, or has at hand, is of the same kind as an item."""
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 
-from recommender.arrays import Codes, Floats, Rows
-from recommender.catalogue import TextColumn
-from recommender.native import F32, I32, I64, compiled, reads, writes
+from recommender.arrays import Floats, Matrix, Rows
+from recommender.catalogue import KIND_FACTS, Catalogue
+from recommender.native import F32, I32, I64, NOTHING, compiled, reads, writes
 
 
-def affinity(fact: TextColumn, owned: Rows, weights: Floats, rows: Rows) -> Floats:
+def affinity(catalogue: Catalogue, fact: str, owned: Rows, weights: Floats, rows: Rows) -> Floats:
     """Share of the owned items, by weight, that have the same word for `fact` as each of `rows`.
 
     Args:
+        fact: one of KIND_FACTS.
         owned, weights: (m,) item rows and their weights, at least 0.
 
     Returns:
         (n,) float32 in [0, 1]; 0 where the item's word is not known.
     """
-    return _share(fact.codes, len(fact.words), owned, weights, rows)
+    shares = np.empty((1, len(rows)), dtype=np.float32)
+    write_affinities(shares, catalogue, (fact,), owned, weights, rows)
+    return shares[0]
 
 
-@compiled(writes(F32), reads(I32), I64, reads(I32), reads(F32), reads(I32))
-def _share(codes: Codes, n_words: int, owned: Rows, weights: Floats, rows: Rows) -> Floats:
-    of_word = np.zeros(n_words, dtype=np.float32)
+def write_affinities(
+    into: Matrix, catalogue: Catalogue, facts: Sequence[str], owned: Rows, weights: Floats, rows: Rows
+) -> None:
+    """Write `affinity` for several facts into (len(facts), n) contiguous rows."""
+    columns = np.array([KIND_FACTS.index(fact) for fact in facts])
+    starts = np.cumsum([0, *(len(catalogue.text[fact].words) for fact in facts)])
+    of_word = np.zeros(starts[-1], dtype=np.float32)
+    _share(into, of_word, columns, starts, catalogue.kinds, owned, weights, rows)
+
+
+@compiled(
+    NOTHING, writes(F32, 2), writes(F32), reads(I64), reads(I64), reads(I32, 2), reads(I32), reads(F32), reads(I32)
+)
+def _share(
+    shares: Matrix, of_word: Floats, columns: NDArray[np.int64], starts: NDArray[np.int64], kinds: NDArray[np.int32],
+    owned: Rows, weights: Floats, rows: Rows,
+) -> None:  # fmt: skip
+    """`of_word`: zeros, those for the words of fact f from starts[f] on."""
     total = np.float32(1e-30)
     for i in range(len(owned)):
         total += weights[i]
-        if codes[owned[i]] >= 0:
-            of_word[codes[owned[i]]] += weights[i]
-    shares = np.zeros(len(rows), dtype=np.float32)
+        for fact in range(len(columns)):
+            code = kinds[owned[i], columns[fact]]
+            if code >= 0:
+                of_word[starts[fact] + code] += weights[i]
     for i in range(len(rows)):
-        if codes[rows[i]] >= 0:
-            shares[i] = min(of_word[codes[rows[i]]] / total, np.float32(1.0))
-    return shares
+        for fact in range(len(columns)):
+            code = kinds[rows[i], columns[fact]]
+            share = of_word[starts[fact] + code] / total if code >= 0 else np.float32(0.0)
+            shares[fact, i] = min(share, np.float32(1.0))

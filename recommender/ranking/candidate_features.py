@@ -5,10 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from recommender.arrays import Floats, Matrix, Rows
+from recommender.native import F32, I32, NOTHING, compiled, reads, writes
 from recommender.placements import SourceName
-from recommender.ranking.affinity import affinity
-from recommender.ranking.item_features import ITEM_FEATURES, item_features
-from recommender.ranking.personal_features import PERSONAL_FEATURES, personal_features
+from recommender.ranking.affinity import write_affinities
+from recommender.ranking.item_features import ITEM_FEATURES, write_item_features
+from recommender.ranking.personal_features import PERSONAL_FEATURES, write_personal_features
 from recommender.situation import Situation
 
 RANKED_SOURCES: tuple[SourceName, ...] = ("buy_again", "embedding", "neighbours", "trending", "popular")
@@ -32,6 +33,18 @@ FEATURES: tuple[str, ...] = (
 )  # fmt: skip
 
 
+def _columns_after(before: slice, n: int) -> slice:
+    return slice(before.stop, before.stop + n)
+
+
+PERSONAL = slice(0, len(PERSONAL_FEATURES))
+ITEM = _columns_after(PERSONAL, len(ITEM_FEATURES))
+AFFINITIES = _columns_after(ITEM, len(KINDS))
+MODELS = _columns_after(AFFINITIES, 4)
+AT_HAND = _columns_after(MODELS, len(SAME_KINDS))
+RANKS = _columns_after(AT_HAND, len(RANKED_SOURCES))
+
+
 def candidate_features(situation: Situation, rows: Rows, ranks: Mapping[SourceName, Floats]) -> Matrix:
     """Features of (n,) candidates.
 
@@ -42,37 +55,37 @@ def candidate_features(situation: Situation, rows: Rows, ranks: Mapping[SourceNa
     Returns:
         (n, len(FEATURES)) float32 without NaN, its columns contiguous.
     """
-    text, purchases, at_hand = situation.catalogue.text, situation.shopper.purchases, situation.at_hand
-    of_shopper = _of_shopper(situation)
-    features = np.zeros((len(FEATURES), len(rows)), dtype=np.float32)
-    features[: len(PERSONAL_FEATURES)] = personal_features(situation, rows)
-    features[len(PERSONAL_FEATURES) : len(PERSONAL_FEATURES) + len(ITEM_FEATURES)] = item_features(situation, rows)
-    columns = iter(features[len(PERSONAL_FEATURES) + len(ITEM_FEATURES) :])
-    for kind in KINDS:
-        next(columns)[:] = affinity(text[kind], purchases.rows, purchases.decayed_long, rows)
-    next(columns)[:] = _embedding_scores(situation, rows)
-    for tally in (situation.near_purchases, situation.near_session, situation.together):
-        next(columns)[:] = tally.of(rows)
-    for kind in SAME_KINDS:
-        next(columns)[:] = affinity(text[kind], at_hand, situation.at_hand_weights, rows)
-    for source in RANKED_SOURCES:
-        next(columns)[:] = ranks.get(source, 0.0)
-    for value in of_shopper:
-        next(columns)[:] = value
+    catalogue, purchases = situation.catalogue, situation.shopper.purchases
+    features = np.empty((len(FEATURES), len(rows)), dtype=np.float32)
+    write_personal_features(features[PERSONAL], situation, rows)
+    write_item_features(features[ITEM], situation, rows)
+    write_affinities(features[AFFINITIES], catalogue, KINDS, purchases.rows, purchases.decayed_long, rows)
+    _write_embedding_scores(features[MODELS.start], situation, rows)
+    for place, tally in enumerate((situation.near_purchases, situation.near_session, situation.together), start=1):
+        tally.write_scores(features[MODELS.start + place], rows)
+    write_affinities(features[AT_HAND], catalogue, SAME_KINDS, situation.at_hand, situation.at_hand_weights, rows)
+    for column, source in enumerate(RANKED_SOURCES, start=RANKS.start):
+        features[column] = ranks.get(source, 0.0)
+    features[RANKS.stop :] = np.array(_of_shopper(situation), dtype=np.float32)[:, None]
     return features.T
 
 
-def _embedding_scores(situation: Situation, rows: Rows) -> Floats | float:
-    """Inner products with the shopper's embedding; 0 without one, and for rows that training did not see."""
-    embeddings, vector = situation.model.embeddings, situation.vector
-    if vector is None:
-        return 0.0
-    known = rows < len(embeddings)
-    if known.all():
-        return embeddings[rows] @ vector
-    scores = np.zeros(len(rows), dtype=np.float32)
-    scores[known] = embeddings[rows[known]] @ vector
-    return scores
+def _write_embedding_scores(into: Floats, situation: Situation, rows: Rows) -> None:
+    """Write inner products with the shopper's embedding; 0 without one, and for rows that training did not see."""
+    if situation.vector is None:
+        into[:] = 0.0
+    else:
+        _multiply(into, situation.model.embeddings, situation.vector, rows)
+
+
+@compiled(NOTHING, writes(F32), reads(F32, 2), reads(F32), reads(I32), any_order=True)
+def _multiply(into: Floats, embeddings: Matrix, vector: Floats, rows: Rows) -> None:
+    for i in range(len(rows)):
+        total = np.float32(0.0)
+        if rows[i] < len(embeddings):
+            for j in range(len(vector)):
+                total += embeddings[rows[i], j] * vector[j]
+        into[i] = total
 
 
 def _of_shopper(situation: Situation) -> tuple[float, float, float]:

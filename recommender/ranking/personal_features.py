@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.arrays import Floats, Matrix, Rows
-from recommender.native import F32, F64, I32, compiled, reads, writes
+from recommender.native import F32, F64, I32, NOTHING, compiled, reads, writes
 from recommender.ranking.rhythm import USUAL_GAP_DAYS
 from recommender.situation import Situation
 
@@ -25,26 +25,27 @@ PERSONAL_FEATURES = (
 )
 
 
-def personal_features(situation: Situation, rows: Rows) -> Matrix:
-    """(len(PERSONAL_FEATURES), n) of item rows, in any order."""
+def write_personal_features(into: Matrix, situation: Situation, rows: Rows) -> None:
+    """Write (len(PERSONAL_FEATURES), n) of item rows, in any order."""
     shopper = situation.shopper
     purchases = shopper.purchases
-    return _fill(
-        rows, situation.now_day, max(shopper.n_baskets, 1), purchases.rows, purchases.baskets, purchases.decayed_short,
-        purchases.decayed_long, purchases.first_day, purchases.last_day, situation.gap_days, situation.at_hand,
+    _fill(
+        into, rows, situation.now_day, max(shopper.n_baskets, 1), purchases.rows, purchases.baskets,
+        purchases.decayed_short, purchases.decayed_long, purchases.first_day, purchases.last_day, situation.gap_days,
+        situation.at_hand,
     )  # fmt: skip
 
 
 @compiled(
-    writes(F32, 2), reads(I32), F64, F64,
+    NOTHING, writes(F32, 2), reads(I32), F64, F64,
     reads(I32), reads(F32), reads(F32), reads(F32), reads(F64), reads(F64), reads(F32), reads(I32),
 )  # fmt: skip
 def _fill(
-    rows: Rows, now_day: float, n_baskets: float,
+    columns: Matrix, rows: Rows, now_day: float, n_baskets: float,
     bought: Rows, baskets: Floats, short: Floats, long: Floats, first_day: NDArray[np.float64],
     last_day: NDArray[np.float64], gap_days: Floats, at_hand: Rows,
-) -> Matrix:  # fmt: skip
-    columns = np.zeros((11, len(rows)), dtype=np.float32)
+) -> None:  # fmt: skip
+    columns[:] = 0.0
     total = long.sum()
     for i in range(len(rows)):
         place = np.searchsorted(bought, rows[i])
@@ -65,4 +66,3 @@ def _fill(
         for other in at_hand:
             if other == rows[i]:
                 columns[10, i] = 1.0
-    return columns

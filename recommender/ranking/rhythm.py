@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.arrays import Floats, Rows
-from recommender.native import F32, F64, I32, compiled, reads, writes
+from recommender.native import F32, F64, I32, NOTHING, compiled, reads, writes
 from recommender.shopper import Purchases
 
 USUAL_GAP_DAYS = 45.0  # where neither the shopper nor the item has a rhythm
@@ -21,18 +21,20 @@ def days_until_again(purchases: Purchases, gap_days: Floats) -> Floats:
     Returns:
         (n,) float32, in days, at least SHORTEST_GAP_DAYS.
     """
-    return _gaps(purchases.rows, purchases.baskets, purchases.first_day, purchases.last_day, gap_days)
+    gaps = np.empty(len(purchases), dtype=np.float32)
+    _gaps(gaps, purchases.rows, purchases.baskets, purchases.first_day, purchases.last_day, gap_days)
+    return gaps
 
 
-@compiled(writes(F32), reads(I32), reads(F32), reads(F64), reads(F64), reads(F32))
+@compiled(NOTHING, writes(F32), reads(I32), reads(F32), reads(F64), reads(F64), reads(F32))
 def _gaps(
-    rows: Rows, baskets: Floats, first_day: NDArray[np.float64], last_day: NDArray[np.float64], gap_days: Floats
-) -> Floats:
-    gaps = np.full(len(rows), USUAL_GAP_DAYS, dtype=np.float32)
+    gaps: Floats, rows: Rows, baskets: Floats, first_day: NDArray[np.float64], last_day: NDArray[np.float64],
+    gap_days: Floats,
+) -> None:  # fmt: skip
     for i in range(len(rows)):
+        gaps[i] = USUAL_GAP_DAYS
         if baskets[i] >= BASKETS_OF_A_RHYTHM:
             gaps[i] = (last_day[i] - first_day[i]) / (baskets[i] - 1.0)
         elif rows[i] < len(gap_days) and not np.isnan(gap_days[rows[i]]):
             gaps[i] = gap_days[rows[i]]
         gaps[i] = max(gaps[i], np.float32(SHORTEST_GAP_DAYS))
-    return gaps

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.arrays import Floats, Matrix, Offsets, Scores
-from recommender.native import F32, F64, I32, I64, U32, compiled, reads, writes
+from recommender.native import F32, F64, I32, I64, NOTHING, U32, compiled, reads, writes
 
 MAX_LEAVES = 32  # one bit per leaf
 ALL_LEAVES = (1 << MAX_LEAVES) - 1
@@ -49,7 +49,9 @@ class Trees:
             (n_items,) float32, equal to LightGBM's raw score but for rounding.
         """
         columns = np.ascontiguousarray(features.T)
-        return _score(columns, self.nodes, self.feature, self.threshold, self.reach, self.value)
+        totals = np.zeros(columns.shape[1], dtype=np.float64)
+        _score(totals, columns, self.nodes, self.feature, self.threshold, self.reach, self.value)
+        return totals.astype(np.float32)
 
 
 def trees_from_lightgbm(dump: Mapping[str, Any]) -> Trees:
@@ -109,17 +111,18 @@ def _round_down(thresholds: NDArray[np.float64]) -> Floats:
     return np.where(rounded > thresholds, below, rounded).astype(np.float32)
 
 
-@compiled(writes(F32), reads(F32, 2), reads(I64), reads(I32), reads(F32), reads(U32), reads(F64))
+@compiled(NOTHING, writes(F64), reads(F32, 2), reads(I64), reads(I32), reads(F32), reads(U32), reads(F64))
 def _score(
+    totals: NDArray[np.float64],
     columns: Matrix,
     nodes: Offsets,
     feature: NDArray[np.int32],
     threshold: Floats,
     reach: NDArray[np.uint32],
     value: NDArray[np.float64],
-) -> Scores:
+) -> None:
+    """Add the trees to `totals`."""
     n = columns.shape[1]
-    totals = np.zeros(n)
     in_reach = np.empty(n, dtype=np.uint32)
     for tree in range(len(nodes) - 1):
         in_reach[:] = np.uint32(0xFFFFFFFF)
@@ -131,4 +134,3 @@ def _score(
             lowest = np.uint32(in_reach[i] & (~in_reach[i] + np.uint32(1)))
             place = np.uint32(lowest * np.uint32(DE_BRUIJN)) >> np.uint32(27)
             totals[i] += value[tree * MAX_LEAVES + np.int64(place)]
-    return totals.astype(np.float32)

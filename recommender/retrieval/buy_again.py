@@ -1,9 +1,12 @@
 """What the shopper buys again and again."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recommender.arrays import Floats
+from recommender.native import F32, F64, NOTHING, compiled, reads, writes
 from recommender.retrieval.proposal import Proposal
+from recommender.retrieval.selection import best
 from recommender.situation import Situation
 
 PROPOSED = 200
@@ -13,13 +16,16 @@ NOT_YET_DUE = 0.3  # what an item bought a moment ago keeps of its score
 def buy_again(situation: Situation) -> Proposal:
     """The shopper's own items, by how often and lately they were bought and how far they are due again."""
     purchases = situation.shopper.purchases
-    scores = purchases.decayed_long * _dueness(situation)
-    order = np.argsort(-scores, kind="stable")[:PROPOSED]
-    return Proposal(purchases.rows[order])
+    scores = np.empty(len(purchases), dtype=np.float32)
+    _score(scores, purchases.decayed_long, purchases.last_day, situation.gap_days, situation.now_day)
+    return Proposal(purchases.rows[best(purchases.rows, scores, PROPOSED)])
 
 
-def _dueness(situation: Situation) -> Floats:
-    """From NOT_YET_DUE right after a purchase to 1 once the item's usual gap has passed."""
-    purchases = situation.shopper.purchases
-    passed = np.minimum((situation.now_day - purchases.last_day) / situation.gap_days, 1.0)
-    return (NOT_YET_DUE + (1.0 - NOT_YET_DUE) * np.maximum(passed, 0.0)).astype(np.float32)
+@compiled(NOTHING, writes(F32), reads(F32), reads(F64), reads(F32), F64)
+def _score(
+    scores: Floats, decayed_long: Floats, last_day: NDArray[np.float64], gap_days: Floats, now_day: float
+) -> None:
+    """Weight by dueness: from NOT_YET_DUE right after a purchase to 1 once the item's usual gap has passed."""
+    for i in range(len(scores)):
+        passed = min(max((now_day - last_day[i]) / gap_days[i], 0.0), 1.0)
+        scores[i] = decayed_long[i] * (NOT_YET_DUE + (1.0 - NOT_YET_DUE) * passed)

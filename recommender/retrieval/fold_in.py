@@ -4,7 +4,7 @@ import numpy as np
 
 from recommender.arrays import Floats, Matrix, Rows
 from recommender.model import FoldIn
-from recommender.native import F32, I64, compiled, reads, writes
+from recommender.native import F32, I64, NOTHING, compiled, reads, writes
 from recommender.shopper import Purchases
 
 MOST_ITEMS = 256  # of one shopper; the strongest are kept
@@ -45,13 +45,17 @@ def fold_in(embeddings: Matrix, fold: FoldIn, rows: Rows, weights: Floats) -> Fl
 
     Source: Takács, Pilászy & Tikk, RecSys 2011, doi:10.1145/2043932.2043987.
     """
-    return _solve(embeddings[rows], (fold.alpha * weights).astype(np.float32), fold.inverse, STEPS)
+    solution = np.zeros(embeddings.shape[1], dtype=np.float32)
+    _solve(solution, embeddings[rows], np.float32(fold.alpha) * weights, fold.inverse, STEPS)
+    return solution
 
 
-@compiled(writes(F32), reads(F32, 2), reads(F32), reads(F32, 2), I64)
-def _solve(items: Matrix, confidence: Floats, inverse: Matrix, steps: int) -> Floats:
-    """`confidence`: (n,) above 1. `along_plain` is the matrix without the shopper, times `along`."""
-    solution = np.zeros(items.shape[1], dtype=np.float32)
+@compiled(NOTHING, writes(F32), reads(F32, 2), reads(F32), reads(F32, 2), I64)
+def _solve(solution: Floats, items: Matrix, confidence: Floats, inverse: Matrix, steps: int) -> None:
+    """Start from a `solution` of zeros; `along_plain` is the matrix without the shopper, times `along`.
+
+    `confidence`: (n,) at least 0.
+    """
     residual = np.dot(confidence + np.float32(1.0), items)
     towards = np.dot(inverse, residual)
     along, along_plain = towards.copy(), residual.copy()
@@ -67,4 +71,3 @@ def _solve(items: Matrix, confidence: Floats, inverse: Matrix, steps: int) -> Fl
         before, closeness = closeness, np.dot(residual, towards)
         along = towards + (closeness / before) * along
         along_plain = residual + (closeness / before) * along_plain
-    return solution

@@ -21,7 +21,7 @@ def new_arrivals(situation: Situation) -> Proposal:
         rows = rows[situation.fitting[rows]]
     age_share = (now_day - catalogue.number["added_day"][rows]) / NEW_FOR_DAYS
     purchases = situation.shopper.purchases
-    familiarity = affinity(catalogue.text["category"], purchases.rows, purchases.decayed_long, rows)
+    familiarity = affinity(catalogue, "category", purchases.rows, purchases.decayed_long, rows)
     appeal = FAMILIARITY * familiarity - age_share
     return Proposal(rows[np.argsort(-appeal, kind="stable")[:PROPOSED]])
 

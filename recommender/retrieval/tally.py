@@ -6,50 +6,64 @@ import numpy as np
 
 from recommender.arrays import EMPTY_ROWS, EMPTY_SCORES, Floats, Offsets, Rows, Scores
 from recommender.model import Neighbours
-from recommender.native import F32, I32, I64, compiled, reads, several, writes
+from recommender.native import F32, I32, I64, NOTHING, compiled, reads, writes
+from recommender.retrieval.selection import best
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How strongly a few items, the seeds, point to others: a hash table with linear probing.
+    """How strongly a few items, the seeds, point to others.
 
     Attributes:
-        rows: (size,) int32, -1 in a free slot; size is a power of two, or 0 when there are no seeds.
-        scores: (size,) sum over the seeds of seed weight times neighbour score.
-        because: (size,) the seed that gave most of it.
+        rows: (n,) what the seeds point to, no repeats, in no order.
+        scores: (n,) sum over the seeds of seed weight times neighbour score.
+        because: (n,) the seed that gave most of it.
+        places: (size,) int32, a hash table with linear probing: places in `rows`, -1 in a free slot. Size is a power of
+            two, or 0 when there are no seeds.
     """
 
     rows: Rows
     scores: Scores
     because: Rows
+    places: Rows
 
-    def of(self, rows: Rows) -> Scores:
-        """The score of each of `rows`; 0 for one that no seed points to."""
-        if not len(self.rows):
-            return np.zeros(len(rows), dtype=np.float32)
-        return _look_up(rows, self.rows, self.scores)
+    def write_scores(self, into: Scores, rows: Rows) -> None:
+        """Write the score of each of `rows`; 0 for one that no seed points to."""
+        if len(self.places):
+            _look_up(into, rows, self.places, self.rows, self.scores)
+        else:
+            into[:] = 0.0
 
     def best(self, k: int) -> tuple[Rows, Rows]:
         """The (up to) `k` rows of the highest scores, best first (the lower row where equal), and their seeds."""
-        taken = np.flatnonzero(self.rows >= 0)
-        if len(taken) > k:
-            taken = taken[np.argpartition(-self.scores[taken], k)[:k]]
-        order = taken[np.lexsort((self.rows[taken], -self.scores[taken]))]
-        return self.rows[order], self.because[order]
+        places = best(self.rows, self.scores, k)
+        return self.rows[places], self.because[places]
 
 
-NO_TALLY = Tally(EMPTY_ROWS, EMPTY_SCORES, EMPTY_ROWS)
+NO_TALLY = Tally(EMPTY_ROWS, EMPTY_SCORES, EMPTY_ROWS, EMPTY_ROWS)
 
 
 def tally(neighbours: Neighbours, seeds: Rows, weights: Floats) -> Tally:
     """Add up the neighbours of (n,) seed rows, weighted; seeds that training did not see have none."""
-    known = seeds < len(neighbours.offsets) - 1
-    seeds, weights = seeds[known], weights[known]
-    entries = int((neighbours.offsets[seeds + 1] - neighbours.offsets[seeds]).sum())
-    if not entries:
+    most = _count(neighbours.offsets, seeds) if len(seeds) else 0
+    if not most:
         return NO_TALLY
-    size = 1 << (2 * entries - 1).bit_length()
-    return Tally(*_add_up(neighbours.offsets, neighbours.rows, neighbours.scores, seeds, weights, size))
+    rows, because = np.empty(most, dtype=np.int32), np.empty(most, dtype=np.int32)
+    scores, most_given = np.empty(most, dtype=np.float32), np.empty(most, dtype=np.float32)
+    places = np.empty(1 << (2 * most - 1).bit_length(), dtype=np.int32)
+    n = _add_up(
+        rows,
+        scores,
+        because,
+        most_given,
+        places,
+        neighbours.offsets,
+        neighbours.rows,
+        neighbours.scores,
+        seeds,
+        weights,
+    )
+    return Tally(rows[:n], scores[:n], because[:n], places)
 
 
 HASH = 0x9E3779B1  # spreads neighbouring rows over the table (Fibonacci hashing)
@@ -60,38 +74,50 @@ def _slot(row: int, size: int) -> int:
     return ((row * HASH) >> 7) & (size - 1)
 
 
-TALLY = several(writes(I32), writes(F32), writes(I32))
+@compiled(I64, reads(I64), reads(I32))
+def _count(offsets: Offsets, seeds: Rows) -> int:
+    """How many neighbours the seeds have together, repeats counted."""
+    n = 0
+    for seed in seeds:
+        if seed < len(offsets) - 1:
+            n += int(offsets[seed + 1] - offsets[seed])
+    return n
 
 
-@compiled(TALLY, reads(I64), reads(I32), reads(F32), reads(I32), reads(F32), I64)
+@compiled(
+    I64, writes(I32), writes(F32), writes(I32), writes(F32), writes(I32),
+    reads(I64), reads(I32), reads(F32), reads(I32), reads(F32),
+)  # fmt: skip
 def _add_up(
-    offsets: Offsets, neighbour_rows: Rows, neighbour_scores: Scores, seeds: Rows, weights: Floats, size: int
-) -> tuple[Rows, Scores, Rows]:
-    rows = np.full(size, -1, dtype=np.int32)
-    scores = np.zeros(size, dtype=np.float32)
-    because = np.empty(size, dtype=np.int32)
-    most = np.zeros(size, dtype=np.float32)
+    rows: Rows, scores: Scores, because: Rows, most: Scores, places: Rows,
+    offsets: Offsets, neighbour_rows: Rows, neighbour_scores: Scores, seeds: Rows, weights: Floats,
+) -> int:  # fmt: skip
+    """Fill a tally and return how many rows it has; `most` is what the seed `because` gave."""
+    places[:] = -1
+    n, size = 0, len(places)
     for s in range(len(seeds)):
+        if seeds[s] >= len(offsets) - 1:
+            continue
         for entry in range(offsets[seeds[s]], offsets[seeds[s] + 1]):
             slot = _slot(neighbour_rows[entry], size)
-            while rows[slot] >= 0 and rows[slot] != neighbour_rows[entry]:
+            while places[slot] >= 0 and rows[places[slot]] != neighbour_rows[entry]:
                 slot = (slot + 1) & (size - 1)
+            if places[slot] < 0:
+                places[slot], rows[n], scores[n], most[n] = n, neighbour_rows[entry], 0.0, -1.0
+                n += 1
+            place = places[slot]
             part = weights[s] * neighbour_scores[entry]
-            rows[slot] = neighbour_rows[entry]
-            scores[slot] += part
-            if part > most[slot]:
-                most[slot], because[slot] = part, seeds[s]
-    return rows, scores, because
+            scores[place] += part
+            if part > most[place]:
+                most[place], because[place] = part, seeds[s]
+    return n
 
 
-@compiled(writes(F32), reads(I32), reads(I32), reads(F32))
-def _look_up(wanted: Rows, rows: Rows, scores: Scores) -> Scores:
-    size = len(rows)
-    found = np.zeros(len(wanted), dtype=np.float32)
+@compiled(NOTHING, writes(F32), reads(I32), reads(I32), reads(I32), reads(F32))
+def _look_up(found: Scores, wanted: Rows, places: Rows, rows: Rows, scores: Scores) -> None:
+    size = len(places)
     for i in range(len(wanted)):
         slot = _slot(wanted[i], size)
-        while rows[slot] >= 0 and rows[slot] != wanted[i]:
+        while places[slot] >= 0 and rows[places[slot]] != wanted[i]:
             slot = (slot + 1) & (size - 1)
-        if rows[slot] >= 0:
-            found[i] = scores[slot]
-    return found
+        found[i] = scores[places[slot]] if places[slot] >= 0 else 0.0
