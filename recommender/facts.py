@@ -20,21 +20,25 @@ def facts_of(
     """
     return Facts(
         now_day=now_day,
-        shopper={
-            "known": shopper.known,
-            "age": age,
-            "n_baskets": shopper.n_baskets,
-            "segments": shopper.segments,
-        },
+        shopper=_about_shopper(shopper, age),
         basket=_about_basket(cart, catalogue),
         context=_about_context(query, catalogue, now_day),
         events=shopper.touches,
+        purchases=shopper.purchases,
     )
+
+
+def _about_shopper(shopper: Shopper, age: int | None) -> dict[str, Value]:
+    if not shopper.known:  # then 0 baskets and no segment would be guesses
+        return {"known": False, "age": age}
+    return {"known": True, "age": age, "n_baskets": shopper.n_baskets, "segments": shopper.segments}
 
 
 def _about_basket(cart: Rows, catalogue: Catalogue) -> dict[str, Value]:
     items = [catalogue.items[row] for row in cart.tolist()]
+    prices = [item.price for item in items if item.price is not None]
     return {
+        "value": sum(prices) if len(prices) == len(items) else None,  # minor units, one of each item
         "n_items": len(items),
         "items": frozenset(item.item_id for item in items),
         "categories": frozenset(item.category for item in items if item.category is not None),
