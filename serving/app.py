@@ -46,6 +46,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     """Build the application; without settings, those of the environment. Nothing is connected before it starts."""
     settings = settings or read_settings()
     engine, redis, metrics = open_engine(settings), connect(settings), Metrics()
+    hurried = connect(settings, timeout_seconds=None)  # for reads that have a deadline anyway
     current, consents, placements = Current(), Consents(), Placements(read_shipped(settings))
     live, stream, traces = LiveState(redis), EventStream(redis), DecisionTraces(redis)
     overlay = CatalogueOverlay(
@@ -73,7 +74,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         current=current,
         find_placement=placements.find,
         has_withdrawn=consents.have_withdrawn,
-        live=LiveReader(live, metrics, settings.redis_deadline_ms / 1000),
+        live=LiveReader(LiveState(hurried), metrics, settings.redis_deadline_ms / 1000),
         exposures=exposures,
         keep_trace=traces.keep,
         metrics=metrics,
@@ -82,7 +83,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     ingest = Ingest(stream=stream, live=live, number_of=number_of, personalisation_of=consents.of)
     desk = CatalogueDesk(CatalogueStore(engine), StockStore(engine), overlay.announce)
     background = Background(
-        engine=engine, redis=redis, overlay=overlay, consents=consents, watch=watch, exposures=exposures
+        engine=engine, redis=(redis, hurried), overlay=overlay, consents=consents, watch=watch, exposures=exposures
     )
 
     @asynccontextmanager

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,6 @@ from serving.consents import Consents
 from serving.recommendations.exposures import Exposures
 
 RETRY_SECONDS = 1.0
-CANCEL_AGAIN_SECONDS = 0.2
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +27,7 @@ class Background:
     """The tasks of one worker, and the connections that end with it."""
 
     engine: Engine
-    redis: Redis
+    redis: tuple[Redis, ...]
     overlay: CatalogueOverlay
     consents: Consents
     watch: ArtifactWatch
@@ -40,9 +39,12 @@ class Background:
 
     async def stop(self, tasks: list[asyncio.Task[None]]) -> None:
         """End everything; what was served is written first."""
-        await _end(tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self.exposures.drain()
-        await self.redis.aclose()
+        for redis in self.redis:
+            await redis.aclose()
         self.engine.dispose()
 
     async def _follow_sql(self) -> None:
@@ -66,15 +68,6 @@ class Background:
             else:
                 self.consents.take_granted(granted)
                 return
-
-
-async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
-    # One cancellation is not always enough: the Redis client takes some for a lost connection.
-    pending = set(tasks)
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_SECONDS)
 
 
 def _started(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -8,6 +8,7 @@ from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
 from features.online.keys import CHANGE_CHANNEL
+from serving.cancellation import heed_cancellation
 
 IDLE_SECONDS = 0.25  # silence after which the connection is tried; an answer must come within as long
 RETRY_SECONDS = 0.1
@@ -48,12 +49,14 @@ class ChangeSignal:
                 if self.listening:
                     log.warning("changes are polled for until Redis is back: %s", error)
                 self.listening = False
+            heed_cancellation()
             self.heard.set()
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _hear(self, channel: PubSub) -> None:
         asked = False
         while True:
+            heed_cancellation()
             message = await channel.get_message(timeout=IDLE_SECONDS)
             if message is None:
                 if asked:

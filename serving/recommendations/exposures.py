@@ -10,6 +10,7 @@ import orjson
 from features.events.stream import EventRow, EventStream
 from recommender.errors import StoreUnavailable
 from recommender.ids import RecommendationId
+from serving.cancellation import heed_cancellation
 from serving.metrics import Metrics
 from serving.recommendations.answers import Answer, item_ids
 from serving.recommendations.questions import Caller
@@ -55,6 +56,7 @@ class Exposures:
         while True:
             await asyncio.sleep(PAUSE_SECONDS)
             await self.drain()
+            heed_cancellation()
 
     async def drain(self) -> None:
         """Write all that is queued now. A batch that cannot be written is dropped and counted."""

@@ -270,3 +270,37 @@ def test_an_items_facts_are_encoded_anew_when_they_change() -> None:
     assert before == first_item()
     service.catalogue.in_stock[row] = False
     assert first_item() == before | {"in_stock": False}
+
+
+class LosesCancellation(Stream):
+    """A stream that takes the cancellation of its caller for a lost connection, as the Redis client may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.busy = asyncio.Event()
+
+    async def append(self, rows: Sequence[EventRow]) -> None:
+        self.busy.set()
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            self.rows += rows
+
+
+def test_the_queue_ends_even_if_its_cancellation_is_lost() -> None:
+    service = Service()
+    [answer] = service.ask()
+    stream = LosesCancellation()
+    exposures = Exposures(stream, service.keep_trace, service.metrics)  # type: ignore[arg-type]
+    exposures.put(Caller(), answer, NOW)
+
+    async def main() -> None:
+        writing = asyncio.create_task(exposures.run())
+        await stream.busy.wait()
+        writing.cancel()
+        async with asyncio.timeout(10):
+            await asyncio.wait([writing])
+        assert writing.cancelled()
+
+    asyncio.run(main())
+    assert len(stream.rows) == 1
