@@ -18,7 +18,7 @@ from serving.recommendations.questions import Caller
 RECOMMENDATION_SERVED = "Recommendation Served"
 QUEUED_LISTS = 10_000  # at 1,000 lists/s, what ten seconds without a stream hold
 LISTS_PER_WRITE = 200
-PAUSE_SECONDS = 0.1
+PAUSE_SECONDS = 0.5  # each write is a sync of the disk, for which reads of live state wait
 QUEUED_TRACES = 100
 
 

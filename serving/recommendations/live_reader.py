@@ -9,7 +9,7 @@ from serving.metrics import Metrics
 from serving.recommendations.questions import Caller
 
 SESSION = "session"  # what an answer says is degraded when live state is missing
-OWN_LATENESS_SECONDS = 0.002  # a timer that fires later than this was held up by our own work, not by Redis
+QUIET_SECONDS = 0.001  # a timer of this length that fires much later was held up by our own work, not by Redis
 MOST_SECONDS = 1.0  # after that the read is given up, whoever was late
 
 
@@ -40,27 +40,29 @@ class LiveReader:
 
 
 class _Deadline:
-    """Ends a scope once Redis has had its time; while the event loop itself is behind, the answer may be there unread.
+    """Ends a scope once Redis has had its time, and the event loop a quiet moment to read an answer that is there.
 
-    Without this, a worker with more to do than it can would blame Redis, close its connections, and have more to do.
+    Without the second, a worker with more to do than it can would blame Redis, close its connections, and have yet more
+    to do.
     """
 
     def __init__(self, scope: asyncio.Timeout, seconds: float) -> None:
-        self._scope, self._seconds = scope, seconds
+        self._scope = scope
         self._loop = asyncio.get_running_loop()
         self._last = self._loop.time() + MOST_SECONDS
-        self._arm()
+        self._timer = self._loop.call_later(seconds, self._wait_for_quiet)
 
     def cancel(self) -> None:
         """The read has ended."""
         self._timer.cancel()
 
-    def _arm(self) -> None:
-        self._timer = self._loop.call_later(self._seconds, self._check)
+    def _wait_for_quiet(self) -> None:
+        self._timer = self._loop.call_later(QUIET_SECONDS, self._check)
 
     def _check(self) -> None:
         now = self._loop.time()
-        if now - self._timer.when() > OWN_LATENESS_SECONDS and now < self._last:
-            self._arm()
-        else:
+        was_quiet = now - self._timer.when() < QUIET_SECONDS
+        if was_quiet or now > self._last:
             self._scope.reschedule(now)
+        else:
+            self._wait_for_quiet()
