@@ -30,6 +30,7 @@ from loadtests.generator import Outcome, at_rate, post, saturate
 from loadtests.stages import measure_stages
 
 ROUNDS = 3
+WARM_UP_SECONDS = 12.0  # until most items of the traffic have been encoded once
 SECONDS = 4.0
 RATE = 300.0
 CONSENT = {"consent": {"categoryPreferences": {"personalisation": True}}}
@@ -145,7 +146,7 @@ async def measure(
     questions = traffic(loaded)
     nothing = [post("/bare", orjson.dumps({"placement": "home", "limit": 12, "user_id": "1"}))]
     await saturate("127.0.0.1", service, clicks(loaded), seconds=3.0, connections=8)
-    await saturate("127.0.0.1", service, questions, seconds=2.0)
+    await saturate("127.0.0.1", service, questions, seconds=WARM_UP_SECONDS)
     await saturate("127.0.0.1", bare, nothing, seconds=1.0)
     floor, full, fixed = list[Outcome](), list[Outcome](), list[Outcome]()
     for _ in range(ROUNDS):

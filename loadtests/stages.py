@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from loadtests.synthetic import NOW_DAY, synthetic_catalogue, synthetic_model, synthetic_shopper
 from recommender.candidates import merge
 from recommender.catalogue import Catalogue
-from recommender.decide import KEPT, SOURCES, choose, decide, rank, retrieve, with_features
+from recommender.decide import KEPT, SOURCES, choose, decide, learned_ranker, rank, retrieve, with_features
 from recommender.ids import PlacementId
 from recommender.model import Model
 from recommender.placements import Placement
@@ -64,7 +64,8 @@ def _time(query: Query, shopper: Shopper, catalogue: Catalogue, model: Model) ->
     proposals = retrieve(situation)
     merged = timed("hard rules, merge", lambda: merge(situation, proposals, KEPT, NO_ROWS))
     candidates = timed("features", lambda: with_features(situation, merged))
-    scores = timed("rank", lambda: rank(situation, candidates))
+    trees = learned_ranker(situation)
+    scores = timed("rank", lambda: rank(situation, candidates, trees))
     timed("diversify", lambda: choose(situation, candidates, scores, NO_ROWS))
     return seconds
 

@@ -15,6 +15,7 @@ from recommender.model import Model
 from recommender.placements import Placement, SourceName
 from recommender.query import Decision, Query
 from recommender.ranking.candidate_features import candidate_features
+from recommender.ranking.trees import Trees
 from recommender.retrieval.bought_together import bought_together
 from recommender.retrieval.buy_again import buy_again
 from recommender.retrieval.embedding import by_embedding
@@ -60,8 +61,9 @@ def decide(
     situation = Situation(query, placement, shopper, catalogue, model, now_day)
     pins = pinned_rows(situation)
     proposals = retrieve(situation)
-    candidates = with_features(situation, merge(situation, proposals, KEPT, as_rows(pins.values())))
-    scores = boost(situation, candidates.rows, rank(situation, candidates))
+    candidates, trees = merge(situation, proposals, KEPT, as_rows(pins.values())), learned_ranker(situation)
+    candidates = candidates if trees is None else with_features(situation, candidates)
+    scores = boost(situation, candidates.rows, rank(situation, candidates, trees))
     chosen = choose(situation, candidates, scores, as_rows(pins.values()))
     listed = np.concatenate([candidates.rows[chosen], as_rows(pins.values())])
     fill_up = fillers(situation, listed, query.limit - len(listed))
@@ -93,21 +95,37 @@ def retrieve(situation: Situation) -> dict[SourceName, Proposal]:
 
 
 def with_features(situation: Situation, candidates: Candidates) -> Candidates:
-    """Add the features, unless the placement is one that no learned ranker orders."""
-    if situation.placement.ranker == "fused":
-        return candidates
+    """Add the features that a learned ranker looks at."""
     return replace(candidates, features=candidate_features(situation, candidates.rows, candidates.ranks_of()))
 
 
-def rank(situation: Situation, candidates: Candidates) -> Scores:
-    """Score the candidates above 0: the learned ranker squashed into (0, 1), else reciprocal rank fusion.
+def learned_ranker(situation: Situation) -> Trees | None:
+    """The trees that order the candidates; None: reciprocal rank fusion of the sources does.
+
+    Trees have learnt from shoppers with purchases and from nothing else, so they do not judge for those without.
+    """
+    return situation.model.rankers.get(situation.placement.ranker) if len(situation.shopper.purchases) else None
+
+
+def rank(situation: Situation, candidates: Candidates, trees: Trees | None) -> Scores:
+    """Score the candidates above 0: the learned ranker squashed into (0, 1) and lifted by the session, else fusion.
 
     A pin that no source proposed has the score 0 in a fusion.
     """
-    trees = situation.model.rankers.get(situation.placement.ranker)
     if trees is None:
         return fuse(candidates.ranks)
-    return squash(trees.score(candidates.features))
+    return lift_by_session(situation, candidates.rows, squash(trees.score(candidates.features)))
+
+
+def lift_by_session(situation: Situation, rows: Rows, scores: Scores) -> Scores:
+    """Up to double the scores of what the item in view, the cart and the session point to.
+
+    Purchases, from which the trees have learnt, do not say what a shopper came for today; what is at hand does.
+    """
+    pointed = np.zeros(len(rows), dtype=np.float32)
+    situation.near_session.write_scores(pointed, rows)
+    most = pointed.max(initial=0.0)
+    return scores * (1 + pointed / most) if most > 0 else scores
 
 
 def squash(scores: Scores) -> Scores:

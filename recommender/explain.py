@@ -50,10 +50,11 @@ def explain(
 
 def is_personal(situation: Situation, proposals: Mapping[SourceName, Proposal]) -> bool:
     """Whether anything of the shopper went into the list: a personal source, a learned order, or what they bought."""
-    placement = situation.placement
-    if not situation.shopper.known:
+    placement, shopper = situation.placement, situation.shopper
+    if not shopper.known:
         return False
-    return bool(placement.ranker != "fused" or placement.exclude & {"bought", "viewed"} or _spoke(proposals))
+    learned = placement.ranker != "fused" and len(shopper.purchases) > 0
+    return bool(learned or placement.exclude & {"bought", "viewed"} or _spoke(proposals))
 
 
 def name_fallback(situation: Situation, proposals: Mapping[SourceName, Proposal], fill_up: Fillers) -> str:

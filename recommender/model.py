@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recommender.arrays import Floats, Matrix, Offsets, Rows, Scores
+from recommender.derived import derived
 from recommender.ids import StoreId, UserId
 from recommender.ranking.rhythm import USUAL_GAP_DAYS
 from recommender.ranking.trees import Trees
@@ -152,7 +152,7 @@ class Model:
         """Rows that training saw; the catalogue may have more."""
         return len(self.embeddings)
 
-    @cached_property
+    @derived
     def item_facts(self) -> Matrix:
         """(n_items + 1, 8) float32: what the ranker sees of an item, together in memory.
 

@@ -1,12 +1,12 @@
 """Everything that one decision stands on, and what several of its steps derive from it."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from recommender.arrays import EMPTY_ROWS, Floats, Mask, Rows
 from recommender.catalogue import Catalogue
+from recommender.derived import derived
 from recommender.facts import facts_of
 from recommender.model import Model
 from recommender.placements import Placement
@@ -32,48 +32,48 @@ class Situation:
     model: Model
     now_day: float
 
-    @cached_property
+    @derived
     def cart(self) -> Rows:
         """What the caller says is in the cart, then what live state knows of; no repeats."""
         if not len(self.query.cart):
             return self.shopper.cart
         return _distinct(self.query.cart, self.shopper.cart)
 
-    @cached_property
+    @derived
     def in_cart(self) -> frozenset[int]:
         """The rows of the cart."""
         return frozenset(self.cart.tolist())
 
-    @cached_property
+    @derived
     def looked_at(self) -> frozenset[int]:
         """Rows viewed of late, or touched in this session."""
         touches = self.shopper.touches
         viewed = touches.rows[touches.kinds == EventKind.VIEWED]
         return frozenset([*viewed.tolist(), *self.shopper.session.tolist()])
 
-    @cached_property
+    @derived
     def at_hand(self) -> Rows:
         """The item in view, the cart and the session, in this order; no repeats."""
         in_view = EMPTY_ROWS if self.query.context_item is None else np.array([self.query.context_item], dtype=np.int32)
         return _distinct(in_view, self.cart, self.shopper.session)
 
-    @cached_property
+    @derived
     def vector(self) -> Floats | None:
         """The shopper's embedding, (d,), from purchases and what is at hand; None: nothing to make it from."""
         rows, weights = known_weights(self.shopper.purchases, self.at_hand, self.model.n_items)
         return fold_in(self.model.embeddings, self.model.fold_in, rows, weights) if len(rows) else None
 
-    @cached_property
+    @derived
     def at_hand_weights(self) -> Floats:
         """Of each item at hand: 1, then ever less."""
         return seed_weights(self.at_hand)
 
-    @cached_property
+    @derived
     def gap_days(self) -> Floats:
         """Of each purchased item, the usual days until it is bought again."""
         return days_until_again(self.shopper.purchases, self.model.rhythm.gap_days)
 
-    @cached_property
+    @derived
     def near_purchases(self) -> Tally:
         """Neighbours of what the shopper buys most and latest."""
         purchases = self.shopper.purchases
@@ -83,33 +83,33 @@ class Situation:
             return tally(self.model.neighbours, purchases.rows[strongest], weights[strongest])
         return tally(self.model.neighbours, purchases.rows, weights)
 
-    @cached_property
+    @derived
     def near_session(self) -> Tally:
         """Neighbours of what is at hand."""
         return tally(self.model.neighbours, self.at_hand, self.at_hand_weights)
 
-    @cached_property
+    @derived
     def together(self) -> Tally:
         """What is bought together with what is in the cart; without a cart, with what is at hand."""
         seeds = self.cart if len(self.cart) else self.at_hand
         return tally(self.model.bought_together, seeds, seed_weights(seeds))
 
-    @cached_property
+    @derived
     def age(self) -> int | None:
         """Of the shopper, in years; what the caller vouches for comes first."""
         return self.shopper.age if self.query.age is None else self.query.age
 
-    @cached_property
+    @derived
     def filters(self) -> tuple[Rule, ...]:
         """The placement's rule and the caller's."""
         return tuple(rule for rule in (self.placement.filter, self.query.filter) if rule is not None)
 
-    @cached_property
+    @derived
     def facts(self) -> Facts:
         """What rules can see besides the item."""
         return facts_of(self.query, self.shopper, self.cart, self.age, self.catalogue, self.now_day)
 
-    @cached_property
+    @derived
     def fitting(self) -> Mask | None:
         """(catalogue.n,) True where all filters are; None: there is no filter."""
         if not self.filters:
@@ -117,7 +117,7 @@ class Situation:
         masks = [self._fitting(rule) for rule in self.filters]
         return masks[0] if len(masks) == 1 else np.logical_and.reduce(masks)
 
-    @cached_property
+    @derived
     def fitting_rows(self) -> Rows | None:
         """Rows that can be shown at all and pass the filters, ascending; None: there is no filter."""
         fitting, catalogue = self.fitting, self.catalogue

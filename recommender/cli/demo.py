@@ -46,6 +46,8 @@ class Person:
 def run_demo(console: Console) -> None:
     """Prepare and train what is not there yet, serve, show what to ask; Ctrl-C stops the service."""
     settings = read_settings()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends the demo also ends its service
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     loaded = _prepared_artifact(settings)
     base = f"http://{settings.host}:{settings.port}"
     command = [sys.executable, "-m", "recommender", "serve"]
@@ -118,19 +120,14 @@ def _click(anonymous_id: str, item_id: str) -> dict[str, Any]:
 
 def _people_table(base: str, people: list[Person]) -> Table:
     table = Table(
-        "shopper",
-        "known by",
-        "asks as",
-        "the service answers",
-        title="\nFour shoppers, placement `home`",
-        show_lines=True,
+        "shopper", "what the service answers, and why", title="\nFour shoppers, placement `home`", show_lines=True
     )
     for person in people:
         reply = _post(base, "/v1/recommendations", {"placement": "home", "limit": 4, **person.asks_as})
-        lines = [f"{entry['item']['title']}  [dim]{entry['reason']}[/]" for entry in reply["items"]]
+        lines = [f"{entry['item']['title']} [dim]· {entry['reason']}[/]" for entry in reply["items"]]
         asked = " ".join(f"{name}={value}" for name, value in person.asks_as.items())
-        level = "personalised" if reply["personalised"] else f"not personalised, fallback: {reply['fallback']}"
-        table.add_row(person.who, f"{person.about}\n[dim]{level}[/]", asked, "\n".join(lines))
+        level = "personalised" if reply["personalised"] else f"not personalised ({reply['fallback']})"
+        table.add_row(f"[bold]{person.who}[/]: {person.about}\n{asked}\n[dim]{level}[/]", "\n".join(lines))
     return table
 
 

@@ -81,11 +81,7 @@ def _write_embedding_scores(into: Floats, situation: Situation, rows: Rows) -> N
 @compiled(NOTHING, writes(F32), reads(F32, 2), reads(F32), reads(I32), any_order=True)
 def _multiply(into: Floats, embeddings: Matrix, vector: Floats, rows: Rows) -> None:
     for i in range(len(rows)):
-        total = np.float32(0.0)
-        if rows[i] < len(embeddings):
-            for j in range(len(vector)):
-                total += embeddings[rows[i], j] * vector[j]
-        into[i] = total
+        into[i] = np.dot(embeddings[rows[i]], vector) if rows[i] < len(embeddings) else np.float32(0.0)
 
 
 def _of_shopper(situation: Situation) -> tuple[float, float, float]:
