@@ -13,8 +13,6 @@ from training.evaluate.baselines import (
     Baseline,
     buyers,
     personal_decay,
-    personal_frequency,
-    popularity,
     recent_popularity,
 )
 from training.evaluate.measure import measure_pipeline
@@ -22,11 +20,9 @@ from training.evaluate.metrics import Lists, Relevant, quality
 from training.past import Past
 
 CHEAP_BASELINES: Mapping[str, Baseline] = {
-    "popularity": popularity,
     "recent popularity, 28 days": recent_popularity(28.0),
-    "personal frequency": personal_frequency,
     "personal frequency, decay 120 days": personal_decay,
-}
+}  # the hardest to beat; `evaluate` measures all of them
 # Placements that are measured, and whether only items new to the shopper count there.
 MEASURED = {PlacementId("home"): False, PlacementId("discover"): True}
 

@@ -48,11 +48,12 @@ def run_demo(console: Console) -> None:
     settings = read_settings()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends the demo also ends its service
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    loaded = _prepared_artifact(settings)
     base = f"http://{settings.host}:{settings.port}"
+    # The service starts first: it warms up while others work, and takes the artifact when there is one.
     command = [sys.executable, "-m", "recommender", "serve"]
     service = subprocess.Popen(command)  # noqa: S603 our own command
     try:
+        loaded = _prepared_artifact(settings, service)
         _wait_until_ready(service, base)
         people = choose_people(loaded)
         clicked = _visit(base, loaded)
@@ -62,17 +63,18 @@ def run_demo(console: Console) -> None:
     except KeyboardInterrupt:
         console.print("stopping")
     finally:
-        service.send_signal(signal.SIGINT)
+        service.terminate()
         service.wait()
 
 
-def _prepared_artifact(settings: Settings) -> LoadedArtifact:
+def _prepared_artifact(settings: Settings, service: subprocess.Popen[bytes]) -> LoadedArtifact:
     shelf = ArtifactShelf(settings.artifacts_dir)
     if shelf.current_id() is None:
         from training.prepare.complete_journey import prepare
         from training.run import train
 
         prepare(settings, Terminal())
+        _must_run(service)
         train(settings, until=None, config_file=None, force=False, progress=Terminal())
     return load_artifact(shelf.path(shelf.current()))
 
@@ -179,3 +181,9 @@ def _wait_until_ready(service: subprocess.Popen[bytes], base: str) -> None:
     raise ServiceDidNotStart(
         f"not ready within {READY_WITHIN_SECONDS} s", remedy="Run `recommender serve` alone and read what it says."
     )
+
+
+def _must_run(service: subprocess.Popen[bytes]) -> None:
+    if service.poll() is not None:
+        remedy = "Read what it said above, or run `recommender doctor`; RECOMMENDER_PORT takes another port."
+        raise ServiceDidNotStart("the service ended", remedy=remedy)

@@ -1,5 +1,8 @@
 """Cosine neighbours of items, counted through the shoppers that they share."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
@@ -29,12 +32,16 @@ def best_cosines(weights: csr_matrix, rows: NDArray[np.int32], among: Mask, kept
     by_item = unit.tocsc()
     best = np.full((len(rows), kept), -1, dtype=np.int32)
     scores = np.zeros((len(rows), kept), dtype=np.float32)
-    _count(
-        rows, among,
-        by_item.indptr.astype(np.int32), by_item.indices.astype(np.int32), by_item.data,
-        unit.indptr.astype(np.int32), unit.indices.astype(np.int32), unit.data,
-        best, scores,
-    )  # fmt: skip
+    shoppers_of = by_item.indptr.astype(np.int32), by_item.indices.astype(np.int32), by_item.data
+    items_of = unit.indptr.astype(np.int32), unit.indices.astype(np.int32), unit.data
+
+    def count(part: slice) -> None:
+        _count(rows[part], among, *shoppers_of, *items_of, best[part], scores[part])
+
+    n_threads = os.cpu_count() or 1
+    ends = [len(rows) * thread // n_threads for thread in range(n_threads + 1)]
+    with ThreadPoolExecutor(n_threads) as threads:  # the loop releases the interpreter lock
+        list(threads.map(count, map(slice, ends, ends[1:])))
     found = best >= 0
     return np.repeat(rows, kept).reshape(best.shape)[found], best[found], scores[found]
 

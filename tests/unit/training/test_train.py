@@ -36,7 +36,7 @@ def test_a_published_artifact_can_be_served(shop):
     assert set(loaded.model.rankers) == {"any", "discovery"}
     assert (
         loaded.manifest.metrics["home"]["ndcg@10"]
-        > loaded.manifest.metrics["baselines"]["popularity"]["home"]["ndcg@10"]
+        > loaded.manifest.metrics["baselines"]["recent popularity, 28 days"]["home"]["ndcg@10"]
     )
 
 
