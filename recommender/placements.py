@@ -48,7 +48,8 @@ class Placement:
     Attributes:
         sources: which candidate sources run; `popular` fills up in any case.
         ranker: "any" orders repeat and new items together, "discovery" was trained on items new to the shopper,
-            "fused" is reciprocal rank fusion of the sources, for placements about one item or cart.
+            "fused" is reciprocal rank fusion of the sources, for placements about one item or cart. Shoppers without
+            purchases get the fusion in any case.
         filter: items for which this is not definitely true never appear; None: no filter.
         exclude: what the shopper has or sees already and this placement must not show.
         max_share_per_category: largest share of the list from one category, in (0, 1]; 1: no cap. It yields before
