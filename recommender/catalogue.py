@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from operator import attrgetter
 from typing import TypeVar
 
@@ -19,7 +20,7 @@ NUMBER_FACTS = ("price", "added_day", "min_age")
 _TEXT_ATTRIBUTES = ("item_id", "group_id", "department", "category", "type", "brand", "manufacturer", "size")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class CatalogueItem:
     """One item that the shop sells, as the back office states it.
 
@@ -59,10 +60,10 @@ class TextColumn:
     def of(cls, words: Sequence[str | None], spare: int) -> "TextColumn":
         """Code the words of rows 0 and on; `spare` more rows are not known."""
         column = cls(0)
-        code_of = column._code_of
-        codes = [-1 if word is None else code_of.setdefault(word, len(code_of)) for word in words]
-        column.codes = _padded(np.array(codes, dtype=np.int32), spare, fill=-1)
-        column.words = list(code_of)
+        column.words = [word for word in dict.fromkeys(words) if word is not None]
+        column._code_of = {word: code for code, word in enumerate(column.words)}
+        codes = np.fromiter(map(column._code_of.get, words, repeat(-1)), dtype=np.int32, count=len(words))  # pyright: ignore[reportArgumentType, reportCallIssue]
+        column.codes = _padded(codes, spare, fill=-1)
         return column
 
     def code_of(self, word: str) -> int:

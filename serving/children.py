@@ -1,6 +1,7 @@
 """Child processes of `serve`: started with the parent's settings, watched, started again when they end."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,14 +15,26 @@ LONGEST_PAUSE_SECONDS = 10.0
 
 
 class Child:
-    """A Python module that runs as its own process, in its own session, so that Ctrl-C reaches the parent alone."""
+    """A Python module that runs as its own process, in its own session, so that Ctrl-C reaches the parent alone.
+
+    Args:
+        inherited: file descriptors that it is handed.
+        holds_sigterm: it is started with SIGTERM blocked, and unblocks it when it can end in order.
+    """
 
     def __init__(
-        self, module: str, arguments: Sequence[str], environment: Mapping[str, str], inherited: Sequence[int] = ()
+        self,
+        module: str,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        inherited: Sequence[int] = (),
+        holds_sigterm: bool = False,
     ) -> None:
         self._command = [sys.executable, "-m", module, *arguments]
         self._environment = dict(environment)
-        self._inherited = tuple(inherited)  # file descriptors
+        self._inherited = tuple(inherited)
+        self._holds_sigterm = holds_sigterm
         self._pause_seconds = 0.0
         self._not_before = 0.0
         self._started = 0.0
@@ -40,13 +53,17 @@ class Child:
     def start(self) -> None:
         """Start it."""
         self._started = monotonic()
-        self._process = subprocess.Popen(  # noqa: S603 - our own command
-            self._command,
-            env=self._environment,
-            pass_fds=self._inherited,
-            start_new_session=True,
-            preexec_fn=end_with_parent(),
-        )
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM} if self._holds_sigterm else ())
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - our own command
+                self._command,
+                env=self._environment,
+                pass_fds=self._inherited,
+                start_new_session=True,
+                preexec_fn=end_with_parent(),
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
     def start_again_when_due(self) -> bool:
         """Start an ended child again, later each time that it lived only shortly; returns whether it was started."""

@@ -35,6 +35,7 @@ def main() -> None:
         stop.set()
 
     signal.signal(signal.SIGTERM, on_signal)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # blocked by the parent, until here
     drain_until(stop, read_settings())
 
 

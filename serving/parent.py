@@ -20,7 +20,6 @@ from redis.exceptions import RedisError
 from features.online.connection import check_redis, connect, connect_blocking
 from features.online.embedded import EmbeddedValkey
 from features.settings import Settings
-from features.sql.engine import migrate, open_engine
 from recommender.errors import InvalidInput, StoreUnavailable
 from serving.children import Child, environment_of
 from serving.worker import GRACE_SECONDS
@@ -48,9 +47,6 @@ def serve(settings: Settings, application: str = APPLICATION) -> None:
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     with _lock(settings.data_dir), _listen(settings) as listener, _redis(settings) as valkey:
-        engine = open_engine(settings)
-        migrate(engine)
-        engine.dispose()
         _Family(settings, application, listener, valkey).live()
 
 
@@ -66,8 +62,10 @@ class _Family:
         environment = {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1", **environment}
         fd = listener.fileno()
         arguments = [str(fd), application]
-        self._workers = [Child("serving.worker", arguments, environment, [fd]) for _ in range(settings.workers)]
-        self._drain = Child("serving.drain", [], environment)
+        self._workers = [
+            Child("serving.worker", arguments, environment, inherited=[fd]) for _ in range(settings.workers)
+        ]
+        self._drain = Child("serving.drain", [], environment, holds_sigterm=True)
         self._valkey = valkey
         self._address: tuple[str, int] = listener.getsockname()[:2]
         self._stop = Event()
@@ -78,10 +76,11 @@ class _Family:
         shutil.rmtree(self._metrics_dir, ignore_errors=True)
         self._metrics_dir.mkdir()
         try:
-            for child in (*self._workers, self._drain):
-                child.start()
+            for worker in self._workers:
+                worker.start()
             if self._wait_until_ready():
                 self._say_ready()
+                self._drain.start()  # now, because until here it would only have taken the workers' time
                 while not self._stop.wait(LOOK_SECONDS):
                     self._replace_the_dead()
         finally:

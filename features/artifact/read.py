@@ -57,8 +57,8 @@ def _verify(file: Path, size: int, sha256: str) -> None:
 
 
 def _read_items(path: Path) -> list[CatalogueItem]:
-    frame = pl.read_parquet(path / files.ITEMS)
-    return [CatalogueItem(**row) for row in frame.iter_rows(named=True)]
+    frame = pl.read_parquet(path / files.ITEMS).select(list(files.ITEM_SCHEMA))
+    return [CatalogueItem(*row) for row in frame.iter_rows()]
 
 
 def _read_model(path: Path, manifest: Manifest) -> Model:

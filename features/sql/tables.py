@@ -15,6 +15,8 @@ from sqlalchemy import (
     Table,
 )
 
+REVISION = "0001"  # the last of `features/sql/migrations`; a test holds them together
+
 # SQLite numbers rows by itself only where the key's type is INTEGER.
 BigKey = BigInteger().with_variant(Integer, "sqlite")
 

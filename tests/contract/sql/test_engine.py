@@ -7,14 +7,16 @@ from threading import Event
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, insert, select
 
 from features.sql.catalogue_store import CatalogueStore
 from features.sql.changes import read_changes
 from features.sql.engine import engine_of, migrate, writing
 from features.sql.placement_store import PlacementStore
-from features.sql.tables import change_counter, metadata, stores
+from features.sql.tables import REVISION, change_counter, metadata, stores
 from recommender.errors import StoreUnavailable
 from recommender.ids import PlacementId
 from tests.builders import item
@@ -24,6 +26,12 @@ def test_the_migrated_schema_is_the_one_that_the_code_speaks_of(engine: Engine) 
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_server_default": False})
         assert compare_metadata(context, metadata) == []
+
+
+def test_the_code_names_the_last_migration() -> None:
+    config = Config()
+    config.set_main_option("script_location", "features.sql:migrations")
+    assert ScriptDirectory.from_config(config).get_current_head() == REVISION
 
 
 def _migrate(url: str) -> None:
