@@ -15,6 +15,7 @@ from recommender.model import Model
 from recommender.placements import Placement, SourceName
 from recommender.query import Decision, Query
 from recommender.ranking.candidate_features import candidate_features
+from recommender.ranking.kin import judge_newcomers
 from recommender.ranking.trees import Trees
 from recommender.retrieval.bought_together import bought_together
 from recommender.retrieval.buy_again import buy_again
@@ -22,6 +23,7 @@ from recommender.retrieval.embedding import by_embedding
 from recommender.retrieval.item_to_item import like_the_item_in_view
 from recommender.retrieval.neighbours import by_neighbours
 from recommender.retrieval.new_arrivals import new_arrivals
+from recommender.retrieval.newcomers import newcomers
 from recommender.retrieval.popular import popular
 from recommender.retrieval.proposal import Proposal
 from recommender.retrieval.trending import trending
@@ -37,11 +39,12 @@ SOURCES: Mapping[SourceName, Callable[[Situation], Proposal]] = {
     "buy_again": buy_again,
     "trending": trending,
     "new_arrivals": new_arrivals,
+    "newcomers": newcomers,
     "popular": popular,
 }
 KEPT: Mapping[SourceName, int] = {  # allowed candidates of each source, at most
     "embedding": 100, "neighbours": 100, "item_to_item": 100, "bought_together": 100, "buy_again": 120,
-    "trending": 50, "new_arrivals": 100, "popular": 60,
+    "trending": 50, "new_arrivals": 100, "newcomers": 2, "popular": 60,
 }  # fmt: skip
 
 
@@ -113,8 +116,9 @@ def rank(situation: Situation, candidates: Candidates, trees: Trees | None) -> S
     A pin that no source proposed has the score 0 in a fusion.
     """
     if trees is None:
-        return fuse(candidates.ranks)
-    return lift_by_session(situation, candidates.rows, squash(trees.score(candidates.features)))
+        return judge_newcomers(situation, candidates, fuse(candidates.ranks))
+    learned = lift_by_session(situation, candidates.rows, squash(trees.score(candidates.features)))
+    return judge_newcomers(situation, candidates, learned)
 
 
 def lift_by_session(situation: Situation, rows: Rows, scores: Scores) -> Scores:

@@ -153,6 +153,11 @@ class Model:
         return len(self.embeddings)
 
     @derived
+    def never_bought(self) -> Rows:
+        """Rows that training saw without a buyer, ascending."""
+        return np.flatnonzero(self.popularity.overall == 0).astype(np.int32)
+
+    @derived
     def item_facts(self) -> Matrix:
         """(n_items + 1, 8) float32: what the ranker sees of an item, together in memory.
 

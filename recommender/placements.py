@@ -13,7 +13,15 @@ from recommender.rules.compiled import Rule, compile_rule
 from recommender.rules.satisfiable import find_contradiction
 
 SourceName = Literal[
-    "embedding", "neighbours", "item_to_item", "bought_together", "buy_again", "trending", "new_arrivals", "popular"
+    "embedding",
+    "neighbours",
+    "item_to_item",
+    "bought_together",
+    "buy_again",
+    "trending",
+    "new_arrivals",
+    "newcomers",
+    "popular",
 ]
 Exclusion = Literal["bought", "cart", "viewed", "context_item"]
 RankerName = Literal["any", "discovery", "fused"]

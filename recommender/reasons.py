@@ -31,6 +31,8 @@ def reason(situation: Situation, row: int, source: str, because: int) -> str:
         case "new_arrivals":
             category = situation.catalogue.items[row].category
             return f"New in {category}" if category else "New in the shop"
+        case "newcomers":
+            return _about_newcomer(situation, row)
         case "pinned":
             return "Chosen by the shop"
         case "popular":
@@ -44,6 +46,15 @@ def _about_repeat(situation: Situation, row: int) -> str:
     purchases = situation.shopper.purchases
     place = int(purchases.rows.searchsorted(np.int32(row)))  # a wider integer would widen all rows
     return "You buy this often" if purchases.baskets[place] >= OFTEN else "You have bought this before"
+
+
+def _about_newcomer(situation: Situation, row: int) -> str:
+    categories, shopper = situation.catalogue.text["category"], situation.shopper
+    new = f"New in {categories.word(row)}"
+    if situation.query.context_item is not None:
+        return new
+    bought = categories.codes[row] in categories.codes[shopper.purchases.rows]
+    return f"{new}, which you buy" if bought else f"{new}, which you are looking at"
 
 
 def _relation(situation: Situation, because: int) -> str:
