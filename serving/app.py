@@ -30,6 +30,7 @@ from serving.envelope import Envelope
 from serving.events.routes import event_routes
 from serving.events.use_cases import Ingest
 from serving.health.routes import health_routes
+from serving.json_route import ShortWay
 from serving.metrics import Metrics
 from serving.openapi import describe
 from serving.placements.registry import Placements, read_shipped
@@ -96,15 +97,17 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
 
     app = FastAPI(lifespan=lifespan)
     answer_with_problems(app)
-    app.add_middleware(Envelope, metrics=metrics, max_body_bytes=settings.max_body_bytes)
-    for routes in (
+    routers = (
         recommendation_routes(recommend, clock),
         event_routes(ingest, clock),
         catalogue_routes(desk, clock),
         placement_routes(placements, PlacementStore(engine), overlay.announce),
         decision_routes(traces),
         health_routes(current, engine, metrics, lambda: watch.why_not),
-    ):
+    )
+    for routes in routers:
         app.include_router(routes)
+    app.add_middleware(ShortWay, routers=routers)
+    app.add_middleware(Envelope, metrics=metrics, max_body_bytes=settings.max_body_bytes)
     describe(app)
     return app

@@ -1,14 +1,15 @@
-"""A route whose JSON body is read straight into its pydantic model, for the paths that must be fast."""
+"""Routes whose JSON body is read straight into its pydantic model, and the short way to them."""
 
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, APIRouter
 from pydantic import BaseModel, ValidationError
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.problems import is_json, unsupported_media_type
 
@@ -38,3 +39,42 @@ class JsonRoute(APIRoute):
             return await endpoint(body, request)
 
         return answer
+
+
+class ShortWay:
+    """ASGI middleware that hands a POST to the JsonRoute of its path, without the framework's walk to it.
+
+    The framework goes through its routers and three layers of stacks and error handlers: a tenth of what a
+    recommendation costs. What has no such route goes on to the application.
+    """
+
+    def __init__(self, app: ASGIApp, routers: Iterable[APIRouter]) -> None:
+        self._app = app
+        self._found = {
+            route.path: (route, route.get_route_handler())
+            for router in routers
+            for route in router.routes
+            if isinstance(route, JsonRoute) and "{" not in route.path and route.methods == {"POST"}
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; errors end as the application's handlers say."""
+        found = self._found.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if found is None:
+            await self._app(scope, receive, send)
+            return
+        scope["route"], answer = found
+        request = Request(scope, receive, send)
+        try:
+            response = await answer(request)
+        except Exception as error:
+            response = await _answer_error(request, error)
+        await response(scope, receive, send)
+
+
+async def _answer_error(request: Request, error: Exception) -> Response:
+    handlers = request.app.exception_handlers
+    handler = next((handlers[kind] for kind in type(error).__mro__ if kind in handlers), None)
+    if handler is None:
+        raise error
+    return await handler(request, error)  # a coroutine, as all of `answer_with_problems` are
