@@ -1,26 +1,25 @@
 """A shopper as of now: what the artifact knows up to its cut, and what live state saw since, put together."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
-from features.definitions import CART_KINDS, CART_WINDOW_DAYS, SESSION_KINDS, SESSION_PAUSE_DAYS
-from features.online.live_events import LiveEvents
-from recommender.arrays import EMPTY_ROWS, Rows
+from features.definitions import (
+    CART_KINDS,
+    CART_WINDOW_DAYS,
+    SESSION_KINDS,
+    SESSION_PAUSE_DAYS,
+    STORE_WINDOW_DAYS,
+    ZONE_WINDOW_DAYS,
+)
+from features.online.live_events import LastPlace, LiveEvents, PlaceKind
+from features.purchases import add_purchases, bring_forward, count_orders, lower
+from features.taken_back import taken_back
+from recommender.arrays import EMPTY_ROWS, Mask, Rows
 from recommender.catalogue import Catalogue
 from recommender.ids import UserId
 from recommender.model import Histories
-from recommender.shopper import (
-    HALF_LIFE_LONG,
-    HALF_LIFE_SHORT,
-    NO_PURCHASES,
-    NO_TOUCHES,
-    EventKind,
-    Purchases,
-    Shopper,
-    Touches,
-)
+from recommender.shopper import NO_PURCHASES, NO_TOUCHES, EventKind, Shopper, Touches
 
 # Plain integers: comparing with a member of an enumeration is slow.
 _ADDED, _ORDERED = int(EventKind.ADDED), int(EventKind.ORDERED)
@@ -32,73 +31,42 @@ def assemble(
 ) -> Shopper:
     """Put one shopper together.
 
-    An order before the histories' cut counts once: from the history, if the shopper has one.
+    An order before the histories' cut counts once: from the history, if the shopper has one. What was refunded or
+    cancelled counts as never bought; of the history, that takes away what `features.taken_back` can tell.
     """
     position = None if user_id is None else histories.position_of.get(user_id)
-    touches = _touches_of(live, catalogue)
     if user_id is None or position is None:
         history, n_baskets, first_day, cut_day = NO_PURCHASES, 0, np.nan, -np.inf
     else:
-        history = _bring_forward(histories.of(user_id) or NO_PURCHASES, now_day - histories.cut_day)
+        history = bring_forward(histories.of(user_id) or NO_PURCHASES, now_day - histories.cut_day)
         n_baskets, cut_day = int(histories.n_baskets[position]), histories.cut_day
         first_day = float(histories.first_basket_day[position])
+    rows = catalogue.rows_of_numbers(live.numbers)
+    known, kept = rows >= 0, None
+    if len(live) and live.kinds.max() > _ORDERED:
+        known &= live.kinds <= _ORDERED
+        taken = taken_back(live, rows, cut_day)
+        kept = known & ~taken.events
+        history = lower(history, taken.rows_before)
+        n_baskets = max(n_baskets - taken.orders_before, 0)
+    done = _touches_of(live, rows, known)
+    touches = done if kept is None else _touches_of(live, rows, kept)
     ordered = np.flatnonzero((touches.kinds == _ORDERED) & (touches.days >= cut_day))
     purchases = history
     if len(ordered):
-        days = touches.days[ordered]
-        purchases = add_purchases(history, count_orders(touches.rows[ordered], days, now_day))
-        n_baskets += len(set(days.tolist()))
+        days, orders = touches.days[ordered], live.orders[known if kept is None else kept][ordered]
+        purchases = add_purchases(history, count_orders(touches.rows[ordered], orders, days, now_day))
+        n_baskets += len(set(orders.tolist()))
         first_day = float(np.fmin(first_day, days[-1]))
     return Shopper(
         purchases=purchases,
         n_baskets=n_baskets,
-        first_day=first_day,
+        first_day=first_day if n_baskets else np.nan,
         touches=touches,
-        session=session_of(touches, now_day),
-        cart=cart_of(touches, now_day),
-    )
-
-
-def count_orders(rows: Rows, days: NDArray[np.float64], now_day: float) -> Purchases:
-    """Count orders, given as (n,) item rows and the moments of their orders, in any order.
-
-    The same item at the same moment is one order. Decays are as of `now_day`; a moment after it has age 0.
-    """
-    order = np.lexsort((days, rows))
-    rows, days = rows[order], days[order]
-    fresh = _starts(rows)
-    fresh[1:] |= days[1:] != days[:-1]
-    rows, days = rows[fresh], days[fresh]
-    starts = np.flatnonzero(_starts(rows))
-    ends = np.flatnonzero(_ends(rows)) + 1
-    age = np.maximum(now_day - days, 0.0)
-    return Purchases(
-        rows=rows[starts],
-        baskets=(ends - starts).astype(np.float32),
-        decayed_short=np.add.reduceat(np.exp2(age / -HALF_LIFE_SHORT), starts).astype(np.float32),
-        decayed_long=np.add.reduceat(np.exp2(age / -HALF_LIFE_LONG), starts).astype(np.float32),
-        first_day=days[starts],
-        last_day=days[ends - 1],
-    )
-
-
-def add_purchases(earlier: Purchases, later: Purchases) -> Purchases:
-    """The purchases of both, all of `earlier` before all of `later`, decayed to the same day."""
-    if not len(earlier):
-        return later
-    both = np.concatenate([earlier.rows, later.rows])
-    order = np.argsort(both, kind="stable")
-    sorted_rows = both[order]
-    starts = np.flatnonzero(_starts(sorted_rows))
-    ends = np.flatnonzero(_ends(sorted_rows))
-    return Purchases(
-        rows=sorted_rows[starts],
-        baskets=np.add.reduceat(np.concatenate([earlier.baskets, later.baskets])[order], starts),
-        decayed_short=np.add.reduceat(np.concatenate([earlier.decayed_short, later.decayed_short])[order], starts),
-        decayed_long=np.add.reduceat(np.concatenate([earlier.decayed_long, later.decayed_long])[order], starts),
-        # The sort is stable: of an item that is in both, the earlier purchases come first.
-        first_day=np.concatenate([earlier.first_day, later.first_day])[order[starts]],
-        last_day=np.concatenate([earlier.last_day, later.last_day])[order[ends]],
+        session=session_of(done, now_day),
+        cart=cart_of(done, now_day),
+        store_id=store_of(live.places, now_day),
+        zone_id=zone_of(live.places, now_day),
     )
 
 
@@ -132,40 +100,24 @@ def _walk(touches: Touches) -> Iterator[tuple[int, int, float]]:
     return zip(touches.rows.tolist(), touches.kinds.tolist(), touches.days.tolist(), strict=True)
 
 
-def _touches_of(live: LiveEvents, catalogue: Catalogue) -> Touches:
-    """Live events by item row; those on items that this catalogue lacks are left out."""
+def store_of(places: Mapping[PlaceKind, LastPlace], now_day: float) -> str | None:
+    """The store that the shopper was in of late."""
+    store = places.get(PlaceKind.STORE)
+    return store.place_id if store is not None and now_day - store.day <= STORE_WINDOW_DAYS else None
+
+
+def zone_of(places: Mapping[PlaceKind, LastPlace], now_day: float) -> str | None:
+    """The zone that the shopper was in of late, and has not left since."""
+    zone, left = places.get(PlaceKind.ZONE), places.get(PlaceKind.LEFT_ZONE)
+    if zone is None or now_day - zone.day > ZONE_WINDOW_DAYS:
+        return None
+    return None if left is not None and left.place_id == zone.place_id and left.day >= zone.day else zone.place_id
+
+
+def _touches_of(live: LiveEvents, rows: Rows, chosen: Mask) -> Touches:
+    """The chosen events by item row."""
     if not len(live):
         return NO_TOUCHES
-    rows = catalogue.rows_of_numbers(live.numbers)
-    known = rows >= 0
-    if known.all():
+    if chosen.all():
         return Touches(rows=rows, kinds=live.kinds, days=live.days)
-    return Touches(rows=rows[known], kinds=live.kinds[known], days=live.days[known])
-
-
-def _bring_forward(history: Purchases, elapsed_days: float) -> Purchases:
-    elapsed_days = max(elapsed_days, 0.0)
-    return Purchases(
-        rows=history.rows,
-        baskets=history.baskets,
-        decayed_short=history.decayed_short * np.float32(0.5 ** (elapsed_days / HALF_LIFE_SHORT)),
-        decayed_long=history.decayed_long * np.float32(0.5 ** (elapsed_days / HALF_LIFE_LONG)),
-        first_day=history.first_day,
-        last_day=history.last_day,
-    )
-
-
-def _starts(rows: Rows) -> NDArray[np.bool_]:
-    """Where a run of equal rows begins; `rows` is sorted and not empty."""
-    starts = np.empty(len(rows), dtype=np.bool_)
-    starts[0] = True
-    np.not_equal(rows[1:], rows[:-1], out=starts[1:])
-    return starts
-
-
-def _ends(rows: Rows) -> NDArray[np.bool_]:
-    """Where a run of equal rows ends; `rows` is sorted and not empty."""
-    ends = np.empty(len(rows), dtype=np.bool_)
-    ends[-1] = True
-    np.not_equal(rows[1:], rows[:-1], out=ends[:-1])
-    return ends
+    return Touches(rows=rows[chosen], kinds=live.kinds[chosen], days=live.days[chosen])

@@ -16,6 +16,8 @@ class EventKind(IntEnum):
     ADDED = 2
     REMOVED = 3
     ORDERED = 4
+    REFUNDED = 5
+    CANCELLED = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +86,13 @@ class Shopper:
         purchases: all that is known to have been bought, up to now.
         n_baskets: orders in all.
         first_day: day of the first known order; NaN for none.
-        touches: recent events of the live state, newest first.
+        touches: recent events of the live state, newest first; without orders that were taken back, and without what
+            took them back.
         session: rows viewed or added in the session at hand, newest first, no repeats.
         cart: rows in the cart: added and not removed or ordered since, newest first, no repeats.
         age: in years, None if not stated (an age rule then fails closed).
         segments: names of the segments this shopper is in.
+        store_id, zone_id: where the shopper was last seen, if that is of late.
     """
 
     purchases: Purchases = NO_PURCHASES
@@ -99,6 +103,8 @@ class Shopper:
     cart: Rows = field(default_factory=lambda: EMPTY_ROWS)
     age: int | None = None
     segments: frozenset[str] = frozenset()
+    store_id: str | None = None
+    zone_id: str | None = None
 
     @property
     def known(self) -> bool:

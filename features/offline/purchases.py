@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from features.definitions import WHOLE_SHARE
 from features.events.schema import ORDER_CANCELLED, ORDER_COMPLETED, ORDER_REFUNDED
 
 MICROSECONDS_PER_DAY = 86_400_000_000
@@ -21,15 +22,13 @@ def read_purchases(events: pl.LazyFrame) -> pl.LazyFrame:
          cancelled, infinite if it was kept. Unique by (user_id, order_id, item_id); in no order.
 
     An order without an order_id goes by its event_id. A refund or cancellation that names an item takes back its
-    quantity of that item, or all of it where it states none; one that names no item takes back the whole order.
+    quantity of that item, or all of it where it states none; one that names no item takes back the whole order. Several
+    add up; an item is taken back from the moment that they come to WHOLE_SHARE of what was bought.
     """
+    ordered = _ordered(events)
     return (
-        _ordered(events)
-        .join(_taken_back_items(events), on=["order_id", "item_id"], how="left")
+        ordered.join(_taken_back_items(events, ordered), on=["user_id", "order_id", "item_id"], how="left")
         .join(_taken_back_orders(events), on="order_id", how="left")
-        .with_columns(
-            item_back_day=pl.when(pl.col("quantity_back") >= pl.col("quantity")).then("item_back_day"),
-        )
         .with_columns(taken_back_day=pl.min_horizontal("item_back_day", "order_back_day").fill_null(float("inf")))
         .select("user_id", "order_id", "item_id", "store_id", "day", "quantity", "taken_back_day")
     )
@@ -52,15 +51,17 @@ def _ordered(events: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _taken_back_items(events: pl.LazyFrame) -> pl.LazyFrame:
+def _taken_back_items(events: pl.LazyFrame, ordered: pl.LazyFrame) -> pl.LazyFrame:
+    back_so_far = (
+        pl.col("back").fill_null(float("inf")).cum_sum().over("user_id", "order_id", "item_id", order_by="day")
+    )
     return (
         _taken_back(events)
-        .filter(pl.col("item_id").is_not_null())
-        .group_by("order_id", "item_id")
-        .agg(
-            item_back_day=pl.col("day").max(),
-            quantity_back=pl.col("quantity").fill_null(float("inf")).sum(),
-        )
+        .rename({"quantity": "back"})
+        .join(ordered.select("user_id", "order_id", "item_id", "quantity"), on=["order_id", "item_id"])
+        .filter(back_so_far >= pl.col("quantity") * WHOLE_SHARE)
+        .group_by("user_id", "order_id", "item_id")
+        .agg(item_back_day=pl.col("day").min())
     )
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import polars as pl
 
-from features.definitions import CART_KINDS, CART_WINDOW, SESSION_KINDS, SESSION_PAUSE
+from features.definitions import CART_KINDS, CART_WINDOW, SESSION_KINDS, SESSION_PAUSE, TAKES_BACK
 from recommender.shopper import EventKind
 
 
@@ -14,6 +14,7 @@ def sessions_at(touches: pl.LazyFrame, now: datetime) -> pl.LazyFrame:
     In:  user_id str, item_row i32, kind u8, occurred_at datetime up to `now`; any order.
     Out: user_id, item_rows list[i32]: viewed or added in the session, newest first, no repeats.
     """
+    touches = touches.filter(~pl.col("kind").is_in([int(kind) for kind in TAKES_BACK]))
     later = pl.col("occurred_at").shift(1, fill_value=now).over("user_id")
     session_over = ((later - pl.col("occurred_at")) > SESSION_PAUSE).cum_max().over("user_id")
     running = _newest_first(touches).filter(~session_over)

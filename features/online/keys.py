@@ -6,8 +6,9 @@ from importlib.resources import files
 from features.definitions import KEPT_EVENTS, KEPT_FOR
 from recommender.ids import AnonymousId, RecommendationId, UserId
 
-# live:{u:<user id>}, live:{a:<anonymous id>}: sorted set of at most KEPT_EVENTS packed events; gone KEPT_FOR after the
-# last event.
+# shopper:{u:<user id>}, shopper:{a:<anonymous id>}: one string, the newest KEPT_EVENTS events and the last
+# places, packed as features/online/live_value.py says; gone KEPT_FOR after the last write.
+LIVE_STATE_PREFIX = "shopper:"
 LIVE_STATE_SECONDS = int(KEPT_FOR.total_seconds())
 LIVE_STATE_EVENTS = KEPT_EVENTS
 
@@ -32,12 +33,12 @@ CHANGE_CHANNEL = "changes"
 
 def live_state_of_user(user_id: UserId) -> str:
     """Live state of a known shopper."""
-    return f"live:{{u:{user_id}}}"
+    return f"{LIVE_STATE_PREFIX}{{u:{user_id}}}"
 
 
 def live_state_of_visitor(anonymous_id: AnonymousId) -> str:
     """Live state of a browser, app installation or device."""
-    return f"live:{{a:{anonymous_id}}}"
+    return f"{LIVE_STATE_PREFIX}{{a:{anonymous_id}}}"
 
 
 def seen_events(day: date) -> str:

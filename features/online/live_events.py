@@ -1,9 +1,8 @@
-"""What a shopper did lately, as arrays, and the packed form in which live state keeps each event."""
+"""What a shopper did lately: single events and places as live state takes them in, and all of them as arrays."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
-from struct import Struct
+from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,25 +12,58 @@ from recommender.ids import ItemNumber
 from recommender.shopper import EventKind
 
 MS_PER_DAY = 86_400_000.0
-
-# The kind comes first: of events in the same millisecond, an order is later than a removal, that than an addition.
-PACKED_EVENT = np.dtype([("kind", "u1"), ("key", "V6"), ("number", ">u4"), ("quantity", ">f2")])
-_PACKED = Struct(">B6sIe")
+ORDER_KINDS = (EventKind.ORDERED, EventKind.REFUNDED, EventKind.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveEvent:
-    """One event on one item, as live state takes it in.
+    """One event on one item, or the end of a whole order, as live state takes it in.
 
-    `event_id` and `line` name it: the same name twice is the same event. `quantity` is in the item's unit.
+    Attributes:
+        event_id, line: its name; the same name twice is the same event.
+        item_number: None: the event is on all items of its order (a refund or cancellation that names none).
+        quantity: in the item's unit; infinite: all of it.
+        order_id: what ties a refund to its order; an order without one goes by its event id.
+        occurred_ms: milliseconds since 1970-01-01 UTC.
     """
 
     event_id: str
     line: int
     kind: EventKind
-    item_number: ItemNumber
+    item_number: ItemNumber | None
     quantity: float
     occurred_ms: int
+    order_id: str | None = None
+
+
+class PlaceKind(IntEnum):
+    """What is said of a place; the value is stored in live state, so it never changes its meaning."""
+
+    STORE = 1
+    ZONE = 2
+    LEFT_ZONE = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LivePlace:
+    """The shopper was in a store, in a zone, or left a zone."""
+
+    kind: PlaceKind
+    place_id: str
+    occurred_ms: int
+
+
+LiveEntry = LiveEvent | LivePlace
+
+
+class LastPlace(NamedTuple):
+    """Where and when a shopper was last seen; `day` in days since 1970-01-01 UTC."""
+
+    day: float
+    place_id: str
+
+
+NO_PLACES: dict[PlaceKind, LastPlace] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +71,20 @@ class LiveEvents:
     """Recent events of one shopper, newest first, no event twice.
 
     Attributes:
-        numbers: (n,) item numbers.
+        numbers: (n,) item numbers; -1: a whole order.
         kinds: (n,) values of EventKind.
         days: (n,) days since 1970-01-01 UTC, exact to the millisecond.
         quantities: (n,) in the item's unit, to three digits.
+        orders: (n,) what tells orders apart, for events of ORDER_KINDS; of no meaning for others.
+        places: by kind the latest.
     """
 
     numbers: NDArray[np.int32]
     kinds: NDArray[np.uint8]
     days: NDArray[np.float64]
     quantities: Floats
+    orders: NDArray[np.uint32]
+    places: dict[PlaceKind, LastPlace]
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -59,30 +95,6 @@ NO_LIVE_EVENTS = LiveEvents(
     kinds=np.empty(0, dtype=np.uint8),
     days=np.empty(0, dtype=np.float64),
     quantities=np.empty(0, dtype=np.float32),
+    orders=np.empty(0, dtype=np.uint32),
+    places=NO_PLACES,
 )
-
-
-def pack(event: LiveEvent) -> bytes:
-    """The 13 bytes of one event; the same event always gives the same bytes."""
-    name = f"{event.line}:{event.event_id}".encode("utf-8", "surrogatepass")
-    key = blake2b(name, digest_size=6).digest()
-    return _PACKED.pack(event.kind, key, event.item_number, min(max(event.quantity, 0.0), 60_000.0))
-
-
-def unpack(members: Sequence[bytes], occurred_ms: Sequence[float]) -> LiveEvents:
-    """Read packed events in any order, repeats allowed (a shopper's two identifiers hold the same event twice)."""
-    if not members:
-        return NO_LIVE_EVENTS
-    unique = dict(zip(members, occurred_ms, strict=True))
-    newest_first = sorted(unique.items(), key=_moment, reverse=True)
-    packed = np.frombuffer(b"".join([member for member, _ in newest_first]), dtype=PACKED_EVENT)
-    return LiveEvents(
-        numbers=packed["number"].astype(np.int32),
-        kinds=packed["kind"].copy(),
-        days=np.array([moment for _, moment in newest_first], dtype=np.float64) / MS_PER_DAY,
-        quantities=packed["quantity"].astype(np.float32),
-    )
-
-
-def _moment(entry: tuple[bytes, float]) -> tuple[float, bytes]:
-    return entry[1], entry[0]

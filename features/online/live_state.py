@@ -1,7 +1,7 @@
 """Live state of shoppers in Redis: the newest events of each identifier, whatever order they came in."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from features.online.keys import (
     LIVE_STATE_EVENTS,
@@ -10,13 +10,14 @@ from features.online.keys import (
     live_state_of_visitor,
     load_script,
 )
-from features.online.live_events import NO_LIVE_EVENTS, LiveEvent, LiveEvents, pack, unpack
+from features.online.live_events import NO_LIVE_EVENTS, LiveEntry, LiveEvent, LiveEvents, LivePlace
+from features.online.live_value import RECORD_BYTES, pack, unpack
 from recommender.ids import AnonymousId, UserId
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-__all__ = ["NO_LIVE_EVENTS", "LiveEvent", "LiveEvents", "LiveState"]
+__all__ = ["NO_LIVE_EVENTS", "LiveEntry", "LiveEvent", "LiveEvents", "LivePlace", "LiveState"]
 
 
 class LiveState:
@@ -31,30 +32,28 @@ class LiveState:
         keys = _keys_of(user_id, anonymous_id)
         if not keys:
             return NO_LIVE_EVENTS
-        pipeline = self._redis.pipeline(transaction=False)
+        if len(keys) == 1:
+            return unpack([await self._redis.get(keys[0])])  # pyright: ignore[reportArgumentType] - typed for text, too
+        pipeline = self._redis.pipeline(transaction=False)  # not MGET: in a cluster the two may lie on two nodes
         for key in keys:
-            pipeline.zrange(key, 0, -1, withscores=True)
-        replies = await pipeline.execute()
-        members = [entry for reply in replies for entry in reply]
-        return unpack([member for member, _ in members], [moment for _, moment in members])
+            pipeline.get(key)
+        return unpack(await pipeline.execute())
 
     async def apply(
-        self, events: Iterable[LiveEvent], user_id: UserId | None = None, anonymous_id: AnonymousId | None = None
+        self, entries: Iterable[LiveEntry], user_id: UserId | None = None, anonymous_id: AnonymousId | None = None
     ) -> None:
-        """Take in events of one shopper, under each identifier that is given."""
-        listed = list(events)
+        """Take in what one shopper did, under each identifier that is given."""
+        listed = list(entries)
         await self.apply_all(dict.fromkeys(_keys_of(user_id, anonymous_id), listed))
 
-    async def apply_all(self, events_by_key: Mapping[str, Sequence[LiveEvent]]) -> None:
-        """Take in events of many shoppers, by key of `features.online.keys`; one round trip."""
+    async def apply_all(self, entries_by_key: Mapping[str, Sequence[LiveEntry]]) -> None:
+        """Take in what many shoppers did, by key of `features.online.keys`; one round trip."""
         pipeline = self._redis.pipeline(transaction=False)
-        for key, events in events_by_key.items():
-            args: list[Any] = [LIVE_STATE_EVENTS, LIVE_STATE_SECONDS]
-            for event in events:
-                args += (event.occurred_ms, pack(event))
-            if len(args) > 2:
+        for key, entries in entries_by_key.items():
+            if entries:
+                args = LIVE_STATE_EVENTS, RECORD_BYTES, LIVE_STATE_SECONDS, pack(entries)
                 # EVAL, not EVALSHA: that would cost a round trip to learn whether the script is loaded.
-                pipeline.eval(self._keep_newest, 1, key, *args)
+                pipeline.eval(self._keep_newest, 1, key, *args)  # pyright: ignore[reportArgumentType] - typed for text
         await pipeline.execute()
 
 

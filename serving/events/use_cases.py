@@ -9,24 +9,14 @@ from uuid import uuid4
 
 from redis.exceptions import RedisError
 
-from features.definitions import ACCEPTED_AGE
-from features.events.schema import ORDER_COMPLETED, PRODUCT_ADDED, PRODUCT_REMOVED, PRODUCT_VIEWED
 from features.events.stream import EventRow, EventStream
 from features.online.keys import live_state_of_user, live_state_of_visitor
-from features.online.live_state import LiveEvent, LiveState
+from features.online.live_entries import LIVE_KINDS, PERSONALISATION, entries_of, is_live
+from features.online.live_state import LiveEntry, LiveState
 from recommender.errors import InvalidInput
 from recommender.ids import AnonymousId, ItemNumber, UserId
-from recommender.shopper import EventKind
 from serving.events.rows import moment_of, products_of, rows_of
 from serving.events.schemas import Product, TrackCall
-
-PERSONALISATION = "personalisation"
-LIVE_KINDS = {
-    PRODUCT_VIEWED: EventKind.VIEWED,
-    PRODUCT_ADDED: EventKind.ADDED,
-    PRODUCT_REMOVED: EventKind.REMOVED,
-    ORDER_COMPLETED: EventKind.ORDERED,
-}
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +38,7 @@ class _Taken:
 
     message_id: str
     rows: list[EventRow]
-    live: list[LiveEvent]
+    live: list[LiveEntry]
     keys: list[str]
     note: str | None
 
@@ -109,9 +99,9 @@ class Ingest:
             occurred_at=occurred_at, sent_at=sent_at, received_at=now,
         )  # fmt: skip
         note = "timestamp lies in the future: taken to have happened now" if from_future else None
-        live: list[LiveEvent] = []
-        if PERSONALISATION in purposes and call.event in LIVE_KINDS and now - occurred_at <= ACCEPTED_AGE:
-            live, unknown = self._live_events(call, message_id, item_ids, products, occurred_at)
+        live = [entry for row in rows for entry in entries_of(row, self.number_of)]
+        if is_live(rows[0]) and call.event in LIVE_KINDS:
+            unknown = [item_id for item_id in item_ids if self.number_of(item_id) is None]
             note = f"not in the catalogue, so without effect yet: {', '.join(unknown[:5])}" if unknown else note
         return _Taken(message_id=message_id, rows=rows, live=live, keys=_keys_of(call), note=note)
 
@@ -131,31 +121,9 @@ class Ingest:
         given = [name for name in (product.product_id, product.sku) if name is not None]
         return next((name for name in given if self.number_of(name) is not None), given[0])
 
-    def _live_events(
-        self, call: TrackCall, message_id: str, item_ids: list[str], products: list[Product], occurred_at: datetime
-    ) -> tuple[list[LiveEvent], list[str]]:
-        live: list[LiveEvent] = []
-        unknown: list[str] = []
-        for line, (item_id, product) in enumerate(zip(item_ids, products, strict=True)):
-            number = self.number_of(item_id)
-            if number is None:
-                unknown.append(item_id)
-                continue
-            live.append(
-                LiveEvent(
-                    event_id=message_id,
-                    line=line,
-                    kind=LIVE_KINDS[call.event],
-                    item_number=number,
-                    quantity=product.quantity,
-                    occurred_ms=round(occurred_at.timestamp() * 1000),
-                )
-            )
-        return live, unknown
-
     async def _project(self, events: Sequence[_Taken]) -> None:
         """Bring live state up to date, repeats too: the first try may have ended between the stream and here."""
-        by_key: dict[str, list[LiveEvent]] = {}
+        by_key: dict[str, list[LiveEntry]] = {}
         for event in events:
             for key in event.keys:
                 by_key.setdefault(key, []).extend(event.live)

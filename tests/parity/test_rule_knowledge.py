@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.shopper import count_orders
+from features.purchases import count_orders
 from recommender.rules.compiled import Facts, compile_rule
 from recommender.shopper import EventKind, Touches
 from tests.rule_strategies import NOW_DAY, Situation, situations
@@ -30,7 +30,9 @@ def knowing_all(orders: list[tuple[int, float]]) -> Facts:
 def knowing_less(facts: Facts, kept: int, *, complete: bool) -> Facts:
     """The first few events, and the purchases that they were summed up to."""
     events = facts.events
-    purchases = count_orders(events.rows, events.days, NOW_DAY) if len(events) else facts.purchases
+    purchases = (
+        count_orders(events.rows, np.arange(len(events)), events.days, NOW_DAY) if len(events) else facts.purchases
+    )
     return replace(
         facts,
         events=Touches(events.rows[:kept], events.kinds[:kept], events.days[:kept]),

@@ -9,6 +9,7 @@ import polars as pl
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from features.definitions import TAKES_BACK
 from features.events.schema import EVENT_COLUMNS, ITEM_EVENTS
 from features.offline.histories import build_histories, purchases_before
 from features.offline.purchases import read_purchases
@@ -46,19 +47,32 @@ ages_ms = st.one_of(
 
 @st.composite
 def visits(draw: st.DrawFn) -> list[LiveEvent]:
-    """Up to 40 events: single items, and orders of several items at one moment."""
+    """Up to 60 events: single items, orders of several items, and what takes some of them back, in no order."""
     events: list[LiveEvent] = []
-    for number in range(draw(st.integers(0, 15))):
-        kind = draw(st.sampled_from(EventKind))
-        rows = draw(st.lists(st.integers(0, N_ITEMS - 1), min_size=1, max_size=4 if kind == EventKind.ORDERED else 1))
-        occurred_ms = NOW_MS - draw(ages_ms)
-        events += [
+
+    def happen(kind: EventKind, lines: list[tuple[int | None, float]], order_id: str | None = None) -> None:
+        occurred_ms, event_id = NOW_MS - draw(ages_ms), f"event-{len(events)}"
+        events.extend(
             LiveEvent(
-                event_id=f"event-{number}", line=line, kind=kind, item_number=ItemNumber(row + 10), quantity=1.0,
-                occurred_ms=occurred_ms,
+                event_id=event_id, line=line, kind=kind, order_id=order_id, quantity=quantity, occurred_ms=occurred_ms,
+                item_number=None if row is None else ItemNumber(row + 10),
             )
-            for line, row in enumerate(rows)
-        ]  # fmt: skip
+            for line, (row, quantity) in enumerate(lines)
+        )  # fmt: skip
+
+    rows, n_orders = st.integers(0, N_ITEMS - 1), draw(st.integers(0, 6))
+    for _ in range(draw(st.integers(0, 12))):
+        happen(draw(st.sampled_from((EventKind.VIEWED, EventKind.ADDED, EventKind.REMOVED))), [(draw(rows), 1.0)])
+    for number in range(n_orders):
+        happen(
+            EventKind.ORDERED,
+            draw(st.lists(st.tuples(rows, st.sampled_from((1.0, 2.0, 0.35))), min_size=1, max_size=4)),
+            f"order-{number}",
+        )
+    for _ in range(draw(st.integers(0, 4)) if n_orders else 0):
+        parts = draw(st.lists(st.tuples(rows, st.sampled_from((0.35, 1.0, 2.0, np.inf))), max_size=2))
+        kind = draw(st.sampled_from((EventKind.REFUNDED, EventKind.CANCELLED)))
+        happen(kind, [*parts] or [(None, np.inf)], f"order-{draw(st.integers(0, n_orders - 1))}")
     return events
 
 
@@ -81,7 +95,9 @@ def as_log(events: list[LiveEvent]) -> pl.LazyFrame:
     rows = [
         {
             "event_id": event.event_id, "line": event.line, "event": ITEM_EVENTS[event.kind - 1], "user_id": ANN,
-            "item_id": f"item-{event.item_number - 10}", "quantity": event.quantity, "synthetic": False,
+            "item_id": None if event.item_number is None else f"item-{event.item_number - 10}",
+            "quantity": event.quantity if np.isfinite(event.quantity) else None, "order_id": event.order_id,
+            "synthetic": False,
             "occurred_at": datetime.fromtimestamp(event.occurred_ms / 1000, UTC),
             "received_at": datetime.fromtimestamp(event.occurred_ms / 1000, UTC),
         }
@@ -112,20 +128,20 @@ def assert_same_purchases(one: Purchases, other: Purchases) -> None:
     np.testing.assert_allclose(one.last_day, other.last_day, rtol=0, atol=1e-8)
 
 
-quick = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def taken_in(data_dir: Path, events: list[LiveEvent], data: st.DataObject) -> LiveEvents:
+    """The events with repeats, in any order and in two batches."""
+    shuffled = data.draw(st.permutations(events + events[::3]))
+    middle = data.draw(st.integers(0, len(shuffled)))
+    return live_events(data_dir, [shuffled[:middle], shuffled[middle:]])
 
 
 @quick
-@given(visits(), st.floats(0, 55), st.data())
-def test_purchases_agree_wherever_the_cut_lies(valkey_data_dir, events, days_before, data):
-    moments = [event.occurred_ms for event in events if event.kind == EventKind.ORDERED]
-    ids = {event.event_id for event in events if event.kind == EventKind.ORDERED}
-    assume(len(set(moments)) == len(ids))  # live state tells orders apart by their moment
-    shuffled = data.draw(st.permutations(events + events[::3]))
-    middle = data.draw(st.integers(0, len(shuffled)))
-    live = live_events(valkey_data_dir, [shuffled[:middle], shuffled[middle:]])
-
-    online = shopper_of(live, offline_histories(events, NOW_DAY - days_before))
+@given(visits(), st.data())
+def test_purchases_since_the_cut_agree(valkey_data_dir, events, data):
+    online = shopper_of(taken_in(valkey_data_dir, events, data), offline_histories(events, NOW_DAY - 60))
     offline = shopper_of(NO_LIVE_EVENTS, offline_histories(events, NOW_DAY + 1e-6))
     assert_same_purchases(online.purchases, offline.purchases)
     assert online.n_baskets == offline.n_baskets
@@ -133,11 +149,24 @@ def test_purchases_agree_wherever_the_cut_lies(valkey_data_dir, events, days_bef
 
 
 @quick
+@given(visits(), st.floats(0, 55), st.data())
+def test_what_was_bought_agrees_wherever_the_cut_lies(valkey_data_dir, events, days_before, data):
+    cut_day = NOW_DAY - days_before
+    online = shopper_of(taken_in(valkey_data_dir, events, data), offline_histories(events, cut_day))
+    offline = shopper_of(NO_LIVE_EVENTS, offline_histories(events, NOW_DAY + 1e-6))
+    assert online.purchases.rows.tolist() == offline.purchases.rows.tolist()
+    assert online.purchases.baskets.tolist() == offline.purchases.baskets.tolist()
+    assert online.n_baskets == offline.n_baskets
+    if not any(event.kind in TAKES_BACK and event.occurred_ms / DAY_MS >= cut_day for event in events):
+        assert_same_purchases(online.purchases, offline.purchases)
+
+
+@quick
 @given(visits(), st.data())
 def test_session_and_cart_agree(valkey_data_dir, events, data):
     moments = {(event.occurred_ms, event.kind, event.event_id) for event in events}
     assume(len({moment[:2] for moment in moments}) == len(moments))  # what happens at once has no order
-    touches = with_rows(as_log(events)).with_columns(
+    touches = with_rows(as_log(events).filter(pl.col("item_id").is_not_null())).with_columns(
         kind=pl.col("event").replace_strict(dict(zip(ITEM_EVENTS, range(1, 7), strict=True)), return_dtype=pl.UInt8)
     )
     online = shopper_of(

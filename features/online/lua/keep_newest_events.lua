@@ -1,11 +1,71 @@
--- Keep the newest events of one identifier: the same whatever the order, however often an event comes.
--- KEYS[1] sorted set   packed events by the time they occurred at, in milliseconds
--- ARGV events to keep, seconds until a silent identifier is forgotten, then for each event: time, packed event
--- Returns how many events were new (some of them may be too old to be kept).
-local added = 0
-for i = 3, #ARGV, 2 do
-  added = added + redis.call("ZADD", KEYS[1], ARGV[i], ARGV[i + 1])
-  redis.call("ZREMRANGEBYRANK", KEYS[1], 0, -ARGV[1] - 1)
+-- Merge a value of live state into what is kept of one identifier: the same whatever the order, however often it comes.
+-- KEYS[1] string   the value that is kept, packed as features/online/live_value.py says
+-- ARGV events to keep, bytes of one event, seconds until a silent identifier is forgotten, the value to merge into it
+local most, width = tonumber(ARGV[1]), tonumber(ARGV[2])
+
+-- By bytes; the operator `>` would go by the alphabet of the server's locale.
+local function is_later(one, other)
+  for i = 1, math.min(#one, #other) do
+    local a, b = one:byte(i), other:byte(i)
+    if a ~= b then
+      return a > b
+    end
+  end
+  return #one > #other
 end
-redis.call("EXPIRE", KEYS[1], ARGV[2])
-return added
+
+local function split(value)
+  local places, at = {}, 2
+  for _ = 1, value:byte(1) do
+    local kind, length = value:byte(at, at + 1)
+    places[kind] = value:sub(at + 2, at + 1 + length)
+    at = at + 2 + length
+  end
+  return places, value:sub(at)
+end
+
+local function merged_events(kept, given)
+  if kept == "" or given == "" or is_later(given:sub(-width), kept:sub(1, width)) then
+    return (given .. kept):sub(1, most * width)
+  end
+  local events, i, j = {}, 1, 1
+  while #events < most and (i <= #kept or j <= #given) do
+    local one, other = kept:sub(i, i + width - 1), given:sub(j, j + width - 1)
+    if one == other then
+      i, j = i + width, j + width
+      events[#events + 1] = one
+    elseif is_later(one, other) then
+      i = i + width
+      events[#events + 1] = one
+    else
+      j = j + width
+      events[#events + 1] = other
+    end
+  end
+  return table.concat(events)
+end
+
+local value = ARGV[4]
+local kept = redis.call("GET", KEYS[1])
+if kept then
+  local places, events = split(kept)
+  local given_places, given_events = split(value)
+  for kind, place in pairs(given_places) do
+    if not places[kind] or is_later(place, places[kind]) then
+      places[kind] = place
+    end
+  end
+  local kinds, head = {}, ""
+  for kind in pairs(places) do
+    kinds[#kinds + 1] = kind
+  end
+  table.sort(kinds)
+  for _, kind in ipairs(kinds) do
+    head = head .. string.char(kind, #places[kind]) .. places[kind]
+  end
+  value = string.char(#kinds) .. head .. merged_events(events, given_events)
+else
+  local head = #value - #select(2, split(value))
+  value = value:sub(1, head + most * width)
+end
+return redis.call("SET", KEYS[1], value, "EX", ARGV[3])

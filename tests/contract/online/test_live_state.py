@@ -7,10 +7,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from features.definitions import KEPT_EVENTS
+from features.definitions import KEPT_EVENTS, KEPT_PLACE_BYTES
 from features.online.connection import connect
-from features.online.keys import LIVE_STATE_SECONDS, live_state_of_user
+from features.online.keys import LIVE_STATE_SECONDS, live_state_of_user, live_state_of_visitor
+from features.online.live_events import LivePlace, PlaceKind
 from features.online.live_state import LiveEvent, LiveEvents, LiveState
+from features.online.live_value import RECORD_BYTES, pack, unpack
 from features.settings import Settings
 from recommender.ids import AnonymousId, ItemNumber, UserId
 from recommender.shopper import EventKind
@@ -24,9 +26,17 @@ live_events = st.builds(
     event_id=st.text(min_size=1, max_size=8),
     line=st.integers(0, 3),
     kind=st.sampled_from(EventKind),
-    item_number=st.integers(1, 2**31 - 1).map(ItemNumber),
+    item_number=st.none() | st.integers(0, 2**31 - 1).map(ItemNumber),
     quantity=st.floats(0, 100),
+    order_id=st.none() | st.text(max_size=3),
     occurred_ms=st.integers(1_790_000_000_000, 1_790_000_900_000),
+)
+
+live_places = st.builds(
+    LivePlace,
+    kind=st.sampled_from(PlaceKind),
+    place_id=st.text(max_size=4) | st.just("é" * KEPT_PLACE_BYTES),  # the second is too long to be kept
+    occurred_ms=st.integers(1_790_000_000_000, 1_790_000_000_005),
 )
 
 
@@ -42,8 +52,8 @@ def with_redis(data_dir: Path, work: Callable[[Redis], Awaitable[T]]) -> T:
     return asyncio.run(run())
 
 
-def as_rows(events: LiveEvents) -> list[tuple[float, int, int, float]]:
-    columns = events.days, events.kinds, events.numbers, events.quantities
+def as_rows(events: LiveEvents) -> list[tuple[float, int, int, float, int]]:
+    columns = events.days, events.kinds, events.numbers, events.quantities, events.orders
     return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
@@ -55,33 +65,41 @@ def view(i: int) -> LiveEvent:
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(live_events, max_size=150, unique_by=lambda e: (e.event_id, e.line)), st.data())
-def test_repeats_order_and_batching_change_nothing(valkey_data_dir, events, data):
-    shuffled = data.draw(st.permutations(events + events[: len(events) // 2]))
+@given(
+    st.lists(live_events, max_size=150, unique_by=lambda e: (e.event_id, e.line)),
+    st.lists(live_places, max_size=6),
+    st.data(),
+)
+def test_repeats_order_and_batching_change_nothing(valkey_data_dir, events, places, data):
+    entries = [*events, *places]
+    shuffled = data.draw(st.permutations(entries + entries[: len(entries) // 2]))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(shuffled)), max_size=4)))
     batches = [shuffled[a:b] for a, b in zip([0, *cuts], [*cuts, len(shuffled)], strict=True)]
 
     async def both_ways(redis: Redis) -> tuple[LiveEvents, LiveEvents]:
         live = LiveState(redis)
-        await live.apply(events, user_id=ANN)
+        await live.apply(entries, user_id=ANN)
         for batch in batches:
             await live.apply(batch, user_id=UserId("bob"))
         return await live.read(ANN, None), await live.read(UserId("bob"), None)
 
     once, again = with_redis(valkey_data_dir, both_ways)
     assert as_rows(once) == as_rows(again)
-    assert len(once) == min(len(events), KEPT_EVENTS)
+    assert once.places == again.places
+    assert set(once.places) == {place.kind for place in places if len(place.place_id) < KEPT_PLACE_BYTES}
+    assert as_rows(once) == as_rows(unpack([pack(entries)]))[:KEPT_EVENTS]
 
 
 def test_newest_come_first_and_the_oldest_leave(valkey_data_dir):
-    async def overfill(redis: Redis) -> tuple[LiveEvents, int, int]:
+    async def overfill(redis: Redis) -> tuple[LiveEvents, int]:
         live = LiveState(redis)
-        await live.apply([view(i) for i in range(KEPT_EVENTS + 50)], anonymous_id=PHONE)
-        kept = await redis.zcard("live:{a:phone}")
-        return await live.read(None, PHONE), kept, await redis.memory_usage("live:{a:phone}")
+        await live.apply([view(i) for i in range(KEPT_EVENTS + 40)], anonymous_id=PHONE)
+        for i in range(40, 50):
+            await live.apply([view(KEPT_EVENTS + i)], anonymous_id=PHONE)
+        return await live.read(None, PHONE), await redis.strlen(live_state_of_visitor(PHONE))
 
-    events, kept, _ = with_redis(valkey_data_dir, overfill)
-    assert kept == KEPT_EVENTS
+    events, n_bytes = with_redis(valkey_data_dir, overfill)
+    assert n_bytes == 1 + KEPT_EVENTS * RECORD_BYTES
     assert events.numbers.tolist() == list(range(KEPT_EVENTS + 50, 50, -1))
     assert events.days[0] == (1_790_000_000_000 + KEPT_EVENTS + 49) / 86_400_000.0
 
@@ -111,5 +129,5 @@ def test_a_shopper_is_small_and_forgotten_after_a_while(valkey_data_dir):
         return await redis.memory_usage(key), await redis.ttl(key)
 
     n_bytes, ttl_seconds = with_redis(valkey_data_dir, measure)
-    assert n_bytes <= 1024
+    assert n_bytes <= 512
     assert 0 < ttl_seconds <= LIVE_STATE_SECONDS
