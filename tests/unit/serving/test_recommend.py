@@ -113,6 +113,8 @@ def views(*numbers: int) -> LiveEvents:
         kinds=np.full(len(numbers), EventKind.VIEWED, dtype=np.uint8),
         days=NOW_DAY - np.arange(1, len(numbers) + 1) / 1440,
         quantities=np.ones(len(numbers), dtype=np.float32),
+        orders=np.zeros(len(numbers), dtype=np.uint32),
+        places={},
     )
 
 
