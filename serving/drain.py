@@ -2,10 +2,16 @@
 
 import logging
 import signal
+from datetime import UTC, datetime
 from threading import Event
 from types import FrameType
 
-from features.events.drain import drain
+from prometheus_client import CollectorRegistry, Counter
+from redis import Redis
+
+from features.events.drain import Drain
+from features.events.lease import DrainLease
+from features.events.repair import repair
 from features.online.connection import connect_blocking
 from features.settings import Settings, read_settings
 
@@ -16,14 +22,33 @@ log = logging.getLogger(__name__)
 
 def drain_until(stop: Event, settings: Settings, pause_seconds: float = PAUSE_SECONDS) -> None:
     """Drain again and again, and once more when stopped. What fails stays in the stream and is tried again."""
-    with connect_blocking(settings) as redis:
-        stopped = False
+    failures = Counter(
+        "recommender_drain_failures_total",
+        "Times that the log could not be written, or live state not be repaired; what waits is tried again.",
+        registry=CollectorRegistry(),
+    )
+    with connect_blocking(settings) as redis, DrainLease(redis, settings) as lease:
+        drain = Drain(redis, settings, lease)
+        stopped = stands_by = False
         while not stopped:
             stopped = stop.wait(pause_seconds)
             try:
-                drain(redis, settings)
+                is_ours = _drain_once(drain, redis, settings)
             except Exception:  # whatever it is (a full disk, a restart of Redis): events must not wait for a person
+                failures.inc()
                 log.exception("events wait in the stream: they could not be written to the log")
+                continue
+            if stands_by == is_ours:
+                stands_by = not is_ours
+                log.info("standing by: another drain is at work" if stands_by else "draining")
+
+
+def _drain_once(drain: Drain, redis: Redis, settings: Settings) -> bool:
+    """Whether this is the drain that is at work."""
+    is_ours = drain.move().is_ours
+    if is_ours:
+        repair(redis, settings, datetime.now(UTC))
+    return is_ours
 
 
 def main() -> None:

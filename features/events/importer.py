@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
-from features.events.log import scan_events, write_events
+from features.events.log import KEY, scan_events, write_events
 from features.events.parse import parse_events
 from features.events.schema import EVENT_COLUMNS, empty_events
 from features.import_file import ImportReport
@@ -15,8 +15,6 @@ from features.imports.rejected import RejectedRows
 from features.imports.rows import read_rows
 from features.progress import ProgressReport, Step
 from features.settings import Settings
-
-_KEY = ("event_id", "line")
 
 
 def import_events(
@@ -76,14 +74,14 @@ def _fresh(settings: Settings, folder: Path) -> pl.DataFrame:
     staged = sorted(folder.glob("*.parquet"))
     if not staged:
         return empty_events()
-    known = scan_events(settings, synthetic=True).select(_KEY)
-    events = pl.scan_parquet(staged).unique(_KEY, keep="first", maintain_order=True)
-    return events.join(known, on=_KEY, how="anti").sort("occurred_at", *_KEY).collect()
+    known = scan_events(settings, synthetic=True).select(KEY)
+    events = pl.scan_parquet(staged).unique(KEY, keep="first", maintain_order=True)
+    return events.join(known, on=KEY, how="anti").sort("occurred_at", *KEY).collect()
 
 
 def _name(events: pl.DataFrame) -> str:
     """A file name that no other set of events gets, so that no import ever replaces the file of another one."""
     digest = sha256()
-    for event_id, line in events.select(_KEY).iter_rows():
+    for event_id, line in events.select(KEY).iter_rows():
         digest.update(f"{event_id}\0{line}\0".encode())
     return f"import-{digest.hexdigest()[:16]}"

@@ -2,15 +2,19 @@
 
 import os
 from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
+from uuid import uuid4
 
 import polars as pl
 from polars.exceptions import ComputeError
 
+from features.events.log_names import split_merged
 from features.events.schema import EVENT_COLUMNS, REQUIRED_COLUMNS, empty_events
 from features.settings import Settings
 from recommender.errors import InvalidInput
 
+KEY = ("event_id", "line")
 _SCHEMA = pl.Schema(EVENT_COLUMNS)
 _REPAIR = "Restore the file from a backup, or move it out of the event log; the other files are not affected."
 
@@ -25,7 +29,7 @@ def scan_events(settings: Settings, *, synthetic: bool = False) -> pl.LazyFrame:
     Raises:
         InvalidInput: a file is truncated, is no Parquet file, or has other columns.
     """
-    files = sorted(settings.events_dir.glob("received=*/*.parquet"))
+    files = log_files(settings)
     for file in files:
         _check(file)
     if not files:
@@ -34,11 +38,19 @@ def scan_events(settings: Settings, *, synthetic: bool = False) -> pl.LazyFrame:
     return events if synthetic else events.filter(~pl.col("synthetic"))
 
 
+def log_files(settings: Settings, since: date | None = None) -> list[Path]:
+    """The files that make up the log, by day of receipt from `since` (None: the first); each row is in one of them."""
+    first = "" if since is None else f"received={since}"
+    folders = [folder for folder in sorted(settings.events_dir.glob("received=*")) if folder.name >= first]
+    return [file for folder in folders for file in split_merged(sorted(folder.glob("*.parquet")))[0]]
+
+
 def write_events(settings: Settings, frame: pl.DataFrame, name: str) -> list[Path]:
     """Add events to the log as one file `name`.parquet per day of receipt, and return these files.
 
     All files are written beside and synced before the first is renamed, so that an error leaves nothing behind. A file
-    of the same name and day is replaced: who writes the same rows under the same name again changes nothing.
+    of the same name and day is replaced: who writes the same rows under the same name again changes nothing, even if
+    two do so at once.
 
     Raises:
         InvalidInput: `frame` has other columns than EVENT_COLUMNS, or a null where REQUIRED_COLUMNS allow none.
@@ -54,7 +66,7 @@ def write_events(settings: Settings, frame: pl.DataFrame, name: str) -> list[Pat
             folder = settings.events_dir / f"received={day}"
             folder.mkdir(exist_ok=True)
             target = folder / f"{name}.parquet"
-            beside = target.with_suffix(".parquet.partial")
+            beside = target.with_suffix(f".{uuid4().hex}.partial")
             written[beside] = target
             rows.write_parquet(beside, compression="zstd")
             sync(beside)
@@ -64,7 +76,7 @@ def write_events(settings: Settings, frame: pl.DataFrame, name: str) -> list[Pat
         raise
     for beside, target in written.items():
         beside.replace(target)
-    _sync_all({target.parent for target in written.values()} | {settings.events_dir})
+    sync_all({target.parent for target in written.values()} | {settings.events_dir})
     return list(written.values())
 
 
@@ -73,7 +85,7 @@ def remove_events(settings: Settings, name: str) -> int:
     files = list(settings.events_dir.glob(f"received=*/{name}.parquet"))
     for file in files:
         file.unlink()
-    _sync_all({file.parent for file in files})
+    sync_all({file.parent for file in files})
     return len(files)
 
 
@@ -86,7 +98,8 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _sync_all(paths: Iterable[Path]) -> None:
+def sync_all(paths: Iterable[Path]) -> None:
+    """`sync` of each."""
     for path in paths:
         sync(path)
 

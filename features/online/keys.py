@@ -18,10 +18,21 @@ EVENT_STREAM = "{events}"
 EVENT_STREAM_BYTES = "{events}:bytes"
 WAITING_BYTES = 512 * 1024 * 1024
 
-# {events}:draining: one value: first and last stream id of what is being written to the log.
+# {events}:name: one value: what the log calls this stream; {events}:drainer: who drains it, gone DRAIN_LEASE_SECONDS
+# after the last sign of life; {events}:draining: the range that is being written to the log; {events}:drained: hash of
+# three totals.
+STREAM_NAME = "{events}:name"
+DRAIN_LEASE = "{events}:drainer"
+DRAIN_LEASE_SECONDS = 30
 DRAINING = "{events}:draining"
+DRAINED = "{events}:drained"
 
-# {events}:seen:<day>: set of short names of the events received that day (UTC); gone after SEEN_SECONDS.
+# {events}:unprojected: hash of at most NOTES_KEPT notes: updates of live state that a worker has yet to make, a few
+# milliseconds each; the drain makes those that are left behind.
+UNPROJECTED = "{events}:unprojected"
+NOTES_KEPT = 10_000
+
+# {events}:seen:<day>: set of 16-byte names of the events received that day (UTC); gone after SEEN_SECONDS.
 SEEN_SECONDS = 2 * 86_400
 
 # trace:{<recommendation id>}: how one list came about; gone after TRACE_SECONDS.

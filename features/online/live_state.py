@@ -11,7 +11,8 @@ from features.online.keys import (
     load_script,
 )
 from features.online.live_events import NO_LIVE_EVENTS, LiveEntry, LiveEvent, LiveEvents, LivePlace
-from features.online.live_value import RECORD_BYTES, pack, unpack
+from features.online.live_value import RECORD_BYTES, unpack
+from features.online.projection import Updates, updates_of
 from recommender.ids import AnonymousId, UserId
 
 if TYPE_CHECKING:
@@ -48,12 +49,15 @@ class LiveState:
 
     async def apply_all(self, entries_by_key: Mapping[str, Sequence[LiveEntry]]) -> None:
         """Take in what many shoppers did, by key of `features.online.keys`; one round trip."""
+        await self.merge(updates_of(entries_by_key))
+
+    async def merge(self, updates: Updates) -> None:
+        """Make updates; one round trip."""
         pipeline = self._redis.pipeline(transaction=False)
-        for key, entries in entries_by_key.items():
-            if entries:
-                args = LIVE_STATE_EVENTS, RECORD_BYTES, LIVE_STATE_SECONDS, pack(entries)
-                # EVAL, not EVALSHA: that would cost a round trip to learn whether the script is loaded.
-                pipeline.eval(self._keep_newest, 1, key, *args)  # pyright: ignore[reportArgumentType] - typed for text
+        for key, value in updates.items():
+            args = LIVE_STATE_EVENTS, RECORD_BYTES, LIVE_STATE_SECONDS, value
+            # EVAL, not EVALSHA: that would cost a round trip to learn whether the script is loaded.
+            pipeline.eval(self._keep_newest, 1, key, *args)  # pyright: ignore[reportArgumentType] - typed for text
         await pipeline.execute()
 
 

@@ -9,10 +9,11 @@ from uuid import uuid4
 
 from redis.exceptions import RedisError
 
-from features.events.stream import EventRow, EventStream
+from features.events.stream import EventRow, EventStream, Note, note_of
 from features.online.keys import live_state_of_user, live_state_of_visitor
 from features.online.live_entries import LIVE_KINDS, PERSONALISATION, entries_of, is_live
 from features.online.live_state import LiveEntry, LiveState
+from features.online.projection import Updates, updates_of
 from recommender.errors import InvalidInput
 from recommender.ids import AnonymousId, ItemNumber, UserId
 from serving.events.rows import moment_of, products_of, rows_of
@@ -74,8 +75,10 @@ class Ingest:
             call if isinstance(call, Outcome) else self._take(call, now, sent_at, privacy_signal) for call in calls
         ]
         valid = [event for event in taken if isinstance(event, _Taken)]
-        fresh = iter(await self.stream.append_once([event.rows for event in valid]))
-        await self._project(valid)
+        updates = _updates_of(valid)
+        note = note_of(updates, now)
+        fresh = iter(await self.stream.append_once([event.rows for event in valid], note))
+        await self._project(updates, note)
         return [event if isinstance(event, Outcome) else _outcome(event, is_new=next(fresh)) for event in taken]
 
     def _take(
@@ -121,16 +124,24 @@ class Ingest:
         given = [name for name in (product.product_id, product.sku) if name is not None]
         return next((name for name in given if self.number_of(name) is not None), given[0])
 
-    async def _project(self, events: Sequence[_Taken]) -> None:
-        """Bring live state up to date, repeats too: the first try may have ended between the stream and here."""
-        by_key: dict[str, list[LiveEntry]] = {}
-        for event in events:
-            for key in event.keys:
-                by_key.setdefault(key, []).extend(event.live)
+    async def _project(self, updates: Updates, note: Note | None) -> None:
+        """Bring live state up to date; what cannot be done now, the drain does from the note."""
         try:
-            await self.live.apply_all(by_key)
+            await self.live.merge(updates)
         except (RedisError, OSError):
-            log.warning("%d events are safe but could not be brought into live state", len(events), exc_info=True)
+            log.warning("events are safe but not in live state yet: the drain will see to it", exc_info=True)
+        else:
+            if note is not None:
+                self.stream.settle(note)
+
+
+def _updates_of(events: Sequence[_Taken]) -> Updates:
+    """What live state is to be told; of repeats too, which change nothing."""
+    by_key: dict[str, list[LiveEntry]] = {}
+    for event in events:
+        for key in event.keys:
+            by_key.setdefault(key, []).extend(event.live)
+    return updates_of(by_key)
 
 
 def _keys_of(call: TrackCall) -> list[str]:
