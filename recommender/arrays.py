@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Rows = NDArray[np.int32]  # item rows
+Positions = NDArray[np.intp]  # places in another array
 Scores = NDArray[np.float32]  # higher is better
 Mask = NDArray[np.bool_]  # True: allowed
 Codes = NDArray[np.int32]  # positions in a vocabulary; -1: missing

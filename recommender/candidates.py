@@ -46,23 +46,18 @@ def merge(
         kept: by source, how many allowed candidates stay at most.
         pinned: rows that must be among the candidates, all allowed.
     """
-    parts = list(proposals.values())
+    parts = tuple(proposals.values())
     proposed = np.concatenate([part.rows for part in parts])
-    because = np.concatenate([part.because if len(part.because) else _nothing(part.rows) for part in parts])
-    ends = np.cumsum([0, *(len(part.rows) for part in parts)], dtype=np.int64)
-    most = np.array([kept[source] for source in proposals], dtype=np.int64)
-    rank = rank_allowed(situation, proposed, ends, most)
+    because = np.concatenate([part.because for part in parts])
+    counts = np.array([(len(proposals[s].rows), len(proposals[s].because), kept[s]) for s in proposals], dtype=np.int64)
+    rank = rank_allowed(situation, proposed, counts)
     rows = np.concatenate([pinned, proposed[rank > 0]])
     rows.sort()
     rows = rows[: _drop_repeats(rows)]
-    ranks = np.zeros((len(parts), len(rows)), dtype=np.float32)
-    seeds = np.full((len(parts), len(rows)), -1, dtype=np.int32)
-    _join(ranks, seeds, rows, proposed, because, rank, ends)
+    ranks = np.empty((len(parts), len(rows)), dtype=np.float32)
+    seeds = np.empty((len(parts), len(rows)), dtype=np.int32)
+    _join(ranks, seeds, rows, proposed, because, rank, counts)
     return Candidates(rows, tuple(proposals), ranks, seeds, np.empty((len(rows), 0), dtype=np.float32))
-
-
-def _nothing(rows: Rows) -> Rows:
-    return np.full(len(rows), -1, dtype=np.int32)
 
 
 @compiled(I64, writes(I32))
@@ -76,12 +71,20 @@ def _drop_repeats(rows: Rows) -> int:
     return n
 
 
-@compiled(NOTHING, writes(F32, 2), writes(I32, 2), reads(I32), reads(I32), reads(I32), reads(I64), reads(I64))
-def _join(ranks: Matrix, seeds: Rows, rows: Rows, proposed: Rows, because: Rows, rank: Offsets, ends: Offsets) -> None:
-    """Fill in what was ranked; `ranks` starts with 0, `seeds` with -1."""
-    for source in range(len(ends) - 1):
-        for position in range(ends[source], ends[source + 1]):
-            if rank[position] > 0:
-                place = np.searchsorted(rows, proposed[position])
-                ranks[source, place] = 1.0 / rank[position]
-                seeds[source, place] = because[position]
+@compiled(NOTHING, writes(F32, 2), writes(I32, 2), reads(I32), reads(I32), reads(I32), reads(I64), reads(I64, 2))
+def _join(
+    ranks: Matrix, seeds: Rows, rows: Rows, proposed: Rows, because: Rows, rank: Offsets, counts: Offsets
+) -> None:
+    """Fill in what was ranked; `counts` are those of `rank_allowed`."""
+    ranks[:] = 0.0
+    seeds[:] = -1
+    start, reason = 0, 0
+    for source in range(len(counts)):
+        for i in range(counts[source, 0]):
+            if rank[start + i] > 0:
+                place = np.searchsorted(rows, proposed[start + i])
+                ranks[source, place] = 1.0 / rank[start + i]
+                if counts[source, 1]:
+                    seeds[source, place] = because[reason + i]
+        start += counts[source, 0]
+        reason += counts[source, 1]

@@ -1,11 +1,10 @@
 """The whole decision: which items a placement shows to one shopper, in which order, and why."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 
-from recommender.arrays import EMPTY_ROWS, Rows, Scores
+from recommender.arrays import EMPTY_ROWS, Positions, Rows, Scores
 from recommender.candidates import Candidates, merge
 from recommender.catalogue import Catalogue
 from recommender.diversify import diversify
@@ -26,6 +25,7 @@ from recommender.retrieval.new_arrivals import new_arrivals
 from recommender.retrieval.newcomers import newcomers
 from recommender.retrieval.popular import popular
 from recommender.retrieval.proposal import Proposal
+from recommender.retrieval.selection import best
 from recommender.retrieval.trending import trending
 from recommender.shopper import Shopper
 from recommender.situation import Situation
@@ -63,14 +63,14 @@ def decide(
     """
     situation = Situation(query, placement, shopper, catalogue, model, now_day)
     pins = pinned_rows(situation)
+    pinned = as_rows(pins.values())
     proposals = retrieve(situation)
-    candidates, trees = merge(situation, proposals, KEPT, as_rows(pins.values())), learned_ranker(situation)
+    candidates, trees = merge(situation, proposals, KEPT, pinned), learned_ranker(situation)
     candidates = candidates if trees is None else with_features(situation, candidates)
     scores = boost(situation, candidates.rows, rank(situation, candidates, trees))
-    chosen = choose(situation, candidates, scores, as_rows(pins.values()))
-    listed = np.concatenate([candidates.rows[chosen], as_rows(pins.values())])
-    fill_up = fillers(situation, listed, query.limit - len(listed))
-    rows = fill_slots(np.concatenate([candidates.rows[chosen], fill_up.popular, fill_up.others]), pins, query.limit)
+    chosen = candidates.rows[choose(situation, candidates, scores, pinned)]
+    fill_up = fillers(situation, chosen, pinned, query.limit)
+    rows = fill_slots(chosen, fill_up, pins, query.limit)
     slots = explain(situation, candidates, scores, rows, frozenset(pins.values()), fill_up)
     return Decision(
         rows=rows,
@@ -99,7 +99,8 @@ def retrieve(situation: Situation) -> dict[SourceName, Proposal]:
 
 def with_features(situation: Situation, candidates: Candidates) -> Candidates:
     """Add the features that a learned ranker looks at."""
-    return replace(candidates, features=candidate_features(situation, candidates.rows, candidates.ranks_of()))
+    features = candidate_features(situation, candidates.rows, candidates.ranks_of())
+    return Candidates(candidates.rows, candidates.sources, candidates.ranks, candidates.because, features)
 
 
 def learned_ranker(situation: Situation) -> Trees | None:
@@ -137,19 +138,19 @@ def squash(scores: Scores) -> Scores:
     return (1.0 / (1.0 + np.exp(-scores.astype(np.float64)))).astype(np.float32)
 
 
-def choose(situation: Situation, candidates: Candidates, scores: Scores, pinned: Rows) -> Rows:
+def choose(situation: Situation, candidates: Candidates, scores: Scores, pinned: Rows) -> Positions:
     """Positions of the candidates for the slots that no pin takes, best first (the lower row where equal)."""
     text, limit = situation.catalogue.text, situation.query.limit
     return diversify(
-        order=np.argsort(-scores, kind="stable").astype(np.int32),
+        order=best(candidates.rows, scores, len(scores)),
         groups=text["group"].codes[candidates.rows],
         categories=text["category"].codes[candidates.rows],
         limit=limit - len(pinned),
         cap=max(1, int(situation.placement.max_share_per_category * limit + 1e-6)),
-        taken=np.searchsorted(candidates.rows, pinned).astype(np.int32),
+        taken=candidates.rows.searchsorted(pinned),
     )
 
 
-def as_rows(rows: Iterable[int]) -> Rows:
+def as_rows(rows: Collection[int]) -> Rows:
     """An array of rows."""
-    return np.fromiter(rows, dtype=np.int32)
+    return np.fromiter(rows, dtype=np.int32) if rows else EMPTY_ROWS

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from recommender.arrays import Codes, Mask, Rows
+from recommender.arrays import Codes, Mask, Positions
 from recommender.native import BOOL, I32, I64, NOTHING, compiled, reads, writes
 
 
-def diversify(order: Rows, groups: Codes, categories: Codes, limit: int, cap: int, taken: Rows) -> Rows:
+def diversify(order: Positions, groups: Codes, categories: Codes, limit: int, cap: int, taken: Positions) -> Positions:
     """Choose up to `limit` candidates, the best first, no two of one group.
 
     At most `cap` are of one category, unless the list would get short: then the best of those left over fill it, at
@@ -27,10 +27,12 @@ def diversify(order: Rows, groups: Codes, categories: Codes, limit: int, cap: in
     return order[chosen]
 
 
-@compiled(NOTHING, writes(BOOL), reads(I32), reads(I32), reads(I32), I64, I64, reads(I32))
-def _choose(chosen: Mask, order: Rows, groups: Codes, categories: Codes, limit: int, cap: int, taken: Rows) -> None:
+@compiled(NOTHING, writes(BOOL), reads(I64), reads(I32), reads(I32), I64, I64, reads(I64))
+def _choose(
+    chosen: Mask, order: Positions, groups: Codes, categories: Codes, limit: int, cap: int, taken: Positions
+) -> None:
     """Mark the places in `order` that are chosen; `chosen` starts with none."""
-    used = np.empty(limit + len(taken), dtype=np.int32)
+    used = np.empty(limit + len(taken), dtype=np.int64)
     used[: len(taken)] = taken
     n_used = len(taken)
     for capped in (True, False):

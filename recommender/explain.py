@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recommender.arrays import Floats, Mask, Rows, Scores
+from recommender.arrays import Floats, Mask, Matrix, Rows, Scores
 from recommender.candidates import Candidates
 from recommender.hard_rules import removed
+from recommender.native import F32, I32, NOTHING, compiled, reads, writes
 from recommender.placements import SourceName
 from recommender.query import Trace
 from recommender.ranking.candidate_features import FEATURES, candidate_features
@@ -39,13 +40,45 @@ def explain(
         rows: (n,) what is shown.
         pinned: those of them that a pin put there.
     """
-    place, is_candidate = places(candidates, rows)
-    shown_scores = np.where(is_candidate, scores[place] if len(scores) else 0.0, 0.0).astype(np.float32)
-    lowest = shown_scores[is_candidate].min(initial=1.0)
-    shown_scores[~is_candidate] = lowest / np.arange(2, 2 + np.count_nonzero(~is_candidate))
-    sources = _sources(candidates, rows, place, is_candidate, pinned, fill_up)
-    reasons = (reason(situation, row, *source) for row, source in zip(rows.tolist(), sources, strict=True))
-    return Slots(shown_scores, tuple(source for source, _ in sources), tuple(reasons))
+    shown_scores = np.empty(len(rows), dtype=np.float32)
+    best, seeds = np.empty(len(rows), dtype=np.int32), np.empty(len(rows), dtype=np.int32)
+    _look_up(shown_scores, best, seeds, rows, candidates.rows, scores, candidates.ranks, candidates.because)
+    sources: list[str] = []
+    reasons: list[str] = []
+    for row, ranked_best, seed in zip(rows.tolist(), best.tolist(), seeds.tolist(), strict=True):
+        if row in pinned:
+            source, because = "pinned", -1
+        elif ranked_best >= 0:
+            source, because = candidates.sources[ranked_best], seed
+        else:
+            source, because = "popular" if row in fill_up.popular else "catalogue", -1
+        sources.append(source)
+        reasons.append(reason(situation, row, source, because))
+    return Slots(shown_scores, tuple(sources), tuple(reasons))
+
+
+@compiled(
+    NOTHING, writes(F32), writes(I32), writes(I32), reads(I32), reads(I32), reads(F32), reads(F32, 2), reads(I32, 2)
+)
+def _look_up(
+    shown_scores: Scores, best: Rows, seeds: Rows, rows: Rows, candidates: Rows, scores: Scores, ranks: Matrix,
+    because: Rows,
+) -> None:  # fmt: skip
+    """Write per row the score, the source that ranked it best (the earlier one where equal; -1: none) and its seed."""
+    lowest = np.float32(1.0)
+    for i in range(len(rows)):
+        best[i] = seeds[i] = -1
+        place = np.searchsorted(candidates, rows[i])
+        if place < len(candidates) and candidates[place] == rows[i]:
+            shown_scores[i] = scores[place]
+            lowest = min(lowest, scores[place])
+            best[i] = np.argmax(ranks[:, place])
+            seeds[i] = because[best[i], place]
+    below = 1.0
+    for i in range(len(rows)):
+        if best[i] < 0:
+            below += 1.0
+            shown_scores[i] = lowest / below
 
 
 def is_personal(situation: Situation, proposals: Mapping[SourceName, Proposal]) -> bool:
@@ -69,7 +102,7 @@ def name_fallback(situation: Situation, proposals: Mapping[SourceName, Proposal]
 
 def trace(situation: Situation, proposals: Mapping[SourceName, Proposal], candidates: Candidates, rows: Rows) -> Trace:
     """How the list came about, with the features of what is shown, also where no ranker looked at them."""
-    place, is_candidate = places(candidates, rows)
+    place, is_candidate = _places(candidates, rows)
     shown_ranks: dict[SourceName, Floats] = {
         source: np.where(is_candidate, ranks[place] if len(ranks) else 0.0, 0.0).astype(np.float32)
         for source, ranks in candidates.ranks_of().items()
@@ -83,31 +116,12 @@ def trace(situation: Situation, proposals: Mapping[SourceName, Proposal], candid
     )
 
 
-def places(candidates: Candidates, rows: Rows) -> tuple[Rows, Mask]:
+def _places(candidates: Candidates, rows: Rows) -> tuple[Rows, Mask]:
     """Where each row stands among the candidates (any place if nowhere), and whether it does."""
     if not len(candidates.rows):
         return np.zeros(len(rows), dtype=np.int32), np.zeros(len(rows), dtype=np.bool_)
     place = np.minimum(np.searchsorted(candidates.rows, rows), len(candidates.rows) - 1).astype(np.int32)
     return place, candidates.rows[place] == rows
-
-
-def _sources(
-    candidates: Candidates, rows: Rows, place: Rows, found: Mask, pinned: AbstractSet[int], fill_up: Fillers
-) -> list[tuple[str, int]]:
-    """Per slot the source that ranked it best (the earlier one of the placement where equal), and its seed or -1."""
-    if not len(candidates.rows):
-        return [(_filler_source(row, fill_up), -1) for row in rows.tolist()]
-    best = candidates.ranks[:, place].argmax(axis=0)
-    seeds = candidates.because[best, place].tolist()
-    named = [candidates.sources[source] for source in best.tolist()]
-    return [
-        ("pinned", -1) if row in pinned else (source, seed) if is_candidate else (_filler_source(row, fill_up), -1)
-        for row, source, seed, is_candidate in zip(rows.tolist(), named, seeds, found.tolist(), strict=True)
-    ]
-
-
-def _filler_source(row: int, fill_up: Fillers) -> str:
-    return "popular" if row in fill_up.popular else "catalogue"
 
 
 def _spoke(proposals: Mapping[SourceName, Proposal]) -> bool:

@@ -22,18 +22,19 @@ def allowed(situation: Situation, rows: Rows) -> Mask:
     return mask
 
 
-def rank_allowed(situation: Situation, proposed: Rows, ends: Offsets, most: Offsets) -> Offsets:
+def rank_allowed(situation: Situation, proposed: Rows, counts: Offsets) -> Offsets:
     """Rank the first allowed rows of each source, from 1 on.
 
     Args:
-        proposed: (n,) rows, those of source s in [ends[s], ends[s + 1]), best first.
-        most: (n_sources,) how many of each are ranked at most.
+        proposed: (n,) rows of one source after the other, each source's best first.
+        counts: (n_sources, 3) how many rows a source proposes, how many of them have a seed (all or none), and how many
+            are ranked at most.
 
     Returns:
         (n,) 0 for a row that is forbidden, or comes after its source has enough.
     """
     rank = np.zeros(len(proposed), dtype=np.int64)
-    _rank(rank, proposed, ends, most, *_rules(situation))
+    _rank(rank, proposed, counts, *_rules(situation))
     return rank
 
 
@@ -56,8 +57,10 @@ Rules = tuple[Mask, Mask, NDArray[np.float64], Codes, float, Codes, Mask]  # wha
 def _rules(situation: Situation) -> Rules:
     """The hard rules of one decision."""
     catalogue, age, store_id = situation.catalogue, situation.age, situation.query.store_id
-    groups = catalogue.text["group"].codes
-    unwanted = list(_unwanted(situation).values())
+    groups, unwanted = catalogue.text["group"].codes, EMPTY_ROWS
+    if parts := list(_unwanted(situation).values()):
+        unwanted = groups[parts[0] if len(parts) == 1 else np.concatenate(parts)]
+        unwanted.sort()
     also = NO_MASK if situation.fitting is None else situation.fitting
     if store_id is not None and store_id in catalogue.store_stock:
         also = also & _in_store(catalogue, store_id) if len(also) else _in_store(catalogue, store_id)
@@ -67,7 +70,7 @@ def _rules(situation: Situation) -> Rules:
         catalogue.number["min_age"],
         groups,
         0.0 if age is None else age,
-        np.sort(groups[np.concatenate(unwanted)]) if unwanted else EMPTY_ROWS,
+        unwanted,
         also,
     )
 
@@ -106,15 +109,16 @@ def _allow(
         mask[i] = _is_allowed(rows[i], visible, in_stock, min_age, groups, age, unwanted, also)
 
 
-@compiled(NOTHING, writes(I64), reads(I32), reads(I64), reads(I64), *RULES)
+@compiled(NOTHING, writes(I64), reads(I32), reads(I64, 2), *RULES)
 def _rank(
-    rank: Offsets, proposed: Rows, ends: Offsets, most: Offsets, visible: Mask, in_stock: Mask,
+    rank: Offsets, proposed: Rows, counts: Offsets, visible: Mask, in_stock: Mask,
     min_age: NDArray[np.float64], groups: Codes, age: float, unwanted: Codes, also: Mask,
 ) -> None:  # fmt: skip
-    for source in range(len(most)):
-        n_ranked = 0
-        for position in range(ends[source], ends[source + 1]):
-            if n_ranked == most[source]:
+    end = 0
+    for source in range(len(counts)):
+        n_ranked, start, end = 0, end, end + counts[source, 0]
+        for position in range(start, end):
+            if n_ranked == counts[source, 2]:
                 break
             if _is_allowed(proposed[position], visible, in_stock, min_age, groups, age, unwanted, also):
                 n_ranked += 1

@@ -18,6 +18,7 @@ NativeType = Any  # numba ships no types
 I32 = types.int32
 I64 = types.int64
 U32 = types.uint32
+U64 = types.uint64
 F32 = types.float32
 F64 = types.float64
 BOOL = types.boolean

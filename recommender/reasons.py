@@ -1,10 +1,6 @@
 """A short sentence for people: why an item is shown."""
 
-import numpy as np
-
 from recommender.situation import Situation
-
-OFTEN = 3  # baskets from which on an item counts as bought often
 
 
 def reason(situation: Situation, row: int, source: str, because: int) -> str:
@@ -17,7 +13,7 @@ def reason(situation: Situation, row: int, source: str, because: int) -> str:
     title = situation.catalogue.items[because].title if because >= 0 else ""
     match source:
         case "buy_again":
-            return _about_repeat(situation, row)
+            return "You buy this often" if row in situation.often_bought else "You have bought this before"
         case "embedding":
             return "Fits what you buy" if len(situation.shopper.purchases) else "Fits what you are looking at"
         case "neighbours":
@@ -27,7 +23,7 @@ def reason(situation: Situation, row: int, source: str, because: int) -> str:
         case "bought_together":
             return f"Goes with {title}"
         case "trending":
-            return _about_trend(situation, row)
+            return "Popular in your store" if row in situation.best_of_store else "Trending now"
         case "new_arrivals":
             category = situation.catalogue.items[row].category
             return f"New in {category}" if category else "New in the shop"
@@ -40,12 +36,6 @@ def reason(situation: Situation, row: int, source: str, because: int) -> str:
             return f"Popular in {situation.query.category}" if in_category else "Popular with our shoppers"
         case _:
             return "From our range"
-
-
-def _about_repeat(situation: Situation, row: int) -> str:
-    purchases = situation.shopper.purchases
-    place = int(purchases.rows.searchsorted(np.int32(row)))  # a wider integer would widen all rows
-    return "You buy this often" if purchases.baskets[place] >= OFTEN else "You have bought this before"
 
 
 def _about_newcomer(situation: Situation, row: int) -> str:
@@ -63,11 +53,3 @@ def _relation(situation: Situation, because: int) -> str:
     if because == situation.query.context_item:
         return "Others also buy it who buy"
     return "Because you looked at" if because in situation.looked_at else "Because you bought"
-
-
-def _about_trend(situation: Situation, row: int) -> str:
-    store_id = situation.query.store_id
-    in_store = None if store_id is None else situation.model.popularity.by_store.get(store_id)
-    if in_store is not None and row in in_store:
-        return "Popular in your store"
-    return "Trending now"

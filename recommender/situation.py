@@ -18,6 +18,7 @@ from recommender.rules.compiled import Facts, Rule
 from recommender.shopper import EventKind, Shopper
 
 STRONGEST_PURCHASES = 64  # of a shopper, whose neighbours are added up
+OFTEN = 3  # orders from which on an item counts as bought often
 SEED_DECAY = 0.8  # from one item of the session or cart to the one before it
 
 
@@ -72,6 +73,18 @@ class Situation:
     def gap_days(self) -> Floats:
         """Of each purchased item, the usual days until it is bought again."""
         return days_until_again(self.shopper.purchases, self.model.rhythm.gap_days)
+
+    @derived
+    def often_bought(self) -> frozenset[int]:
+        """Rows that the shopper bought in OFTEN orders or more."""
+        purchases = self.shopper.purchases
+        return frozenset(purchases.rows[purchases.baskets >= OFTEN].tolist())
+
+    @derived
+    def best_of_store(self) -> frozenset[int]:
+        """Rows that sell best in the store in question; empty without one."""
+        rows = self.model.popularity.by_store.get(self.query.store_id) if self.query.store_id is not None else None
+        return frozenset() if rows is None else frozenset(rows.tolist())
 
     @derived
     def near_purchases(self) -> Tally:

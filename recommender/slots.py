@@ -17,6 +17,8 @@ def pinned_rows(situation: Situation) -> dict[int, int]:
 
     Of two pins of one group, the one of the earlier slot stands.
     """
+    if not situation.placement.pins:
+        return {}
     row_of = situation.catalogue.row_of
     pins = sorted((pin.slot, row_of[pin.item_id]) for pin in situation.placement.pins if pin.item_id in row_of)
     pins = [(slot, row) for slot, row in pins if slot <= situation.query.limit]
@@ -43,18 +45,6 @@ def boost(situation: Situation, rows: Rows, scores: Scores) -> Scores:
     return scores
 
 
-def fill_slots(chosen: Rows, pins: Mapping[int, int], limit: int) -> Rows:
-    """The rows of all slots: pins in theirs, the chosen rows in order in the others.
-
-    A pin whose slot lies beyond the end of a short list comes last.
-    """
-    if not pins:
-        return chosen
-    rest = iter(chosen.tolist())
-    slots = [pins[slot] if slot in pins else next(rest, None) for slot in range(1, limit + 1)]
-    return np.array([row for row in slots if row is not None], dtype=np.int32)
-
-
 @dataclass(frozen=True, slots=True)
 class Fillers:
     """Rows that fill up a short list: from the ranking by popularity, then from all that is allowed."""
@@ -66,10 +56,12 @@ class Fillers:
 NO_FILLERS = Fillers(EMPTY_ROWS, EMPTY_ROWS)
 
 
-def fillers(situation: Situation, listed: Rows, missing: int) -> Fillers:
-    """Find up to `missing` allowed items of groups that are not listed yet, what is popular first."""
+def fillers(situation: Situation, chosen: Rows, pinned: Rows, limit: int) -> Fillers:
+    """Find what is missing to `limit`: allowed items of groups that are not listed yet, what is popular first."""
+    missing = limit - len(chosen) - len(pinned)
     if missing <= 0:
         return NO_FILLERS
+    listed = np.concatenate([chosen, pinned])
     ranking, catalogue = situation.model.popularity.ranking, situation.catalogue
     every = np.arange(catalogue.n, dtype=np.int32) if situation.fitting_rows is None else situation.fitting_rows
     popular = _first_allowed(situation, _popular(situation, ranking), listed, missing)
@@ -77,6 +69,19 @@ def fillers(situation: Situation, listed: Rows, missing: int) -> Fillers:
         return Fillers(popular, EMPTY_ROWS)
     listed = np.concatenate([listed, popular])
     return Fillers(popular, _first_allowed(situation, every, listed, missing - len(popular)))
+
+
+def fill_slots(chosen: Rows, fill_up: Fillers, pins: Mapping[int, int], limit: int) -> Rows:
+    """The rows of all slots: pins in theirs, what was chosen and what fills up in order in the others.
+
+    A pin whose slot lies beyond the end of a short list comes last.
+    """
+    rows = chosen if fill_up is NO_FILLERS else np.concatenate([chosen, fill_up.popular, fill_up.others])
+    if not pins:
+        return rows
+    rest = iter(rows.tolist())
+    slots = [pins[slot] if slot in pins else next(rest, None) for slot in range(1, limit + 1)]
+    return np.array([row for row in slots if row is not None], dtype=np.int32)
 
 
 def _popular(situation: Situation, ranking: Rows) -> Rows:

@@ -1,7 +1,5 @@
 """How much of what a shopper buys, or has at hand, is of the same kind as an item."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,13 +24,18 @@ def affinity(catalogue: Catalogue, fact: str, owned: Rows, weights: Floats, rows
 
 
 def write_affinities(
-    into: Matrix, catalogue: Catalogue, facts: Sequence[str], owned: Rows, weights: Floats, rows: Rows
+    into: Matrix, catalogue: Catalogue, facts: tuple[str, ...], owned: Rows, weights: Floats, rows: Rows
 ) -> None:
     """Write `affinity` for several facts into (len(facts), n) contiguous rows."""
-    columns = np.array([KIND_FACTS.index(fact) for fact in facts])
-    starts = np.cumsum([0, *(len(catalogue.text[fact].words) for fact in facts)])
+    columns, starts = catalogue.kept.get(catalogue.version, ("words", facts), lambda: _words_of(catalogue, facts))
     of_word = np.zeros(starts[-1], dtype=np.float32)
     _share(into, of_word, columns, starts, catalogue.kinds, owned, weights, rows)
+
+
+def _words_of(catalogue: Catalogue, facts: tuple[str, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Columns of the facts in `kinds`, and where the words of each start when they are put one after the other."""
+    columns = np.array([KIND_FACTS.index(fact) for fact in facts], dtype=np.int64)
+    return columns, np.cumsum([0, *(len(catalogue.text[fact].words) for fact in facts)], dtype=np.int64)
 
 
 @compiled(

@@ -4,6 +4,7 @@ import numpy as np
 
 from recommender.arrays import Floats, Rows
 from recommender.retrieval.proposal import NOTHING, Proposal
+from recommender.retrieval.selection import best
 from recommender.situation import Situation
 
 PROPOSED = 200
@@ -17,7 +18,7 @@ def by_embedding(situation: Situation) -> Proposal:
         return NOTHING
     reach = PROPOSED
     if fitting is not None:
-        known = fitting[: np.searchsorted(fitting, model.n_items)]
+        known = fitting[: fitting.searchsorted(np.int32(model.n_items))]  # a wider integer would widen all rows
         if len(known) <= FEW:
             return Proposal(_scan(vector, model.embeddings, known))
         reach = min(model.n_items, PROPOSED * model.n_items // len(known))
@@ -28,5 +29,5 @@ def by_embedding(situation: Situation) -> Proposal:
 def _scan(vector: Floats, embeddings: Floats, rows: Rows) -> Rows:
     """The best of `rows` by an exact scan; the lower row where equal."""
     scores = embeddings[rows] @ vector
-    order = np.argsort(-scores, kind="stable")[:PROPOSED]
-    return rows[order[scores[order] != 0]]
+    found = best(rows, scores, PROPOSED)
+    return rows[found[scores[found] != 0]]

@@ -4,7 +4,7 @@ import numpy as np
 
 from recommender.arrays import Floats, Matrix, Rows
 from recommender.model import FoldIn
-from recommender.native import F32, I64, NOTHING, compiled, reads, writes
+from recommender.native import F32, I32, I64, NOTHING, compiled, reads, writes
 from recommender.shopper import Purchases
 
 MOST_ITEMS = 256  # of one shopper; the strongest are kept
@@ -19,15 +19,29 @@ def known_weights(purchases: Purchases, at_hand: Rows, n_items: int) -> tuple[Ro
         at_hand: rows in view, in the cart or session; one that was also bought counts twice.
         n_items: rows that training saw; others are left out.
     """
-    rows = np.concatenate([at_hand, purchases.rows])
-    weights = np.concatenate([np.full(len(at_hand), AT_HAND_WEIGHT, dtype=np.float32), purchases.decayed_long])
-    known = rows < n_items
-    if not known.all():
-        rows, weights = rows[known], weights[known]
-    if len(rows) > MOST_ITEMS:
+    most = len(at_hand) + len(purchases)
+    rows, weights = np.empty(most, dtype=np.int32), np.empty(most, dtype=np.float32)
+    n = _known(rows, weights, at_hand, purchases.rows, purchases.decayed_long, n_items)
+    rows, weights = rows[:n], weights[:n]
+    if n > MOST_ITEMS:
         strongest = np.argpartition(-weights, MOST_ITEMS)[:MOST_ITEMS]
         rows, weights = rows[strongest], weights[strongest]
     return rows, weights
+
+
+@compiled(I64, writes(I32), writes(F32), reads(I32), reads(I32), reads(F32), I64)
+def _known(rows: Rows, weights: Floats, at_hand: Rows, bought: Rows, decayed_long: Floats, n_items: int) -> int:
+    """Fill in what training saw; returns how many there are."""
+    n = 0
+    for row in at_hand:
+        if row < n_items:
+            rows[n], weights[n] = row, AT_HAND_WEIGHT
+            n += 1
+    for i in range(len(bought)):
+        if bought[i] < n_items:
+            rows[n], weights[n] = bought[i], decayed_long[i]
+            n += 1
+    return n
 
 
 def fold_in(embeddings: Matrix, fold: FoldIn, rows: Rows, weights: Floats) -> Floats:
@@ -45,17 +59,21 @@ def fold_in(embeddings: Matrix, fold: FoldIn, rows: Rows, weights: Floats) -> Fl
 
     Source: Takács, Pilászy & Tikk, RecSys 2011, doi:10.1145/2043932.2043987.
     """
-    solution = np.zeros(embeddings.shape[1], dtype=np.float32)
-    _solve(solution, embeddings[rows], np.float32(fold.alpha) * weights, fold.inverse, STEPS)
+    solution = np.empty(embeddings.shape[1], dtype=np.float32)
+    _solve(solution, embeddings, rows, weights, fold.alpha, fold.inverse, STEPS)
     return solution
 
 
-@compiled(NOTHING, writes(F32), reads(F32, 2), reads(F32), reads(F32, 2), I64)
-def _solve(solution: Floats, items: Matrix, confidence: Floats, inverse: Matrix, steps: int) -> None:
-    """Start from a `solution` of zeros; `along_plain` is the matrix without the shopper, times `along`.
-
-    `confidence`: (n,) at least 0.
-    """
+@compiled(NOTHING, writes(F32), reads(F32, 2), reads(I32), reads(F32), F32, reads(F32, 2), I64)
+def _solve(
+    solution: Floats, embeddings: Matrix, rows: Rows, weights: Floats, alpha: float, inverse: Matrix, steps: int
+) -> None:
+    """Write the solution; `along_plain` is the matrix without the shopper, times `along`."""
+    solution[:] = 0.0
+    items = np.empty((len(rows), len(solution)), dtype=np.float32)
+    for i in range(len(rows)):
+        items[i] = embeddings[rows[i]]
+    confidence = alpha * weights
     residual = np.dot(confidence + np.float32(1.0), items)
     towards = np.dot(inverse, residual)
     along, along_plain = towards.copy(), residual.copy()

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from recommender.arrays import Rows
+from recommender.arrays import EMPTY_ROWS, Rows
 from recommender.retrieval.proposal import NOTHING, Proposal
+from recommender.retrieval.selection import distinct
 from recommender.situation import Situation
 
 PROPOSED = 100
@@ -15,9 +16,8 @@ def like_the_item_in_view(situation: Situation) -> Proposal:
     if item is None:
         return NOTHING
     near, _ = situation.model.neighbours.of(item)
-    rows = np.concatenate([near, _same_kind(situation, item)])
-    firsts = np.sort(np.unique(rows, return_index=True)[1])[:PROPOSED]
-    return Proposal(rows[firsts], because=np.full(len(firsts), item, dtype=np.int32))
+    rows = distinct(np.concatenate([near, _same_kind(situation, item)]), PROPOSED)
+    return Proposal(rows, because=np.full(len(rows), item, dtype=np.int32))
 
 
 def _same_kind(situation: Situation, item: int) -> Rows:
@@ -26,6 +26,6 @@ def _same_kind(situation: Situation, item: int) -> Rows:
     category, types = catalogue.text["category"].word(item), catalogue.text["type"].codes
     rows = situation.model.popularity.by_category.get(category or "")
     if rows is None:
-        return np.empty(0, dtype=np.int32)
+        return EMPTY_ROWS
     same_type = (types[rows] == types[item]) & (types[item] >= 0)
     return np.concatenate([rows[same_type], rows[~same_type]])

@@ -1,8 +1,7 @@
 """What most shoppers buy, in the category in view or at all."""
 
-import numpy as np
-
 from recommender.retrieval.proposal import Proposal
+from recommender.retrieval.selection import first_of
 from recommender.situation import Situation
 
 PROPOSED = 200
@@ -17,5 +16,4 @@ def popular(situation: Situation) -> Proposal:
         return Proposal(rows if fitting is None else rows[fitting[rows]])
     if fitting is None:
         return Proposal(popularity.ranking[:PROPOSED])
-    ranking = popularity.ranking
-    return Proposal(ranking[np.flatnonzero(fitting[ranking])[:PROPOSED]])
+    return Proposal(first_of(popularity.ranking, fitting, PROPOSED))

@@ -1,57 +1,84 @@
-"""Picking the few best of many."""
+"""Picking the few best of many, and leaving out what comes twice."""
 
 import numpy as np
+from numpy.typing import NDArray
 
-from recommender.arrays import Rows, Scores
-from recommender.native import BOOL, F32, I32, I64, NOTHING, compiled, reads, writes
+from recommender.arrays import Mask, Positions, Rows, Scores
+from recommender.native import BOOL, I32, I64, NOTHING, U32, U64, compiled, reads, writes
 
 
-def best(rows: Rows, scores: Scores, k: int) -> Rows:
+def best(rows: Rows, scores: Scores, k: int) -> Positions:
     """Positions of the (up to) `k` highest scores, best first, the lower row where equal.
 
     Args:
-        rows, scores: (n,), no row twice.
+        rows, scores: (n,), no row twice, no NaN.
     """
+    keys = np.empty(len(rows), dtype=np.uint64)
+    _order(keys, rows, scores.view(np.uint32))
+    if k >= len(rows):
+        return keys.argsort()
+    found = keys.argpartition(k)[:k]
+    return found[keys[found].argsort()]
+
+
+def distinct(rows: Rows, k: int) -> Rows:
+    """The first (up to) `k` of `rows`, each where it comes first."""
     found = np.empty(min(k, len(rows)), dtype=np.int32)
-    if len(found):
-        _pick(found, rows, scores)
-    return found
+    return found[: _leave_out_repeats(found, rows)]
 
 
-@compiled(BOOL, reads(I32), reads(F32), I64, I64)
-def _is_worse(rows: Rows, scores: Scores, position: int, other: int) -> bool:
-    if scores[position] == scores[other]:
-        return rows[position] > rows[other]
-    return scores[position] < scores[other]
+def first_of(rows: Rows, fitting: Mask, k: int) -> Rows:
+    """The first (up to) `k` of `rows` that fit; `fitting` is by item row."""
+    found = np.empty(min(k, len(rows)), dtype=np.int32)
+    return found[: _take_fitting(found, rows, fitting)]
 
 
-@compiled(NOTHING, writes(I32), I64, I64, reads(I32), reads(F32))
-def _sink(heap: Rows, size: int, position: int, rows: Rows, scores: Scores) -> None:
-    """Put `position` in at the top of a heap whose top is the worst, in the place of what was there."""
-    place, child = 0, 1
-    while child < size:
-        if child + 1 < size and _is_worse(rows, scores, heap[child + 1], heap[child]):
-            child += 1
-        if not _is_worse(rows, scores, heap[child], position):
+def in_turn(first: Rows, second: Rows) -> Rows:
+    """One of each in turn, then what is left of the longer."""
+    both = min(len(first), len(second))
+    joined = np.empty(len(first) + len(second), dtype=np.int32)
+    joined[0 : 2 * both : 2], joined[1 : 2 * both : 2] = first[:both], second[:both]
+    joined[2 * both :] = first[both:] if len(first) > both else second[both:]
+    return joined
+
+
+@compiled(NOTHING, writes(U64), reads(I32), reads(U32))
+def _order(keys: NDArray[np.uint64], rows: Rows, bits: NDArray[np.uint32]) -> None:
+    """Whole numbers that ascend from the best to the worst: numpy sorts those many times faster than pairs.
+
+    `bits` are those of the scores, of which the highest comes first: all but the sign of a positive number turned
+    round, and a negative number as it is.
+    """
+    for i in range(len(rows)):
+        bit = np.uint32(0) if bits[i] == np.uint32(0x80000000) else bits[i]  # minus zero is zero
+        falling = bit if bit >> np.uint32(31) else np.uint32(0x7FFFFFFF) - bit
+        keys[i] = (np.uint64(falling) << np.uint64(32)) | np.uint64(rows[i])
+
+
+@compiled(I64, writes(I32), reads(I32), reads(BOOL))
+def _take_fitting(found: Rows, rows: Rows, fitting: Mask) -> int:
+    """Write what fits until `found` is full; returns how many there are."""
+    n = 0
+    for row in rows:
+        if n == len(found):
             break
-        heap[place] = heap[child]
-        place, child = child, 2 * child + 1
-    heap[place] = position
+        if fitting[row]:
+            found[n] = row
+            n += 1
+    return n
 
 
-@compiled(NOTHING, writes(I32), reads(I32), reads(F32))
-def _pick(heap: Rows, rows: Rows, scores: Scores) -> None:
-    """Keep the best in a heap, as many as it holds, then sort it by taking out the worst again and again."""
-    k = len(heap)
-    for position in range(k):  # rise from the end of the heap to the place it belongs
-        place = position
-        while place > 0 and _is_worse(rows, scores, position, heap[(place - 1) // 2]):
-            heap[place] = heap[(place - 1) // 2]
-            place = (place - 1) // 2
-        heap[place] = position
-    for position in range(k, len(rows)):
-        if _is_worse(rows, scores, heap[0], position):
-            _sink(heap, k, position, rows, scores)
-    for size in range(k - 1, 0, -1):
-        last, heap[size] = heap[size], heap[0]
-        _sink(heap, size, last, rows, scores)
+@compiled(I64, writes(I32), reads(I32))
+def _leave_out_repeats(found: Rows, rows: Rows) -> int:
+    """Write what is new until `found` is full; returns how many there are."""
+    n = 0
+    for row in rows:
+        if n == len(found):
+            break
+        repeats = False
+        for other in found[:n]:  # to the end, so that it becomes vector instructions
+            repeats |= other == row
+        if not repeats:
+            found[n] = row
+            n += 1
+    return n

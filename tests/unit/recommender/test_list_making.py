@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from recommender.diversify import diversify
 from recommender.fusion import fuse
-from recommender.slots import fill_slots
+from recommender.slots import NO_FILLERS, fill_slots
 from tests.builders import rows_of
 
 RANKS = st.lists(st.sampled_from([0.0, 1.0, 0.5, 0.25]), min_size=4, max_size=4)
@@ -30,6 +30,7 @@ def test_a_damping_of_nothing_is_refused():
         fuse(np.ones((1, 1), np.float32), damping=0.0)
 
 
+NO_PLACES = np.empty(0, dtype=np.intp)
 KINDS = st.lists(st.tuples(st.integers(0, 9), st.integers(-1, 3)), max_size=25)
 
 
@@ -38,8 +39,8 @@ def test_no_group_comes_twice_and_the_cap_yields_only_before_the_list_gets_short
     kinds: list[tuple[int, int]], limit: int, cap: int
 ):
     groups, categories = rows_of([group for group, _ in kinds]), rows_of([category for _, category in kinds])
-    order = np.arange(len(kinds), dtype=np.int32)
-    chosen = diversify(order, groups, categories, limit, cap, rows_of([])).tolist()
+    order = np.arange(len(kinds))
+    chosen = diversify(order, groups, categories, limit, cap, NO_PLACES).tolist()
     assert len(chosen) == min(limit, len(set(groups.tolist())))
     assert len({int(groups[position]) for position in chosen}) == len(chosen)
     assert chosen == sorted(chosen)
@@ -53,18 +54,18 @@ def test_no_group_comes_twice_and_the_cap_yields_only_before_the_list_gets_short
 
 def test_what_is_pinned_uses_up_its_group_and_counts_for_its_category():
     groups, categories = rows_of([0, 0, 1, 2, 3]), rows_of([7, 7, 7, 8, 8])
-    chosen = diversify(rows_of([0, 1, 2, 3, 4]), groups, categories, 2, 1, taken=rows_of([0]))
+    chosen = diversify(np.arange(5), groups, categories, 2, 1, taken=np.array([0]))
     assert chosen.tolist() == [2, 3]  # 2 only because the list would be short, in its place
 
 
 def test_the_best_candidates_come_first_in_the_order_given():
     groups, categories = rows_of([0, 1, 2]), rows_of([-1, -1, -1])
-    assert diversify(rows_of([2, 0, 1]), groups, categories, 2, 1, rows_of([])).tolist() == [2, 0]
+    assert diversify(np.array([2, 0, 1]), groups, categories, 2, 1, NO_PLACES).tolist() == [2, 0]
 
 
 def test_pins_take_their_slots_and_the_others_move_on():
-    assert fill_slots(rows_of([5, 6, 7]), {1: 90, 3: 91}, 5).tolist() == [90, 5, 91, 6, 7]
+    assert fill_slots(rows_of([5, 6, 7]), NO_FILLERS, {1: 90, 3: 91}, 5).tolist() == [90, 5, 91, 6, 7]
 
 
 def test_a_pin_beyond_a_short_list_comes_last():
-    assert fill_slots(rows_of([5]), {4: 90}, 5).tolist() == [5, 90]
+    assert fill_slots(rows_of([5]), NO_FILLERS, {4: 90}, 5).tolist() == [5, 90]

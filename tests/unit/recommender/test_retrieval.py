@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from recommender.model import FoldIn
 from recommender.retrieval.fold_in import MOST_ITEMS, fold_in, known_weights
+from recommender.retrieval.selection import best, distinct, first_of, in_turn
 from recommender.retrieval.tally import tally
 from tests.builders import rows_of, shopper_with, some_neighbours
 
@@ -51,3 +52,34 @@ def test_the_strongest_purchases_are_kept_and_what_training_did_not_see_is_left_
     assert 0 in rows
     assert 10_000 not in rows
     assert MOST_ITEMS + 49 not in rows
+
+
+FEW_SCORES = st.lists(st.sampled_from([-1.5, -0.5, -0.0, 0.0, 0.25, 1.0, 3e38]), max_size=30)
+
+
+@given(FEW_SCORES, st.integers(0, 35), st.randoms(use_true_random=False))
+def test_the_best_are_those_of_the_highest_scores_and_of_equals_the_lower_rows(scores: list[float], k: int, random):
+    rows = random.sample(range(1000), len(scores))
+    expected = sorted(range(len(scores)), key=lambda place: (-scores[place], rows[place]))[:k]
+    assert best(rows_of(rows), np.array(scores, dtype=np.float32), k).tolist() == expected
+
+
+ROWS = st.lists(st.integers(0, 9), max_size=20)
+
+
+@given(ROWS, st.integers(0, 12))
+def test_what_comes_twice_is_left_out(rows: list[int], k: int):
+    assert distinct(rows_of(rows), k).tolist() == list(dict.fromkeys(rows))[:k]
+
+
+@given(ROWS, st.sets(st.integers(0, 9)), st.integers(0, 12))
+def test_the_first_that_fit_are_taken(rows: list[int], fitting: set[int], k: int):
+    mask = np.array([row in fitting for row in range(10)])
+    assert first_of(rows_of(rows), mask, k).tolist() == [row for row in rows if row in fitting][:k]
+
+
+@given(ROWS, ROWS)
+def test_two_lists_take_turns(first: list[int], second: list[int]):
+    ranks = [2 * place for place in range(len(first))] + [2 * place + 1 for place in range(len(second))]
+    expected = [row for _, row in sorted(zip(ranks, first + second, strict=True), key=lambda entry: entry[0])]
+    assert in_turn(rows_of(first), rows_of(second)).tolist() == expected
