@@ -45,6 +45,13 @@ class Settings(BaseSettings):
         default=0.01, ge=0, le=1, description="Share of decisions whose trace is kept without being asked for."
     )
     max_body_bytes: int = Field(default=1_000_000, ge=1_000, description="Largest request body.")
+    secret: str | None = Field(
+        default=None,
+        repr=False,
+        min_length=32,
+        description="Makes the hashes of contacts and the signing secrets of user tokens; the same on every host, and "
+        "forever. Unset: made once, kept in the data folder.",
+    )
 
     @property
     def events_dir(self) -> Path:

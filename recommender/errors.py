@@ -57,6 +57,18 @@ class InvalidInput(RecommenderError):
     code = "invalid_input"
 
 
+class Unauthenticated(RecommenderError):
+    """Nobody we know calls: no key, or one that is unknown, expired or revoked; or a user token that does not hold."""
+
+    code = "unauthenticated"
+
+
+class NotAllowed(RecommenderError):
+    """We know who calls, and they may not do this."""
+
+    code = "not_allowed"
+
+
 class BrokenArtifact(RecommenderError):
     """An artifact is incomplete, damaged, or of another format."""
 

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from threadpoolctl import threadpool_limits
 
 from features.events.stream import EventStream
+from features.identity import read_secret
 from features.online.connection import connect
 from features.online.live_state import LiveState
 from features.settings import Settings, read_settings
@@ -29,6 +30,7 @@ from serving.decisions.store import DecisionTraces
 from serving.envelope import Envelope
 from serving.events.routes import event_routes
 from serving.events.use_cases import Ingest
+from serving.gate import Gate
 from serving.health.routes import health_routes
 from serving.json_route import ShortWay
 from serving.metrics import Metrics
@@ -49,9 +51,14 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     engine, redis, metrics = open_engine(settings), connect(settings), Metrics()
     hurried = connect(settings, timeout_seconds=None)  # for reads that have a deadline anyway
     current, consents, placements = Current(), Consents(), Placements(read_shipped(settings))
+    gate = Gate(lambda: read_secret(settings), settings.host, clock)
     live, stream, traces = LiveState(redis), EventStream(redis), DecisionTraces(redis)
     overlay = CatalogueOverlay(
-        engine, ChangeSignal(redis), take_placements=placements.take_saved, take_consents=consents.take
+        engine,
+        ChangeSignal(redis),
+        take_placements=placements.take_saved,
+        take_consents=consents.take,
+        take_keys=gate.take,
     )
 
     def swap(serving: Serving) -> None:
@@ -96,6 +103,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
             await background.stop(tasks)
 
     app = FastAPI(lifespan=lifespan)
+    app.state.gate = gate
     answer_with_problems(app)
     routers = (
         recommendation_routes(recommend, clock),

@@ -6,15 +6,16 @@ from typing import Any
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute, APIRouter
+from fastapi.routing import APIRouter
 from pydantic import BaseModel, ValidationError
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from serving.access import ScopedRoute, guarded
 from serving.problems import is_json, unsupported_media_type
 
 
-class JsonRoute(APIRoute):
+class JsonRoute(ScopedRoute):
     """A POST route `async def f(body: Model, request: Request) -> Response` and nothing else.
 
     FastAPI describes it in the OpenAPI document like any other; answering it skips the solving of dependencies and the
@@ -38,7 +39,7 @@ class JsonRoute(APIRoute):
                 raise RequestValidationError(found) from None
             return await endpoint(body, request)
 
-        return answer
+        return guarded(self, answer)
 
 
 class ShortWay:

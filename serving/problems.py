@@ -17,6 +17,8 @@ STATUS: dict[type[RecommenderError], int] = {
     errors.UnknownPlacement: 404,
     errors.UnknownItem: 404,
     errors.UnknownDecision: 404,
+    errors.Unauthenticated: 401,
+    errors.NotAllowed: 403,
     errors.InvalidRule: 422,
     errors.InvalidPlacement: 422,
     errors.InvalidInput: 422,
@@ -25,6 +27,10 @@ STATUS: dict[type[RecommenderError], int] = {
     errors.StoreUnavailable: 503,
 }
 RETRY_AFTER_SECONDS = 1
+HEADERS = {
+    401: {"www-authenticate": 'Bearer, Basic realm="recommender"'},
+    503: {"retry-after": str(RETRY_AFTER_SECONDS)},
+}
 
 # What to say of the statuses that the framework itself gives: a stable code and the remedy.
 FRAMEWORK: dict[int, tuple[str, str]] = {
@@ -85,9 +91,8 @@ async def _on_recommender_error(request: Request, error: RecommenderError) -> Re
         where = "parameter" if error.field in request.path_params else "pointer"
         place = error.field if where == "parameter" else _pointer_of_field(error.field)
         wrong.append({where: place, "detail": str(error), "remedy": error.remedy})
-    headers = {"retry-after": str(RETRY_AFTER_SECONDS)} if status == 503 else None
     return problem_response(
-        request.scope, status, error.code, str(error), remedy=error.remedy, wrong=wrong, headers=headers
+        request.scope, status, error.code, str(error), remedy=error.remedy, wrong=wrong, headers=HEADERS.get(status)
     )
 
 

@@ -1,9 +1,11 @@
 """Small values of the domain, for tests; each is what a caller does not care about, unless it says otherwise."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 import numpy as np
 
+from features.keys import Key
 from recommender.arrays import Rows
 from recommender.catalogue import Catalogue, CatalogueItem
 from recommender.ids import GroupId, ItemId, ItemNumber, StoreId, UserId
@@ -12,6 +14,7 @@ from recommender.ranking.candidate_features import FEATURES
 from recommender.ranking.trees import Trees, trees_from_lightgbm
 from recommender.retrieval.index import build_index
 from recommender.shopper import HALF_LIFE_LONG, HALF_LIFE_SHORT, EventKind, Purchases, Shopper, Touches
+from serving.gate import Gate
 
 NOW_DAY = 20_000.5
 N_CATEGORIES = 5
@@ -163,3 +166,10 @@ def purchases_of(orders: Mapping[int, np.ndarray]) -> Purchases:
 
 def rows_of(rows: Sequence[int]) -> Rows:
     return np.array(rows, dtype=np.int32)
+
+
+def open_gate(*, keys: Sequence[Key] = (), host: str = "127.0.0.1") -> Gate:
+    """The gate of a deployment on this machine; without keys it trusts every caller."""
+    gate = Gate(lambda: b"a secret of 32 characters or more", host, lambda: datetime.now(UTC))
+    gate.take(keys)
+    return gate

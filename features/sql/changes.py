@@ -6,10 +6,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, select
 
+from features.keys import Key
 from features.sql.consent_store import current_consents
 from features.sql.engine import read_change_number, reading
 from features.sql.item_rows import COLUMNS, current_items, items_of
-from features.sql.tables import placements, store_stock
+from features.sql.key_store import read_keys
+from features.sql.tables import keys, placements, store_stock
 from recommender.catalogue import CatalogueItem
 from recommender.ids import ItemId, ItemNumber, PlacementId, StoreId, UserId
 
@@ -44,9 +46,10 @@ class Changes:
     stock: tuple[StoreStockLine, ...] = ()
     placements: tuple[tuple[PlacementId, Definition], ...] = ()
     consents: tuple[ConsentState, ...] = ()
+    keys: tuple[Key, ...] = ()
 
     def __len__(self) -> int:
-        return sum(map(len, (self.items, self.deleted, self.stock, self.placements, self.consents)))
+        return sum(map(len, (self.items, self.deleted, self.stock, self.placements, self.consents, self.keys)))
 
 
 def read_changes(engine: Engine, after: int) -> Changes:
@@ -68,12 +71,13 @@ def read_since_artifact(engine: Engine, after: int) -> Changes:
 
 
 def read_standing(engine: Engine) -> Changes:
-    """Read what no artifact holds: all saved placements, and all consents that were refused or withdrawn."""
+    """Read what no artifact holds: all saved placements, all keys, and all consents that were refused or withdrawn."""
     with reading(engine) as connection:
         return Changes(
             read_change_number(connection),
             placements=_read_placements(connection, _placements()),
             consents=_read_consents(connection, current_consents(granted=False)),
+            keys=read_keys(connection, select(keys)),
         )
 
 
@@ -84,6 +88,7 @@ def _read(connection: Connection, number: int, after: int) -> Changes:
         _read_stock(connection, _stock().where(store_stock.c.change_number > after)),
         _read_placements(connection, _placements().where(placements.c.change_number > after)),
         _read_consents(connection, current_consents(after)),
+        read_keys(connection, select(keys).where(keys.c.change_number > after)),
     )
 
 

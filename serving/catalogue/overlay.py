@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from features.keys import Key
 from features.sql.changes import (
     Changes,
     ConsentState,
@@ -28,13 +29,14 @@ log = logging.getLogger(__name__)
 
 TakePlacements = Callable[[Sequence[tuple[PlacementId, Definition]]], None]
 TakeConsents = Callable[[Sequence[ConsentState]], None]
+TakeKeys = Callable[[Sequence[Key]], None]
 
 
 class CatalogueOverlay:
     """The one owner of this worker's catalogue. It changes between two requests, on the event loop.
 
-    Saved placements and consents come the same way: `take_placements` and `take_consents` are called with how those
-    stand that changed, at the start with all that were saved, and all that were refused or withdrawn.
+    Saved placements, consents and keys come the same way: `take_placements`, `take_consents` and `take_keys` are called
+    with how those stand that changed, at the start with all (of consents: all that were refused or withdrawn).
 
     Attributes:
         catalogue: the one that answers; empty until the first is adopted.
@@ -42,10 +44,16 @@ class CatalogueOverlay:
     """
 
     def __init__(
-        self, engine: Engine, signal: ChangeSignal, *, take_placements: TakePlacements, take_consents: TakeConsents
+        self,
+        engine: Engine,
+        signal: ChangeSignal,
+        *,
+        take_placements: TakePlacements,
+        take_consents: TakeConsents,
+        take_keys: TakeKeys,
     ) -> None:
         self._engine, self._signal = engine, signal
-        self._take_placements, self._take_consents = take_placements, take_consents
+        self._take_placements, self._take_consents, self._take_keys = take_placements, take_consents, take_keys
         self._lock = asyncio.Lock()
         self._next: Catalogue | None = None
         self.catalogue = Catalogue.of([], spare=0)
@@ -56,6 +64,7 @@ class CatalogueOverlay:
         async with self._lock:
             standing = await asyncio.to_thread(read_standing, self._engine)
             self._hand_on(standing)
+            self._take_keys(standing.keys)  # though there be none: now that is known
             self.change_number = standing.change_number
 
     async def build(self, items: Sequence[CatalogueItem], change_number: int) -> Catalogue:
@@ -124,3 +133,5 @@ class CatalogueOverlay:
             self._take_placements(changes.placements)
         if changes.consents:
             self._take_consents(changes.consents)
+        if changes.keys:
+            self._take_keys(changes.keys)

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path
 from starlette.responses import Response
 
 from recommender.ids import ItemId
+from serving.access import CATALOGUE_READ, CATALOGUE_WRITE, ScopedRoute, needs
 from serving.catalogue.schemas import ItemBody, ItemName, ItemReply, StockBody, StockReply, item_reply
 from serving.catalogue.use_cases import CatalogueDesk
 from serving.clock import Clock
@@ -19,26 +20,26 @@ Id = Annotated[ItemName, Path(examples=["1029743"])]
 
 def catalogue_routes(desk: CatalogueDesk, clock: Clock) -> APIRouter:
     """The routes, answered by `desk`."""
-    router = APIRouter(prefix="/v1/catalogue", tags=["catalogue"])
-    changes = documented(400, 413, 415, 422, 503)
+    router = APIRouter(prefix="/v1/catalogue", tags=["catalogue"], route_class=ScopedRoute)
+    changes, reads, writes = documented(400, 413, 415, 422, 503), needs(CATALOGUE_READ), needs(CATALOGUE_WRITE)
 
-    @router.get(ITEM, response_model=ItemReply, responses=documented(404, 422, 503))
+    @router.get(ITEM, response_model=ItemReply, responses=documented(404, 422, 503), openapi_extra=reads)
     async def read_item(item_id: Id) -> Response:
         """Read one item."""
         return json_response(item_reply(await desk.read(ItemId(item_id))))
 
-    @router.put(ITEM, response_model=ItemReply, responses=changes)
+    @router.put(ITEM, response_model=ItemReply, responses=changes, openapi_extra=writes)
     async def state_item(item_id: Id, body: ItemBody) -> Response:
         """State all facts of one item; new or not, they hold on every worker within a tenth of a second."""
         return json_response(item_reply(await desk.put(ItemId(item_id), body, clock())))
 
-    @router.delete(ITEM, status_code=204, responses=documented(404, 422, 503))
+    @router.delete(ITEM, status_code=204, responses=documented(404, 422, 503), openapi_extra=writes)
     async def delete_item(item_id: Id) -> Response:
         """Take one item out of the catalogue and of every list. Its number stays its own."""
         await desk.delete(ItemId(item_id))
         return Response(status_code=204)
 
-    @router.patch("/stock", response_model=StockReply, responses=documented(404) | changes)
+    @router.patch("/stock", response_model=StockReply, responses=documented(404) | changes, openapi_extra=writes)
     async def change_stock(body: StockBody) -> Response:
         """State the stock of up to 1,000 lines, all or none; a sold-out item is out of the very next list."""
         change_number = await desk.set_stock([line.line() for line in body.lines])

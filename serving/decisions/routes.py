@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from recommender.errors import UnknownDecision
 from recommender.ids import RecommendationId
+from serving.access import DECISIONS_READ, ScopedRoute, needs
 from serving.decisions.schemas import DecisionTrace
 from serving.decisions.store import DecisionTraces
 from serving.encoding import JsonBytes
@@ -15,9 +16,14 @@ from serving.problem_document import documented
 
 def decision_routes(traces: DecisionTraces) -> APIRouter:
     """The routes, over the traces that are kept."""
-    router = APIRouter(prefix="/v1/decisions", tags=["decisions"])
+    router = APIRouter(prefix="/v1/decisions", tags=["decisions"], route_class=ScopedRoute)
 
-    @router.get("/{recommendation_id}", response_model=DecisionTrace, responses=documented(404, 422, 503))
+    @router.get(
+        "/{recommendation_id}",
+        response_model=DecisionTrace,
+        responses=documented(404, 422, 503),
+        openapi_extra=needs(DECISIONS_READ),
+    )
     async def read_decision(
         recommendation_id: Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="From the answer.")],
     ) -> Response:

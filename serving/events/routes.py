@@ -9,6 +9,7 @@ from pydantic_core import to_json
 from starlette.responses import Response
 
 from recommender.errors import InvalidInput
+from serving.access import EVENTS_WRITE, needs
 from serving.clock import Clock
 from serving.encoding import json_response
 from serving.events.schemas import BATCH_BYTES, EVENT_BYTES, BatchCall, BatchReply, EventReply, TrackCall
@@ -20,9 +21,9 @@ from serving.problem_document import documented
 def event_routes(ingest: Ingest, clock: Clock) -> APIRouter:
     """The routes, answered by `ingest`."""
     router = APIRouter(prefix="/v1", tags=["events"], route_class=JsonRoute)
-    problems = documented(400, 413, 415, 422, 503)
+    problems, writes = documented(400, 413, 415, 422, 503), needs(EVENTS_WRITE)
 
-    @router.post("/track", response_model=EventReply, responses=problems)
+    @router.post("/track", response_model=EventReply, responses=problems, openapi_extra=writes)
     async def track(body: TrackCall, request: Request) -> Response:
         """Take in one event. 200: it is safe, and counts for the next recommendation."""
         await _limit(request, EVENT_BYTES)
@@ -31,7 +32,7 @@ def event_routes(ingest: Ingest, clock: Clock) -> APIRouter:
             raise InvalidInput(outcome.reason or "", field=outcome.field)
         return json_response(asdict(outcome))
 
-    @router.post("/batch", response_model=BatchReply, responses=problems)
+    @router.post("/batch", response_model=BatchReply, responses=problems, openapi_extra=writes)
     async def batch(body: BatchCall, request: Request) -> Response:
         """Take in up to 2,500 events, each judged by itself. 200: the accepted ones are safe."""
         n_bytes = await _limit(request, BATCH_BYTES)

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from features.sql.engine import read_change_number, reading
 from recommender.errors import StoreUnavailable
+from serving.access import FREE, ScopedRoute, needs
 from serving.current import Current
 from serving.encoding import json_response
 from serving.health.schemas import Alive, Readiness
@@ -19,14 +20,14 @@ SQL_DEADLINE_SECONDS = 2.0
 
 def health_routes(current: Current, engine: Engine, metrics: Metrics, why_not: Callable[[], str | None]) -> APIRouter:
     """The routes; `why_not` says what keeps the artifact from being loaded, if anything."""
-    router = APIRouter(tags=["health"])
+    router = APIRouter(tags=["health"], route_class=ScopedRoute)
 
-    @router.get("/healthz", response_model=Alive)
+    @router.get("/healthz", response_model=Alive, openapi_extra=needs(FREE))
     async def is_alive() -> Response:
         """Say that this worker answers; nothing else is looked at."""
         return json_response({"status": "alive"})
 
-    @router.get("/readyz", response_model=Readiness, responses={503: {"model": Readiness}})
+    @router.get("/readyz", response_model=Readiness, responses={503: {"model": Readiness}}, openapi_extra=needs(FREE))
     async def is_ready() -> Response:
         """Say whether recommendations can be answered, and if not, why."""
         reasons: list[str] = []
@@ -37,7 +38,12 @@ def health_routes(current: Current, engine: Engine, metrics: Metrics, why_not: C
         content = {"ready": not reasons, "artifact_id": current.artifact_id, "reasons": reasons}
         return json_response(content, 503 if reasons else 200)
 
-    @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+    @router.get(
+        "/metrics",
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {}}}},
+        openapi_extra=needs(FREE),
+    )
     async def read_metrics() -> Response:
         """Metrics of all workers, for Prometheus."""
         page, content_type = await asyncio.to_thread(metrics.page)

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from features.sql.placement_store import PlacementStore
 from recommender.ids import PlacementId
 from recommender.placements import parse_placement
+from serving.access import PLACEMENTS_READ, PLACEMENTS_WRITE, ScopedRoute, needs
 from serving.encoding import json_response
 from serving.placements.registry import Entry, Placements
 from serving.placements.schemas import PlacementBody, PlacementList, PlacementName, PlacementReply
@@ -22,19 +23,25 @@ def placement_routes(
     placements: Placements, store: PlacementStore, announce: Callable[[], Awaitable[None]]
 ) -> APIRouter:
     """The routes; `announce` wakes the workers after a change in SQL."""
-    router = APIRouter(prefix="/v1/placements", tags=["placements"])
+    router = APIRouter(prefix="/v1/placements", tags=["placements"], route_class=ScopedRoute)
+    reads, writes = needs(PLACEMENTS_READ), needs(PLACEMENTS_WRITE)
 
-    @router.get("", response_model=PlacementList)
+    @router.get("", response_model=PlacementList, openapi_extra=reads)
     async def list_placements() -> Response:
         """List all placements."""
         return json_response({"placements": [_reply(entry) for entry in placements.all()]})
 
-    @router.get("/{placement_id}", response_model=PlacementReply, responses=documented(404, 422))
+    @router.get("/{placement_id}", response_model=PlacementReply, responses=documented(404, 422), openapi_extra=reads)
     async def read_placement(placement_id: Id) -> Response:
         """Read one placement as it is in force."""
         return json_response(_reply(placements.entry(PlacementId(placement_id))))
 
-    @router.put("/{placement_id}", response_model=PlacementReply, responses=documented(400, 413, 415, 422, 503))
+    @router.put(
+        "/{placement_id}",
+        response_model=PlacementReply,
+        responses=documented(400, 413, 415, 422, 503),
+        openapi_extra=writes,
+    )
     async def save_placement(placement_id: Id, body: PlacementBody) -> Response:
         """Save a placement; it holds on every worker within a tenth of a second.
 

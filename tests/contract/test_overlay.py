@@ -41,7 +41,9 @@ def sqlite_engine(tmp_path: Path) -> Iterator[Engine]:
 
 def overlay_of(engine: Engine, redis: Redis, told: list[Any] | None = None) -> CatalogueOverlay:
     told = [] if told is None else told
-    return CatalogueOverlay(engine, ChangeSignal(redis), take_placements=told.append, take_consents=told.append)
+    return CatalogueOverlay(
+        engine, ChangeSignal(redis), take_placements=told.append, take_consents=told.append, take_keys=lambda _: None
+    )
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ from serving.catalogue.overlay import CatalogueOverlay
 from serving.catalogue.routes import catalogue_routes
 from serving.catalogue.use_cases import CatalogueDesk
 from serving.problems import answer_with_problems
+from tests.builders import open_gate
 
 NOW = datetime(2026, 5, 31, 12, tzinfo=UTC)
 MILK = {"title": "Milk", "price": {"amount": 199, "currency": "USD"}, "category": "DAIRY", "stock": 3}
@@ -28,7 +29,9 @@ def overlay(tmp_path: Path) -> Iterator[CatalogueOverlay]:
     engine = engine_of(f"sqlite:///{tmp_path / 'recommender.sqlite'}")
     migrate(engine)
     signal = ChangeSignal(Redis(unix_socket_path=str(tmp_path / "nobody.sock")))
-    yield CatalogueOverlay(engine, signal, take_placements=lambda _: None, take_consents=lambda _: None)
+    yield CatalogueOverlay(
+        engine, signal, take_placements=lambda _: None, take_consents=lambda _: None, take_keys=lambda _: None
+    )
     engine.dispose()
 
 
@@ -51,6 +54,7 @@ def client(overlay: CatalogueOverlay) -> Client:
     engine = overlay._engine
     desk = CatalogueDesk(CatalogueStore(engine), StockStore(engine), overlay.announce)
     app = FastAPI()
+    app.state.gate = open_gate()
     app.include_router(catalogue_routes(desk, lambda: NOW))
     answer_with_problems(app)
     return Client(app)

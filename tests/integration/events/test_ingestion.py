@@ -24,6 +24,7 @@ from recommender.ids import AnonymousId, ItemNumber, UserId
 from serving.events.routes import event_routes
 from serving.events.use_cases import Ingest
 from serving.problems import answer_with_problems
+from tests.builders import open_gate
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NUMBERS = {"milk": ItemNumber(1), "bread": ItemNumber(2), "sku-9": ItemNumber(9)}
@@ -66,6 +67,7 @@ class Shop:
                 stream=EventStream(redis), live=LiveState(redis), number_of=NUMBERS.get, personalisation_of=CONSENTS.get
             )
             app = FastAPI()
+            app.state.gate = open_gate()
             answer_with_problems(app)
             app.include_router(event_routes(ingest, lambda: NOW))
             transport = httpx.ASGITransport(app)

@@ -15,6 +15,7 @@ from serving.clock import utc_now
 from serving.events.routes import event_routes
 from serving.events.use_cases import Ingest
 from serving.problems import answer_with_problems
+from tests.builders import open_gate
 
 
 def create_app() -> FastAPI:
@@ -27,6 +28,7 @@ def create_app() -> FastAPI:
         await redis.aclose()
 
     app = FastAPI(lifespan=lifespan)
+    app.state.gate = open_gate()
     answer_with_problems(app)
     numbers = {"milk": ItemNumber(1)}
     ingest = Ingest(

@@ -110,6 +110,8 @@ async def serving(app: FastAPI) -> AsyncIterator[Client]:
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with Client(transport=transport, base_url="http://shop") as client:
+            while not app.state.gate.is_ready:
+                await asyncio.sleep(0.01)
             yield client
 
 

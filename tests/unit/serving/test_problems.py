@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from recommender.errors import InvalidInput, NoArtifact, RecommenderError, UnknownItem
+from serving.access import FREE, needs
 from serving.encoding import json_response
 from serving.envelope import Envelope
 from serving.json_route import JsonRoute
@@ -33,7 +34,7 @@ def small_app() -> FastAPI:
     app.add_middleware(Envelope, metrics=Metrics(), max_body_bytes=MOST_BYTES)
     fast = APIRouter(route_class=JsonRoute)
 
-    @fast.post("/fast")
+    @fast.post("/fast", openapi_extra=needs(FREE))
     async def fast_route(body: Order, request: Request) -> Response:
         return json_response({"lines": body.lines, "id": request.scope["request_id"]})
 

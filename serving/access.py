@@ -1,0 +1,112 @@
+"""Who calls, and what they may: every route declares the scope that it needs, and is guarded by it."""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request
+from fastapi.routing import APIRoute
+from starlette.responses import Response
+
+from recommender.errors import NotAllowed
+from recommender.ids import AnonymousId, UserId
+
+FREE = "free"  # needs no key
+EVENTS_WRITE = "events:write"
+RECS_READ = "recs:read"
+CATALOGUE_READ, CATALOGUE_WRITE = "catalogue:read", "catalogue:write"
+PLACEMENTS_READ, PLACEMENTS_WRITE = "placements:read", "placements:write"
+DECISIONS_READ = "decisions:read"
+PROFILES_READ, PROFILES_WRITE = "profiles:read", "profiles:write"
+
+ALL_SCOPES = frozenset(
+    {EVENTS_WRITE, RECS_READ, CATALOGUE_READ, CATALOGUE_WRITE, PLACEMENTS_READ, PLACEMENTS_WRITE, DECISIONS_READ}
+    | {PROFILES_READ, PROFILES_WRITE}
+)
+PUBLIC_SCOPES = frozenset({EVENTS_WRITE, RECS_READ})  # all that a publishable key may ever do
+SCOPE, KEY_IN_BODY = "x-scope", "x-key-in-body"  # where the OpenAPI document has it
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who calls.
+
+    Attributes:
+        trusted: the shop's own machine: what it says about who a shopper is holds.
+        subject: the user that a verified user token names.
+        anonymous_id: that the same token names.
+        scopes: what the key may do.
+    """
+
+    trusted: bool
+    subject: UserId | None = None
+    anonymous_id: AnonymousId | None = None
+    scopes: frozenset[str] = ALL_SCOPES
+
+    def vouches_for(self, user_id: UserId | None) -> bool:
+        """Whether the caller may say that it is, or acts for, this user."""
+        return self.trusted or (user_id is not None and user_id == self.subject)
+
+    def must_speak_for(self, user_id: str | None, anonymous_id: str | None) -> None:
+        """Refuse to answer about somebody else; raises NotAllowed.
+
+        Without a user token a publishable key may ask for an anonymous id, never for a user.
+        """
+        if self.trusted:
+            return
+        if user_id is not None and user_id != self.subject:
+            raise NotAllowed(
+                "This key may ask for a user only with a user token of that user.",
+                field="user_id",
+                remedy="Send the header X-User-Token with a token for this user (docs/keys.md), or leave user_id out.",
+            )
+        if self.anonymous_id is not None and anonymous_id not in {None, self.anonymous_id}:
+            raise NotAllowed(
+                "The user token was made for another anonymous id.",
+                field="anonymous_id",
+                remedy="Send the anonymous_id of the token, or leave it out.",
+            )
+
+
+TRUSTED = Access(trusted=True)
+
+
+class ScopedRoute(APIRoute):
+    """A route that answers only callers who have the scope that it declares with `needs`."""
+
+    def get_route_handler(self) -> Handler:
+        """What answers a request, guarded."""
+        return guarded(self, super().get_route_handler())
+
+
+def needs(scope: str, *, key_in_body: bool = False) -> dict[str, Any]:
+    """What a route is declared with, as its `openapi_extra`.
+
+    `key_in_body`: the key may also come as `writeKey`; the route has to ask `request.app.state.gate.admit_key` then.
+    """
+    if scope == FREE:
+        return {SCOPE: FREE, "security": []}
+    return {SCOPE: scope, KEY_IN_BODY: key_in_body, "security": [{"bearer": []}, {"basic": []}]}
+
+
+def guarded(route: APIRoute, handler: Handler) -> Handler:
+    """Let only those through who have the scope of the route; `request.state.access` says who it is.
+
+    Raises:
+        TypeError: the route declares no scope.
+    """
+    declared = route.openapi_extra or {}
+    if SCOPE not in declared:
+        raise TypeError(f"{route.path}: say who may call it, with openapi_extra=needs(...)")
+    need, in_body = str(declared[SCOPE]), bool(declared.get(KEY_IN_BODY))
+    if need == FREE:
+        return handler
+
+    async def answer(request: Request) -> Response:
+        access = request.app.state.gate.admit(request.scope, need, or_key_in_body=in_body)
+        request.scope.setdefault("state", {})["access"] = access
+        return await handler(request)
+
+    return answer

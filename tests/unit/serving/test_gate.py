@@ -1,0 +1,181 @@
+"""Who calls: keys, user tokens, and what each may do."""
+
+import base64
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jwt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.keys import Key, KeyKind, new_key, signing_secret
+from recommender.errors import NotAllowed, StoreUnavailable, Unauthenticated
+from serving.access import ALL_SCOPES, CATALOGUE_WRITE, EVENTS_WRITE, RECS_READ, Access
+from serving.gate import AUDIENCE, Gate
+
+NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
+SECRET = b"the secret of this deployment, long"
+
+
+class Caller:
+    """A gate with one key of each kind, and requests to it at `now`."""
+
+    def __init__(self, host: str = "0.0.0.0") -> None:
+        self.now = NOW
+        self.gate = Gate(lambda: SECRET, host, lambda: self.now)
+        self.texts: dict[str, str] = {}
+        self.keys: dict[str, Key] = {}
+
+    def add(self, kind: KeyKind, **facts: Any) -> str:
+        self.keys[kind], self.texts[kind] = new_key(kind, "a test's", NOW, **facts)
+        self.gate.take([self.keys[kind]])
+        return self.texts[kind]
+
+    def admit(self, key: str | None, need: str = RECS_READ, token: str | bytes | None = None) -> Access:
+        headers = [] if key is None else [(b"authorization", f"Bearer {key}".encode())]
+        if token is not None:
+            headers.append((b"x-user-token", token if isinstance(token, bytes) else token.encode()))
+        return self.gate.admit({"type": "http", "headers": headers}, need)
+
+    def token(self, **claims: Any) -> str:
+        given = {"sub": "ann", "aud": AUDIENCE, "exp": NOW + timedelta(minutes=30)} | claims
+        secret = signing_secret(SECRET, self.keys["pk"].key_id)
+        return jwt.encode({name: value for name, value in given.items() if value is not None}, secret)
+
+
+@pytest.fixture
+def caller() -> Caller:
+    return Caller()
+
+
+def test_a_secret_key_may_do_everything_and_is_trusted(caller: Caller):
+    key = caller.add("sk")
+    for scope in ALL_SCOPES:
+        assert caller.admit(key, scope).vouches_for(None)
+
+
+def test_a_publishable_key_writes_events_and_reads_recommendations_and_no_more(caller: Caller):
+    key = caller.add("pk")
+    for scope in ALL_SCOPES - {EVENTS_WRITE, RECS_READ}:
+        with pytest.raises(NotAllowed, match=scope):
+            caller.admit(key, scope)
+    access = caller.admit(key, EVENTS_WRITE)
+    assert not access.trusted
+    access.must_speak_for(None, "a-1")
+    with pytest.raises(NotAllowed) as caught:
+        access.must_speak_for("ann", None)
+    assert caught.value.field == "user_id"
+
+
+def test_a_restricted_key_may_do_what_it_was_made_for(caller: Caller):
+    key = caller.add("rk", scopes=(EVENTS_WRITE,))
+    assert caller.admit(key, EVENTS_WRITE).trusted
+    with pytest.raises(NotAllowed):
+        caller.admit(key, RECS_READ)
+
+
+def test_segments_basic_header_carries_the_key_as_user_name(caller: Caller):
+    key = caller.add("sk")
+    for password in ("", "x"):
+        header = b"Basic " + base64.b64encode(f"{key}:{password}".encode())
+        assert caller.gate.admit({"headers": [(b"authorization", header)]}, EVENTS_WRITE).trusted
+
+
+def test_a_revoked_or_expired_key_opens_nothing(caller: Caller):
+    key = caller.add("sk", expires_at=NOW + timedelta(hours=1))
+    assert caller.admit(key).trusted
+    caller.now = NOW + timedelta(hours=1)
+    with pytest.raises(Unauthenticated):
+        caller.admit(key)
+    caller.now = NOW
+    assert caller.admit(key).trusted
+    kept = caller.keys["sk"]
+    caller.gate.take([Key(**{name: getattr(kept, name) for name in kept.__slots__} | {"revoked_at": NOW})])
+    with pytest.raises(Unauthenticated):
+        caller.admit(key)
+
+
+def test_without_any_key_only_this_machine_is_let_in():
+    for host, let_in in [
+        ("127.0.0.1", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("10.0.0.1", False),
+    ]:
+        caller = Caller(host)
+        with pytest.raises(StoreUnavailable):  # nobody has read yet whether there are keys
+            caller.admit(None)
+        caller.gate.take([])
+        if let_in:
+            assert caller.admit(None, CATALOGUE_WRITE).trusted
+        else:
+            with pytest.raises(Unauthenticated) as caught:
+                caller.admit(None)
+            assert "recommender keys create" in caught.value.remedy
+        caller.add("sk")
+        with pytest.raises(Unauthenticated):
+            caller.admit(None)
+
+
+def test_a_user_token_speaks_for_its_subject_alone(caller: Caller):
+    key = caller.add("pk")
+    access = caller.admit(key, token=caller.token(anonymous_id="a-1"))
+    assert access.vouches_for(access.subject)
+    access.must_speak_for("ann", "a-1")
+    access.must_speak_for(None, None)
+    for user_id, anonymous_id in [("bob", "a-1"), ("ann", "a-2")]:
+        with pytest.raises(NotAllowed):
+            access.must_speak_for(user_id, anonymous_id)
+    with pytest.raises(NotAllowed):
+        caller.admit(key, CATALOGUE_WRITE, caller.token())
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"aud": "another"}, {"aud": None}, {"exp": None}, {"sub": None}, {"sub": ""}, {"sub": "x" * 201},
+        {"sub": "a\0"},
+        {"exp": NOW - timedelta(minutes=2)}, {"exp": NOW + timedelta(hours=2)}, {"anonymous_id": 5},
+        {"exp": "soon"}, {"exp": True}, {"exp": float("nan")},
+    ],
+)  # fmt: skip
+def test_a_token_that_claims_too_much_or_too_little_is_refused(caller: Caller, claims: dict[str, Any]):
+    key = caller.add("pk")
+    with pytest.raises(Unauthenticated):
+        caller.admit(key, token=caller.token(**claims))
+
+
+def test_a_token_ends_while_it_is_remembered(caller: Caller):
+    key, token = caller.add("pk"), None
+    token = caller.token()
+    assert caller.admit(key, token=token).subject == "ann"
+    caller.now = NOW + timedelta(minutes=31)
+    with pytest.raises(Unauthenticated):
+        caller.admit(key, token=token)
+
+
+def test_only_the_signature_of_this_key_counts(caller: Caller):
+    key = caller.add("pk")
+    claims = {"sub": "ann", "aud": AUDIENCE, "exp": NOW + timedelta(minutes=5)}
+    for forged in (
+        jwt.encode(claims, "x" * 64),
+        jwt.encode(claims, None, algorithm="none"),
+        jwt.encode(claims, signing_secret(SECRET, caller.keys["pk"].key_id), algorithm="HS512"),
+        jwt.encode(claims, signing_secret(SECRET, "key_other")),
+    ):
+        with pytest.raises(Unauthenticated):
+            caller.admit(key, token=forged)
+
+
+@given(st.binary(max_size=60), st.none() | st.binary(max_size=60))
+def test_no_garbage_opens_the_gate_or_breaks_it(authorization: bytes, token: bytes | None):
+    caller = Caller()
+    key = caller.add("pk")
+    for header in (authorization, b"Bearer " + authorization, b"Basic " + authorization):
+        with pytest.raises(Unauthenticated):
+            caller.gate.admit({"headers": [(b"authorization", header)]}, EVENTS_WRITE)
+    if token is not None:
+        with pytest.raises(Unauthenticated):
+            caller.admit(key, token=token)
