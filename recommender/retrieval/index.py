@@ -138,7 +138,7 @@ def _scan(embeddings: Matrix, rows: NDArray[np.int64]) -> FaissIndex:
 
 def _vectors_of(scan: FaissIndex) -> tuple[Rows, Matrix]:
     """Item rows of what `_scan` made, and their embeddings."""
-    inside = faiss.downcast_index(scan.index)
+    inside: FaissIndex = faiss.downcast_index(scan.index)
     rows = faiss.vector_to_array(scan.id_map).astype(np.int32)
     return rows, faiss.vector_to_array(inside.codes).view(np.float32).reshape(len(rows), scan.d)
 
