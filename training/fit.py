@@ -1,9 +1,11 @@
 """One fit: all models on what had happened before a cut."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csr_matrix
+from threadpoolctl import threadpool_limits
 
 from features.offline.histories import build_histories
 from recommender.arrays import Matrix
@@ -33,25 +35,32 @@ class Fitted:
 def fit(
     interactions: Interactions, assortment: Assortment, cut_day: float, config: TrainingConfig, version: str = ""
 ) -> Fitted:
-    """Learn everything but the rankers from what precedes `cut_day`."""
+    """Learn everything but the rankers from what precedes `cut_day`; the embeddings beside the rest, in a thread."""
     evidence = evidence_before(interactions, assortment, cut_day)
-    learnable = evidence.learnable_purchases()
     weights = weigh(evidence, config.weights, config.weights.half_life_days)
-    embeddings, fold_in = fit_embeddings(weights, config.embedding, config.seed)
+    with ThreadPoolExecutor(1) as lane, threadpool_limits(1, "blas"):
+        embedded = lane.submit(fit_embeddings, weights, config.embedding, config.seed)
+        learnable = evidence.learnable_purchases()
+        latest = weigh_latest(evidence, config.weights, config.neighbours.half_life_days)
+        neighbours = fit_neighbours(latest, count_buyers(learnable, evidence.n_items), config.neighbours)
+        bought_together = fit_bought_together(learnable, evidence.n_items, config.bought_together)
+        rhythm = fit_rhythm(learnable, assortment.items)
+        popularity = fit_popularity(learnable, assortment.items, cut_day)
+        histories = build_histories(evidence.purchases.lazy(), cut_day)
+        embeddings, fold_in = embedded.result()
+    # After the rest, since kinds of index are timed.
     index, report = build_index(embeddings, shopper_vectors(weights, embeddings, fold_in, config.seed))
-    latest = weigh_latest(evidence, config.weights, config.neighbours.half_life_days)
-    buyers = count_buyers(learnable, evidence.n_items)
     model = Model(
         version=version,
         cut_day=cut_day,
         embeddings=embeddings,
         index=index,
         fold_in=fold_in,
-        neighbours=fit_neighbours(latest, buyers, config.neighbours),
-        bought_together=fit_bought_together(learnable, evidence.n_items, config.bought_together),
-        rhythm=fit_rhythm(learnable, assortment.items),
-        popularity=fit_popularity(learnable, assortment.items, cut_day),
-        histories=build_histories(evidence.purchases.lazy(), cut_day),
+        neighbours=neighbours,
+        bought_together=bought_together,
+        rhythm=rhythm,
+        popularity=popularity,
+        histories=histories,
         rankers={},
     )
     return Fitted(model, report)

@@ -1,6 +1,7 @@
 """Training the rankers on the very candidates and features that requests get."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,33 +51,46 @@ class Rankers:
     shoppers: Mapping[str, int]
 
 
+Learnt = tuple[Trees, dict[str, float]]  # and each feature's share of the gain
 NO_RANKERS = Rankers(trees={}, gains={}, shoppers={})
 
 
 def train_rankers(
     pasts: Sequence[Past], placements: Mapping[PlacementId, Placement], config: TrainingConfig, progress: ProgressReport
 ) -> Rankers:
-    """Learn one ranker per entry of TAUGHT_BY from the windows after each past."""
-    trees, gains, shoppers = dict[str, Trees](), dict[str, Mapping[str, float]](), dict[str, int]()
-    for name, placement_id in TAUGHT_BY.items():
-        with progress.step(f"Propose candidates for the ranker {name}", len(pasts)) as step:
-            lessons = list[Lessons]()
-            for past in pasts:
-                lessons.append(collect_lessons(past, placements[placement_id]))
-                step.advance()
-        shoppers[name] = sum(len(lesson.group_sizes) for lesson in lessons)
-        if shoppers[name] < config.ranker.min_shoppers:
-            continue
-        with progress.step(f"Train the ranker {name}"):
-            trees[name], gains[name] = fit_ranker(
-                np.concatenate([lesson.features for lesson in lessons]),
-                np.concatenate([lesson.bought for lesson in lessons]),
-                np.concatenate([lesson.group_sizes for lesson in lessons]),
-                FEATURES,
-                config.ranker,
-                config.seed,
-            )
-    return Rankers(trees, gains, shoppers)
+    """Learn one ranker per entry of TAUGHT_BY from the windows after each past.
+
+    Each is trained in a thread, while the candidates for the next are proposed.
+    """
+    learnt, shoppers = dict[str, Future[Learnt]](), dict[str, int]()
+    with ThreadPoolExecutor(len(TAUGHT_BY)) as lanes:
+        for name, placement_id in TAUGHT_BY.items():
+            with progress.step(f"Propose candidates for the ranker {name}", len(pasts)) as step:
+                lessons = list[Lessons]()
+                for past in pasts:
+                    lessons.append(collect_lessons(past, placements[placement_id]))
+                    step.advance()
+            shoppers[name] = sum(len(lesson.group_sizes) for lesson in lessons)
+            if shoppers[name] >= config.ranker.min_shoppers:
+                learnt[name] = lanes.submit(_learn, lessons, config)
+        with progress.step("Train the rankers"):
+            done = {name: ranker.result() for name, ranker in learnt.items()}
+    return Rankers(
+        trees={name: trees for name, (trees, _) in done.items()},
+        gains={name: gains for name, (_, gains) in done.items()},
+        shoppers=shoppers,
+    )
+
+
+def _learn(lessons: Sequence[Lessons], config: TrainingConfig) -> Learnt:
+    return fit_ranker(
+        np.concatenate([lesson.features for lesson in lessons]),
+        np.concatenate([lesson.bought for lesson in lessons]),
+        np.concatenate([lesson.group_sizes for lesson in lessons]),
+        FEATURES,
+        config.ranker,
+        config.seed,
+    )
 
 
 def collect_lessons(past: Past, placement: Placement) -> Lessons:

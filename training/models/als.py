@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 from recommender.arrays import Matrix
 from recommender.model import FoldIn
 from training.config import EmbeddingConfig
+from training.lanes import LANE_THREADS
 
 
 def fit_embeddings(weights: csr_matrix, config: EmbeddingConfig, seed: int) -> tuple[Matrix, FoldIn]:
@@ -32,6 +33,7 @@ def fit_embeddings(weights: csr_matrix, config: EmbeddingConfig, seed: int) -> t
             alpha=1.0,
             iterations=config.iterations,
             random_state=seed,
+            num_threads=LANE_THREADS,
         )
         model.fit(confidence, show_progress=False)
     embeddings: Matrix = np.array(model.item_factors, dtype=np.float32)

@@ -1,61 +1,85 @@
 """Cosine neighbours of items, counted through the shoppers that they share."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from recommender.arrays import Mask, Rows, Scores
-from recommender.native import BOOL, F32, I32, compiled, reads, writes
+from recommender.arrays import Rows, Scores
+from recommender.native import F32, I32, I64, NOTHING, compiled, reads, writes
+from training.lanes import LANE_THREADS
 
+STRIDE = 64  # items that are looked at together
 Entries = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]
 
 
-def best_cosines(weights: csr_matrix, rows: NDArray[np.int32], among: Mask, kept: int) -> Entries:
-    """The largest cosines of some items with others.
+def best_cosines(weights: csr_matrix, first: int, kept: int) -> Entries:
+    """The largest cosines of some items with all others.
 
     Args:
         weights: (n_users, n_items) float32, above 0 where there is an entry.
-        rows: the items whose neighbours are wanted.
-        among: (n_items,) True for items that can be a neighbour; none is its own.
+        first: neighbours are wanted of this item and all after it.
         kept: neighbours per item, at most.
 
     Returns:
         Items, their neighbours and the cosines, (n,) each; of one item in no order.
     """
-    n_items = len(among)
+    n_items = int(weights.get_shape()[1])
     lengths = np.sqrt(np.bincount(weights.indices, weights=weights.data.astype(np.float64) ** 2, minlength=n_items))
     unit = weights.copy()
     unit.data = (unit.data / lengths[unit.indices]).astype(np.float32)
     by_item = unit.tocsc()
-    best = np.full((len(rows), kept), -1, dtype=np.int32)
-    scores = np.zeros((len(rows), kept), dtype=np.float32)
+    n_wanted = max(n_items - first, 0)
+    best = np.full((n_wanted, kept), -1, dtype=np.int32)
+    scores = np.zeros((n_wanted, kept), dtype=np.float32)
     shoppers_of = by_item.indptr.astype(np.int32), by_item.indices.astype(np.int32), by_item.data
     items_of = unit.indptr.astype(np.int32), unit.indices.astype(np.int32), unit.data
 
     def count(part: slice) -> None:
-        _count(rows[part], among, *shoppers_of, *items_of, best[part], scores[part])
+        _count(first + part.start, *shoppers_of, *items_of, best[part], scores[part])
 
-    n_threads = os.cpu_count() or 1
-    ends = [len(rows) * thread // n_threads for thread in range(n_threads + 1)]
-    with ThreadPoolExecutor(n_threads) as threads:  # the loop releases the interpreter lock
+    ends = [n_wanted * thread // LANE_THREADS for thread in range(LANE_THREADS + 1)]
+    with ThreadPoolExecutor(LANE_THREADS) as threads:  # the loop releases the interpreter lock
         list(threads.map(count, map(slice, ends, ends[1:])))
     found = best >= 0
-    return np.repeat(rows, kept).reshape(best.shape)[found], best[found], scores[found]
+    return np.repeat(np.arange(first, first + n_wanted, dtype=np.int32), found.sum(axis=1)), best[found], scores[found]
+
+
+@compiled(I64, writes(F32))
+def _lowest(scores: Scores) -> int:
+    lowest = 0
+    for place in range(1, len(scores)):
+        if scores[place] < scores[lowest]:
+            lowest = place
+    return lowest
+
+
+@compiled(NOTHING, writes(I32), writes(F32), reads(F32))
+def _keep_best(best: Rows, scores: Scores, sums: Scores) -> None:
+    """Positions of the largest sums above 0, of all sums whose number is a multiple of STRIDE."""
+    place = 0
+    for start in range(0, len(sums), STRIDE):
+        highest = np.float32(0)
+        for item in range(start, start + STRIDE):  # as vector instructions: most strides have nothing to offer
+            highest = max(highest, sums[item])
+        if highest <= scores[place]:
+            continue
+        for item in range(start, start + STRIDE):
+            if sums[item] > scores[place]:
+                best[place], scores[place] = item, sums[item]
+                place = _lowest(scores)
 
 
 @compiled(
-    I32,
-    reads(I32), reads(BOOL),
+    NOTHING,
+    I64,
     reads(I32), reads(I32), reads(F32),
     reads(I32), reads(I32), reads(F32),
     writes(I32, 2), writes(F32, 2),
 )  # fmt: skip
 def _count(
-    rows: Rows,
-    among: Mask,
+    first: int,
     item_starts: Rows,
     users: Rows,
     user_weights: Scores,
@@ -64,25 +88,13 @@ def _count(
     item_weights: Scores,
     best: NDArray[np.int32],
     scores: NDArray[np.float32],
-) -> int:
-    """Fill `best` and `scores`; touches only items that share a shopper, which is what makes it fast."""
-    sums = np.zeros(len(among), dtype=np.float32)
-    touched = np.empty(len(among), dtype=np.int32)
-    for r in range(len(rows)):
-        n_touched = 0
-        for e in range(item_starts[rows[r]], item_starts[rows[r] + 1]):
+) -> None:
+    """Fill `best` and `scores` of the items from `first` on, adding up over the shoppers that they share."""
+    sums = np.zeros((len(item_starts) + STRIDE) // STRIDE * STRIDE, dtype=np.float32)
+    for r in range(len(best)):
+        for e in range(item_starts[first + r], item_starts[first + r + 1]):
             for f in range(user_starts[users[e]], user_starts[users[e] + 1]):
-                item = items[f]
-                if sums[item] == 0:
-                    touched[n_touched] = item
-                    n_touched += 1
-                sums[item] += user_weights[e] * item_weights[f]
-        worst = 0
-        for t in range(n_touched):
-            item = touched[t]
-            if among[item] and item != rows[r] and sums[item] > scores[r, worst]:
-                best[r, worst] = item
-                scores[r, worst] = sums[item]
-                worst = np.argmin(scores[r])
-            sums[item] = 0
-    return len(rows)
+                sums[items[f]] += user_weights[e] * item_weights[f]
+        sums[first + r] = 0
+        _keep_best(best[r], scores[r], sums)
+        sums[:] = 0

@@ -25,33 +25,31 @@ def fit_neighbours(weights: csr_matrix, buyers: Floats, config: NeighboursConfig
     """
     by_buyers = np.argsort(-buyers, kind="stable")
     enough = by_buyers[buyers[by_buyers] >= config.min_buyers].astype(np.int32)
-    head, tail = enough[: config.head_items], enough[config.head_items :]
-    among = np.zeros(len(buyers), dtype=np.bool_)
-    among[enough] = True
-    linear, cosine = _linear(weights, head, config), best_cosines(weights, tail, among, config.kept)
+    of_enough = csr_matrix(weights[:, enough])
+    n_head = min(config.head_items, len(enough))
+    linear, cosine = _linear(of_enough[:, :n_head], config), best_cosines(of_enough, n_head, config.kept)
     return best_per_row(
-        np.concatenate([linear[0], cosine[0]]),
-        np.concatenate([linear[1], cosine[1]]),
+        enough[np.concatenate([linear[0], cosine[0]])],
+        enough[np.concatenate([linear[1], cosine[1]])],
         np.concatenate([_to_mean_one(linear[2]), _to_mean_one(cosine[2])]),
         len(buyers),
         config.kept,
     )
 
 
-def _linear(weights: csr_matrix, head: NDArray[np.int32], config: NeighboursConfig) -> Entries:
-    """Weights of the linear item model among the head items; an entry (i, j) is what i says for j.
+def _linear(weights: csr_matrix, config: NeighboursConfig) -> Entries:
+    """Weights of the linear item model; an entry (i, j) is what i says for j.
 
     Source: Steck, "Embarrassingly Shallow Autoencoders", WWW 2019, doi:10.1145/3308558.3313710.
     """
-    if len(head) < 2:
+    if weights.get_shape()[1] < 2:
         return NO_ENTRIES
-    selected = weights[:, head]
-    gram = (selected.T @ selected).toarray().astype(np.float32)
+    gram = (weights.T @ weights).toarray().astype(np.float32)
     gram[np.diag_indices_from(gram)] += np.float32(config.regularization)
     inverse = _inverse(gram)
     linear = -inverse / np.diag(inverse)[None, :]
     np.fill_diagonal(linear, 0.0)
-    return _best_of_dense(linear, head, head, config.kept)
+    return _best_of_dense(linear, config.kept)
 
 
 def _inverse(definite: Matrix) -> Matrix:
@@ -63,12 +61,13 @@ def _inverse(definite: Matrix) -> Matrix:
     return lower + np.tril(lower, -1).T
 
 
-def _best_of_dense(scores: Matrix, rows: NDArray[np.int32], columns: NDArray[np.int32], kept: int) -> Entries:
-    """The largest `kept` of each row of (n, m) scores, in no order."""
-    kept = min(kept, scores.shape[1])
-    best = np.argpartition(scores, scores.shape[1] - kept, axis=1)[:, -kept:]
+def _best_of_dense(scores: Matrix, kept: int) -> Entries:
+    """The largest `kept` of each row of (n, n) scores, in no order."""
+    n_items = len(scores)
+    kept = min(kept, n_items)
+    best = np.argpartition(scores, n_items - kept, axis=1)[:, -kept:].astype(np.int32)
     values = np.take_along_axis(scores, best, axis=1).ravel()
-    return np.repeat(rows, kept), columns[best.ravel()], values
+    return np.repeat(np.arange(n_items, dtype=np.int32), kept), best.ravel(), values
 
 
 def _to_mean_one(scores: NDArray[np.float32]) -> NDArray[np.float32]:

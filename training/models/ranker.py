@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from recommender.arrays import Matrix
 from recommender.ranking.trees import Trees, trees_from_lightgbm
 from training.config import RankerConfig
+from training.lanes import LANE_THREADS
+
+BINNING = {"max_bin": 127, "num_threads": LANE_THREADS}
 
 
 def fit_ranker(
@@ -33,14 +36,14 @@ def fit_ranker(
     """
     data = lightgbm.Dataset(
         features, label=bought.astype(np.float32), group=group_sizes, feature_name=list(feature_names),
-        free_raw_data=True, params={"verbose": -1, "max_bin": 127},
+        free_raw_data=True, params={"verbose": -1, **BINNING},
     )  # fmt: skip
     settings = {
         "objective": "rank_xendcg",
         "num_leaves": config.leaves,
         "learning_rate": config.learning_rate,
         "min_data_in_leaf": config.min_rows_in_leaf,
-        "max_bin": 127,
+        **BINNING,
         "seed": seed,
         "deterministic": True,
         "force_row_wise": True,

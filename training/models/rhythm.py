@@ -22,10 +22,11 @@ def fit_rhythm(purchases: pl.DataFrame, items: Sequence[CatalogueItem]) -> Rhyth
 
 
 def _gap_days(purchases: pl.DataFrame, n_items: int) -> Floats:
+    pair = pl.col("user", "item_row")
     gaps = (
         purchases.lazy()
         .sort("user", "item_row", "day")
-        .select("item_row", gap=pl.col("day").diff().over("user", "item_row"))
+        .select("item_row", gap=pl.when(pl.all_horizontal(pair == pair.shift())).then(pl.col("day").diff()))
         .filter(pl.col("gap") > 0)
         .group_by("item_row")
         .agg(pl.col("gap").median(), n=pl.len())
