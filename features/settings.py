@@ -59,6 +59,11 @@ class Settings(BaseSettings):
         return self.data_dir / "events"
 
     @property
+    def dead_letters_dir(self) -> Path:
+        """Rejected events by day, as JSONL."""
+        return self.data_dir / "dead-letters"
+
+    @property
     def artifacts_dir(self) -> Path:
         """One folder per artifact, and the pointer `current`."""
         return self.data_dir / "artifacts"

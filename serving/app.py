@@ -2,16 +2,19 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import cache
 
 from fastapi import FastAPI
 from threadpoolctl import threadpool_limits
 
+from features.events.dead_letters import DeadLetters
 from features.events.stream import EventStream
 from features.identity import read_secret
 from features.online.connection import connect
 from features.online.live_state import LiveState
 from features.settings import Settings, read_settings
 from features.sql.catalogue_store import CatalogueStore
+from features.sql.consent_store import ConsentStore
 from features.sql.engine import open_engine
 from features.sql.placement_store import PlacementStore
 from features.sql.stock_store import StockStore
@@ -23,11 +26,12 @@ from serving.catalogue.overlay import CatalogueOverlay
 from serving.catalogue.routes import catalogue_routes
 from serving.catalogue.use_cases import CatalogueDesk
 from serving.clock import Clock, day_of, utc_now
-from serving.consents import Consents
+from serving.consents import ConsentRecorder, Consents
 from serving.current import Current, Serving
 from serving.decisions.routes import decision_routes
 from serving.decisions.store import DecisionTraces
 from serving.envelope import Envelope
+from serving.events.people import each_alone
 from serving.events.routes import event_routes
 from serving.events.use_cases import Ingest
 from serving.gate import Gate
@@ -88,7 +92,19 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         metrics=metrics,
         trace_sample=settings.trace_sample,
     )
-    ingest = Ingest(stream=stream, live=live, number_of=number_of, personalisation_of=consents.of)
+    ingest = Ingest(
+        stream=stream,
+        live=live,
+        number_of=number_of,
+        personalisation_of=consents.of,
+        recognise=each_alone,
+        record_consents=ConsentRecorder(
+            store=ConsentStore(engine), consents=consents, announce=overlay.announce, live=live
+        ),
+        dead_letters=DeadLetters(settings.dead_letters_dir),
+        secret=cache(lambda: read_secret(settings)),
+        count=metrics.events_judged,
+    )
     desk = CatalogueDesk(CatalogueStore(engine), StockStore(engine), overlay.announce)
     background = Background(
         engine=engine, redis=(redis, hurried), overlay=overlay, consents=consents, watch=watch, exposures=exposures

@@ -1,7 +1,8 @@
 """What the service counts and times; one page covers all workers."""
 
 import os
-from collections.abc import Sequence
+from collections import Counter as Counts
+from collections.abc import Iterable, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -45,6 +46,12 @@ class Metrics:
         self._dropped = Counter(
             "recommender_exposures_dropped_total",
             "Served lists that were not recorded because the queue was full or the stream could not be reached.",
+            registry=self.registry,
+        )
+        self._events = Counter(
+            "recommender_events_total",
+            "Events that were sent, by what became of them: accepted, duplicate, rejected.",
+            ["status"],
             registry=self.registry,
         )
         self._artifact = Gauge(
@@ -96,6 +103,11 @@ class Metrics:
     def live_state_missed(self, cause: str) -> None:
         """Count a recommendation that went without live state; `cause` is "late" or "gone"."""
         self._misses.labels(cause).inc()
+
+    def events_judged(self, statuses: Iterable[str]) -> None:
+        """Count events by what became of them."""
+        for status, n in Counts(statuses).items():
+            self._events.labels(status).inc(n)
 
     def exposures_dropped(self, n: int) -> None:
         """Count served lists that were not recorded."""

@@ -60,6 +60,13 @@ class LiveState:
             pipeline.eval(self._keep_newest, 1, key, *args)  # pyright: ignore[reportArgumentType] - typed for text
         await pipeline.execute()
 
+    async def forget(self, keys: Sequence[str]) -> None:
+        """Forget what is kept under keys of `features.online.keys`; one round trip."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for key in keys:
+            pipeline.delete(key)
+        await pipeline.execute()
+
 
 def _keys_of(user_id: UserId | None, anonymous_id: AnonymousId | None) -> list[str]:
     keys: list[str] = []

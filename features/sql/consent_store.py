@@ -38,6 +38,21 @@ class ConsentStore:
         """Append one; it is on disk when this returns. Returns the change number."""
         return self._append([said])
 
+    def append_once(self, said: Sequence[Consent]) -> None:
+        """Append those whose source has not yet said this; they are on disk when this returns."""
+        with writing(self._engine) as write:
+            fresh = {(one.user_id, one.purpose, one.source): one for one in said}
+            key = consents.c.user_id, consents.c.purpose, consents.c.source
+            for chunk in chunks_of(list(fresh)):
+                users = {user_id for user_id, _, _ in chunk}
+                known = write.connection.execute(select(*key).where(consents.c.user_id.in_(users)))
+                for user_id, purpose, source in known.all():
+                    fresh.pop((UserId(user_id), purpose, source), None)
+            if fresh:
+                write.connection.execute(
+                    insert(consents), [_values(one, write.change_number) for one in fresh.values()]
+                )
+
     def append_many(self, said: Sequence[Consent]) -> None:
         """Append many, in several transactions."""
         for chunk in chunks_of(said):

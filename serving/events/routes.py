@@ -1,73 +1,91 @@
-"""Routes of ingestion."""
+"""Routes of ingestion: Segment's calls, under the paths that its libraries use."""
 
 from dataclasses import asdict
-from typing import Any
+from typing import get_args
 
-from fastapi import APIRouter, HTTPException, Request
-from pydantic import ValidationError
-from pydantic_core import to_json
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from recommender.errors import InvalidInput
-from serving.access import EVENTS_WRITE, needs
+from serving.access import EVENTS_WRITE, Access, ScopedRoute, needs
 from serving.clock import Clock
 from serving.encoding import json_response
-from serving.events.schemas import BATCH_BYTES, EVENT_BYTES, BatchCall, BatchReply, EventReply, TrackCall
-from serving.events.use_cases import Ingest, Outcome
-from serving.json_route import JsonRoute
+from serving.events.arrival import Arrival
+from serving.events.bodies import read_batch, read_body, read_key
+from serving.events.documentation import body_of
+from serving.events.schemas import BATCH_BYTES, EVENT_BYTES, Batch, BatchReply, Call, EventReply, Kind
+from serving.events.use_cases import Ingest
 from serving.problem_document import documented
+
+SHORT = {"track": "t", "identify": "i", "page": "p", "screen": "s", "group": "g", "alias": "a"}  # in browsers
+MEANINGS: dict[Kind, str] = {
+    "track": "Take in one event. 200: it is safe, and counts for the next recommendation.",
+    "identify": "Say who an anonymous visitor is, and what identifies them: loyalty card, email, phone.",
+    "page": "Take in the view of a page.",
+    "screen": "Take in the view of a screen of an app.",
+    "group": "Say which group a person belongs to.",
+    "alias": "Say that an anonymous id was that of a user.",
+}
+REMEDY = "Correct the field; what each event needs is in docs/events.md."
 
 
 def event_routes(ingest: Ingest, clock: Clock) -> APIRouter:
     """The routes, answered by `ingest`."""
-    router = APIRouter(prefix="/v1", tags=["events"], route_class=JsonRoute)
-    problems, writes = documented(400, 413, 415, 422, 503), needs(EVENTS_WRITE)
+    router = APIRouter(prefix="/v1", tags=["events"], route_class=ScopedRoute)
+    problems, writes = documented(400, 401, 403, 413, 415, 422, 503), needs(EVENTS_WRITE, key_in_body=True)
 
-    @router.post("/track", response_model=EventReply, responses=problems, openapi_extra=writes)
-    async def track(body: TrackCall, request: Request) -> Response:
-        """Take in one event. 200: it is safe, and counts for the next recommendation."""
-        await _limit(request, EVENT_BYTES)
-        [outcome] = await ingest([body], clock(), privacy_signal=_privacy_signal(request))
-        if outcome.status == "rejected":
-            raise InvalidInput(outcome.reason or "", field=outcome.field)
-        return json_response(asdict(outcome))
+    def add_call(kind: Kind) -> None:
+        async def take_in(request: Request) -> Response:
+            body = await read_body(request, EVENT_BYTES)
+            arrival = _arrival(request, clock, read_key(body))
+            [outcome] = await ingest([body], arrival, kind=kind)
+            if outcome.status == "rejected":
+                raise InvalidInput(outcome.reason or "", field=outcome.field, remedy=REMEDY)
+            return json_response(asdict(outcome))
 
-    @router.post("/batch", response_model=BatchReply, responses=problems, openapi_extra=writes)
-    async def batch(body: BatchCall, request: Request) -> Response:
+        router.add_api_route(
+            f"/{kind}", take_in, methods=["POST"], response_model=EventReply, responses=problems, name=kind,
+            description=MEANINGS[kind], openapi_extra=writes | body_of(Call),
+        )  # fmt: skip
+        router.add_api_route(
+            f"/{SHORT[kind]}", take_in, methods=["POST"], include_in_schema=False, openapi_extra=writes
+        )
+
+    for kind in get_args(Kind):
+        add_call(kind)
+
+    async def batch(request: Request) -> Response:
         """Take in up to 2,500 events, each judged by itself. 200: the accepted ones are safe."""
-        n_bytes = await _limit(request, BATCH_BYTES)
-        calls = [_parse(event, body.context, measure=n_bytes > EVENT_BYTES) for event in body.batch]
-        outcomes = await ingest(calls, clock(), sent_at=body.sentAt, privacy_signal=_privacy_signal(request))
+        sent = read_batch(await read_body(request, BATCH_BYTES))
+        arrival = _arrival(request, clock, sent.writeKey, sent)
+        outcomes = await ingest(sent.batch, arrival, shared_context=sent.context)
         counts = dict.fromkeys(("accepted", "duplicate", "rejected"), 0)
         for outcome in outcomes:
             counts[outcome.status] += 1
-        return json_response({"success": True, **counts, "events": [asdict(outcome) for outcome in outcomes]})
+        return json_response({"success": True, **counts, "events": outcomes})
 
+    router.add_api_route(
+        "/batch",
+        batch,
+        methods=["POST"],
+        response_model=BatchReply,
+        responses=problems,
+        openapi_extra=writes | body_of(Batch),
+    )
+    for path in ("/b", "/import"):  # of the libraries for phones
+        router.add_api_route(path, batch, methods=["POST"], include_in_schema=False, openapi_extra=writes)
     return router
 
 
-async def _limit(request: Request, most: int) -> int:
-    """Size of the body in bytes; refuses one above `most`."""
-    n_bytes = len(await request.body())
-    if n_bytes > most:
-        raise HTTPException(413, f"This path takes at most {most:,} bytes, got {n_bytes:,}.")
-    return n_bytes
-
-
-def _parse(event: dict[str, Any], context: dict[str, Any] | None, *, measure: bool) -> TrackCall | Outcome:
-    message_id = event.get("messageId") if isinstance(event.get("messageId"), str) else None
-    if measure and len(to_json(event)) > EVENT_BYTES:
-        return Outcome(message_id=message_id, status="rejected", reason=f"larger than {EVENT_BYTES:,} bytes")
-    if context is not None and "context" not in event:
-        event = event | {"context": context}
-    try:
-        return TrackCall.model_validate(event)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        return Outcome(message_id=message_id, status="rejected", field=field, reason=first["msg"])
-
-
-def _privacy_signal(request: Request) -> bool:
-    """Whether the browser sent Global Privacy Control."""
-    return request.headers.get("sec-gpc") == "1"
+def _arrival(request: Request, clock: Clock, key_in_body: str | None, batch: Batch | None = None) -> Arrival:
+    access: Access = request.state.access
+    if EVENTS_WRITE not in access.scopes:
+        access = request.app.state.gate.admit_key(key_in_body, request.scope, EVENTS_WRITE)
+    now = clock()
+    return Arrival(
+        now=now,
+        received_at=now,
+        access=access,
+        sent_at=None if batch is None else batch.sentAt,
+        privacy_signal=request.headers.get("sec-gpc") == "1",
+    )

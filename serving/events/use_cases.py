@@ -1,23 +1,29 @@
 """Ingest: take events in, make them safe, and let them count for the very next answer."""
 
+import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal
-from uuid import uuid4
 
+import msgspec
+from msgspec import Raw
 from redis.exceptions import RedisError
 
-from features.events.stream import EventRow, EventStream, Note, note_of
-from features.online.keys import live_state_of_user, live_state_of_visitor
-from features.online.live_entries import LIVE_KINDS, PERSONALISATION, entries_of, is_live
+from features.events.dead_letters import DeadLetter, DeadLetters, letter_id_of, without_secrets
+from features.events.stream import EventStream, Note, note_of
+from features.identity import Presented
 from features.online.live_state import LiveEntry, LiveState
 from features.online.projection import Updates, updates_of
-from recommender.errors import InvalidInput
-from recommender.ids import AnonymousId, ItemNumber, UserId
-from serving.events.rows import moment_of, products_of, rows_of
-from serving.events.schemas import Product, TrackCall
+from features.sql.consent_store import Consent
+from recommender.ids import ItemNumber, UserId
+from serving.events.arrival import Arrival
+from serving.events.people import Recognise, presented_by, vouched_for
+from serving.events.reading import Reading, Rejected, read_event
+from serving.events.schemas import Context, Kind
+from serving.events.taking import Taken, consents_in, take
+
+SLICE = 100  # events that are read or put into rows at a stretch, so that other requests get their turn
 
 log = logging.getLogger(__name__)
 
@@ -33,17 +39,6 @@ class Outcome:
     note: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Taken:
-    """A valid event: its rows for the log, and what of it goes into live state, under which keys."""
-
-    message_id: str
-    rows: list[EventRow]
-    live: list[LiveEntry]
-    keys: list[str]
-    note: str | None
-
-
 @dataclass(frozen=True, kw_only=True)
 class Ingest:
     """Takes events in.
@@ -51,78 +46,97 @@ class Ingest:
     Attributes:
         number_of: the number of an item that the catalogue has; None for another.
         personalisation_of: the consent on record of a user: True, False (refused or withdrawn), None (never asked).
+        recognise: the user ids of the person behind each event.
+        record_consents: writes what people said on purposes; when it returns, SQL and live state have it.
+        secret: what contacts are hashed with.
+        count: told the status of each event.
     """
 
     stream: EventStream
     live: LiveState
     number_of: Callable[[str], ItemNumber | None]
     personalisation_of: Callable[[UserId], bool | None]
+    recognise: Recognise
+    record_consents: Callable[[Sequence[Consent]], Awaitable[None]]
+    dead_letters: DeadLetters
+    secret: Callable[[], bytes]
+    count: Callable[[Iterable[str]], None]
 
     async def __call__(
         self,
-        calls: Sequence[TrackCall | Outcome],
-        now: datetime,
+        texts: Sequence[bytes | Raw],
+        arrival: Arrival,
         *,
-        sent_at: datetime | None = None,
-        privacy_signal: bool = False,
+        kind: Kind | None = None,
+        shared_context: Context | None = None,
+        keep_rejected: bool = True,
     ) -> list[Outcome]:
-        """Take events in, all or none of the valid ones; an `Outcome` among `calls` is one that was rejected before.
+        """Take events in, all or none of the valid ones.
+
+        Args:
+            texts: JSON, one event each.
+            arrival: when and from whom they came.
+            kind: the call of Segment's that all of them must be.
+            shared_context: for events that have none.
+            keep_rejected: whether those that do not fit go to the dead letters.
 
         Raises:
             StoreUnavailable: they could not be made safe; nothing counts, and the same call may be sent again.
         """
-        taken = [
-            call if isinstance(call, Outcome) else self._take(call, now, sent_at, privacy_signal) for call in calls
-        ]
-        valid = [event for event in taken if isinstance(event, _Taken)]
-        updates = _updates_of(valid)
-        note = note_of(updates, now)
-        fresh = iter(await self.stream.append_once([event.rows for event in valid], note))
+        readings = await self._read(texts, kind, shared_context)
+        valid = [reading for reading in readings if isinstance(reading, Reading)]
+        taken = await self._take(valid, arrival)
+        updates = _updates_of(taken)
+        note = note_of(updates, arrival.now)
+        fresh = await self.stream.append_once([event.rows for event in taken], note)
+        if not all(fresh):  # an id that came before with other content must not reach live state past the log
+            updates = _updates_of([event for event, is_new in zip(taken, fresh, strict=True) if is_new])
         await self._project(updates, note)
-        return [event if isinstance(event, Outcome) else _outcome(event, is_new=next(fresh)) for event in taken]
+        if keep_rejected and len(valid) < len(readings) and not arrival.privacy_signal:
+            await self._keep_rejected(texts, readings, arrival, kind, shared_context)
+        ends = iter(zip(taken, fresh, strict=True))
+        outcomes = [_rejected(one) if isinstance(one, Rejected) else _accepted(*next(ends)) for one in readings]
+        self.count(outcome.status for outcome in outcomes)
+        return outcomes
 
-    def _take(
-        self, call: TrackCall, now: datetime, batch_sent_at: datetime | None, privacy_signal: bool
-    ) -> "_Taken | Outcome":
-        if call.userId is None and call.anonymousId is None:
-            return Outcome(
-                message_id=call.messageId, status="rejected", field="userId", reason="userId or anonymousId is needed"
-            )
-        try:
-            products = products_of(call)
-        except InvalidInput as error:
-            return Outcome(message_id=call.messageId, status="rejected", field=error.field, reason=str(error))
-        message_id = call.messageId or uuid4().hex
-        sent_at = call.sentAt or batch_sent_at
-        occurred_at, from_future = moment_of(call, sent_at, now)
-        purposes = [] if privacy_signal else self._purposes(call)
-        item_ids = [self._item_id(product) for product in products]
-        rows = rows_of(
-            call, item_ids, message_id=message_id, purposes=purposes, identified=not privacy_signal,
-            occurred_at=occurred_at, sent_at=sent_at, received_at=now,
-        )  # fmt: skip
-        note = "timestamp lies in the future: taken to have happened now" if from_future else None
-        live = [entry for row in rows for entry in entries_of(row, self.number_of)]
-        if is_live(rows[0]) and call.event in LIVE_KINDS:
-            unknown = [item_id for item_id in item_ids if self.number_of(item_id) is None]
-            note = f"not in the catalogue, so without effect yet: {', '.join(unknown[:5])}" if unknown else note
-        return _Taken(message_id=message_id, rows=rows, live=live, keys=_keys_of(call), note=note)
+    async def _read(
+        self, texts: Sequence[bytes | Raw], kind: Kind | None, shared_context: Context | None
+    ) -> list[Reading | Rejected]:
+        readings: list[Reading | Rejected] = []
+        for start in range(0, len(texts), SLICE):
+            if start:
+                await asyncio.sleep(0)
+            readings += [read_event(text, kind, shared_context) for text in texts[start : start + SLICE]]
+        return readings
 
-    def _purposes(self, call: TrackCall) -> list[str]:
-        """Purposes in force, sorted; what the user refused on record, an event cannot grant."""
-        stated = {} if call.context.consent is None else call.context.consent.categoryPreferences
-        recorded = None if call.userId is None else self.personalisation_of(UserId(call.userId))
-        in_force = {purpose for purpose, granted in stated.items() if granted}
-        if recorded and stated.get(PERSONALISATION) is not False:
-            in_force.add(PERSONALISATION)
-        if recorded is False:
-            in_force.discard(PERSONALISATION)
-        return sorted(in_force)
+    async def _take(self, readings: Sequence[Reading], arrival: Arrival) -> list[Taken]:
+        """Recognise the people behind the events, record what they said on consent, and make the rows."""
+        presented = [presented_by(reading, self.secret) for reading in readings]
+        facts = [vouched_for(one, arrival.access) for one in presented]
+        people: list[tuple[UserId, ...]] = [()] * len(readings)
+        if not arrival.privacy_signal:
+            people = await self.recognise([fact for fact, _ in facts], [vouched for _, vouched in facts])
+            # With nothing vouched for, an event touches its own anonymous id alone, whoever is known behind it.
+            people = [known if fact[1] else () for known, fact in zip(people, facts, strict=True)]
+            said = consents_in(readings, [fact for fact, _ in facts], arrival)
+            if said:
+                await self.record_consents(said)
+        taken: list[Taken] = []
+        for start in range(0, len(readings), SLICE):
+            if start:
+                await asyncio.sleep(0)
+            part = slice(start, start + SLICE)
+            for reading, one, (fact, _), users in zip(
+                readings[part], presented[part], facts[part], people[part], strict=True
+            ):
+                taken.append(self._take_one(reading, one, fact, users, arrival))
+        return taken
 
-    def _item_id(self, product: Product) -> str:
-        """The id that the catalogue knows, of product_id and sku; else the first that is given."""
-        given = [name for name in (product.product_id, product.sku) if name is not None]
-        return next((name for name in given if self.number_of(name) is not None), given[0])
+    def _take_one(
+        self, reading: Reading, presented: Presented, vouched: Presented, users: tuple[UserId, ...], arrival: Arrival
+    ) -> Taken:
+        recorded = [self.personalisation_of(user_id) for user_id in users]
+        return take(reading, presented, vouched, users, recorded, arrival, self.number_of)
 
     async def _project(self, updates: Updates, note: Note | None) -> None:
         """Bring live state up to date; what cannot be done now, the drain does from the note."""
@@ -134,24 +148,42 @@ class Ingest:
             if note is not None:
                 self.stream.settle(note)
 
+    async def _keep_rejected(
+        self,
+        texts: Sequence[bytes | Raw],
+        readings: Sequence[Reading | Rejected],
+        arrival: Arrival,
+        kind: Kind | None,
+        shared_context: Context | None,
+    ) -> None:
+        shared = None if shared_context is None else msgspec.to_builtins(shared_context)
+        letters: list[DeadLetter] = []
+        for text, rejected in zip(texts, readings, strict=True):
+            if isinstance(rejected, Rejected):
+                kept = without_secrets(bytes(text), shared)
+                letters.append(
+                    DeadLetter(
+                        letter_id=letter_id_of(kept), received_at=arrival.received_at, field=rejected.field,
+                        reason=rejected.reason, text=kept, kind=kind, sent_at=arrival.sent_at,
+                        trusted=arrival.access.trusted, subject=arrival.access.subject,
+                    )
+                )  # fmt: skip
+        await asyncio.to_thread(self.dead_letters.append, letters)
 
-def _updates_of(events: Sequence[_Taken]) -> Updates:
-    """What live state is to be told; of repeats too, which change nothing."""
+
+def _updates_of(events: Iterable[Taken]) -> Updates:
+    """What live state is to be told."""
     by_key: dict[str, list[LiveEntry]] = {}
     for event in events:
-        for key in event.keys:
-            by_key.setdefault(key, []).extend(event.live)
+        if event.live:
+            for key in event.keys:
+                by_key.setdefault(key, []).extend(event.live)
     return updates_of(by_key)
 
 
-def _keys_of(call: TrackCall) -> list[str]:
-    keys: list[str] = []
-    if call.userId is not None:
-        keys.append(live_state_of_user(UserId(call.userId)))
-    if call.anonymousId is not None:
-        keys.append(live_state_of_visitor(AnonymousId(call.anonymousId)))
-    return keys
+def _rejected(rejected: Rejected) -> Outcome:
+    return Outcome(message_id=rejected.message_id, status="rejected", field=rejected.field, reason=rejected.reason)
 
 
-def _outcome(event: _Taken, *, is_new: bool) -> Outcome:
+def _accepted(event: Taken, is_new: bool) -> Outcome:
     return Outcome(message_id=event.message_id, status="accepted" if is_new else "duplicate", note=event.note)

@@ -15,19 +15,17 @@ from redis import Redis
 
 from features.events.drain import drain
 from features.events.log import scan_events
-from features.events.stream import EventStream
 from features.online.connection import connect
 from features.online.embedded import socket_path
 from features.online.live_state import LiveEvents, LiveState
 from features.settings import Settings
-from recommender.ids import AnonymousId, ItemNumber, UserId
+from recommender.ids import AnonymousId, UserId
 from serving.events.routes import event_routes
-from serving.events.use_cases import Ingest
 from serving.problems import answer_with_problems
 from tests.builders import open_gate
+from tests.ingesting import ingest_over
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
-NUMBERS = {"milk": ItemNumber(1), "bread": ItemNumber(2), "sku-9": ItemNumber(9)}
 CONSENTS = {UserId("ann"): True, UserId("withdrawn"): False}
 GRANTED = {"consent": {"categoryPreferences": {"personalisation": True}}}
 REFUSED = {"consent": {"categoryPreferences": {"personalisation": False, "analytics": True}}}
@@ -63,9 +61,7 @@ class Shop:
     @asynccontextmanager
     async def _client(self) -> AsyncIterator[httpx.AsyncClient]:
         async with connect(self.settings) as redis:
-            ingest = Ingest(
-                stream=EventStream(redis), live=LiveState(redis), number_of=NUMBERS.get, personalisation_of=CONSENTS.get
-            )
+            ingest = ingest_over(redis, self.settings, personalisation_of=CONSENTS.get)
             app = FastAPI()
             app.state.gate = open_gate()
             answer_with_problems(app)
@@ -146,7 +142,7 @@ def test_each_event_of_a_batch_is_judged_by_itself(shop):
         viewed(messageId="x" * 1000), viewed(messageId="a", userId=None), viewed(messageId="b", timestamp="1970-01-01"),
         viewed(messageId="c", userId="nul\x00"), viewed(messageId="d", properties={}),
         viewed(messageId="e", properties={"product_id": "milk", "price": -1}), viewed(messageId="f", event=None),
-        viewed(messageId="g", type="identify"),
+        viewed(messageId="g", type="telegram"),
         viewed(messageId="h", properties={"product_id": "milk", "x": "y" * 33_000}),
         ORDER | {"messageId": "i", "properties": {"order_id": "1", "products": []}},
     ]  # fmt: skip

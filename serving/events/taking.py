@@ -1,0 +1,125 @@
+"""What is made of one valid event: its rows in the log, what live state learns, what is said about it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from features.definitions import ACCEPTED_AGE
+from features.events.parse import PURPOSES
+from features.events.stream import EventRow
+from features.events.vocabulary import CONSENT_UPDATED
+from features.identity import Presented
+from features.online.keys import live_state_of_user, live_state_of_visitor
+from features.online.live_entries import LIVE_KINDS, entries_of, is_live
+from features.online.live_state import LiveEntry
+from features.sql.consent_store import PERSONALISATION, Consent
+from recommender.ids import ItemNumber, UserId
+from serving.events.arrival import Arrival
+from serving.events.people import named_in_log
+from serving.events.reading import Reading, text_of
+from serving.events.rows import Named, moment_of, rows_of
+from serving.events.schemas import Product
+
+NOBODY = Named()
+NumberOf = Callable[[str], ItemNumber | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A valid event: its rows for the log, and what of it goes into live state, under which keys."""
+
+    message_id: str
+    rows: list[EventRow]
+    live: list[LiveEntry]
+    keys: list[str]
+    note: str | None
+
+
+def take(
+    reading: Reading,
+    presented: Presented,
+    vouched: Presented,
+    users: Sequence[UserId],
+    recorded: Sequence[bool | None],
+    arrival: Arrival,
+    number_of: NumberOf,
+) -> Taken:
+    """Make of an event what is kept.
+
+    Args:
+        reading: the event.
+        presented: what it names; `vouched` is the part of that which is a fact.
+        users: ids of the person behind it; beside each in `recorded`, the consent to personalisation on record.
+        arrival: when it came.
+        number_of: the number of an item that the catalogue has.
+    """
+    sent_at = reading.sent_at or arrival.sent_at
+    stated_at = reading.timestamp or (arrival.received_at if arrival.received_at != arrival.now else None)
+    occurred_at, from_future = moment_of(stated_at, sent_at if reading.timestamp else None, arrival.received_at)
+    purposes = [] if arrival.privacy_signal else purposes_of(reading, recorded)
+    item_ids = [_item_id(item, number_of) for item in reading.items]
+    rows = rows_of(
+        reading, item_ids, NOBODY if arrival.privacy_signal else named_in_log(reading, presented, vouched),
+        purposes=purposes, occurred_at=occurred_at, sent_at=sent_at, received_at=arrival.now,
+    )  # fmt: skip
+    notes: list[str] = []
+    if reading.term is None:
+        notes.append("a custom event: logged, without effect on recommendations")
+    if from_future:
+        notes.append("timestamp lies in the future: taken to have happened now")
+    if presented.user_id != vouched.user_id:
+        notes.append("userId is a claim: a secret key or the user's token makes it count")
+    live = [entry for row in rows for entry in entries_of(row, number_of)]
+    if reading.name in LIVE_KINDS and PERSONALISATION in purposes:
+        unknown = [item_id for item_id in item_ids if number_of(item_id) is None]
+        if not is_live(rows[0]):
+            notes.append(f"older than {ACCEPTED_AGE.days} days: history only")
+        elif unknown:
+            notes.append(f"not in the catalogue, so without effect yet: {', '.join(unknown[:5])}")
+    keys = [live_state_of_user(user_id) for user_id in users]
+    if vouched.anonymous_id is not None:
+        keys.append(live_state_of_visitor(vouched.anonymous_id))
+    return Taken(reading.message_id, rows, live, keys, "; ".join(notes) or None)
+
+
+def purposes_of(reading: Reading, recorded: Sequence[bool | None]) -> list[str]:
+    """Purposes in force, sorted; what the person refused on record, an event cannot grant."""
+    stated = {} if reading.context.consent is None else reading.context.consent.categoryPreferences
+    in_force = {purpose for purpose, granted in stated.items() if granted and purpose in PURPOSES}
+    if False in recorded:
+        in_force.discard(PERSONALISATION)
+    elif True in recorded and stated.get(PERSONALISATION) is not False:
+        in_force.add(PERSONALISATION)
+    return sorted(in_force)
+
+
+def consents_in(readings: Sequence[Reading], vouched: Sequence[Presented], arrival: Arrival) -> list[Consent]:
+    """What users said on purposes in `Consent Updated`; one that is not vouched for said nothing."""
+    said: list[Consent] = []
+    for reading, who in zip(readings, vouched, strict=True):
+        consent = reading.context.consent
+        if reading.name != CONSENT_UPDATED or consent is None or who.user_id is None:
+            continue
+        sent_at = reading.sent_at or arrival.sent_at
+        occurred_at, _ = moment_of(reading.timestamp, sent_at, arrival.received_at)
+        notice = (reading.call.properties or {}).get("notice_version", "")
+        said += [
+            Consent(
+                user_id=who.user_id, purpose=purpose, granted=granted, source=f"event:{reading.message_id[:90]}",
+                notice_version=str(notice)[:40], occurred_at=occurred_at, received_at=arrival.now,
+            )
+            for purpose, granted in consent.categoryPreferences.items()
+            if purpose in PURPOSES
+        ]  # fmt: skip
+    return said
+
+
+def _item_id(product: Product, number_of: NumberOf) -> str:
+    """The id that the catalogue knows, of those given; else the first of them."""
+    first = None
+    for given in (product.product_id, product.sku, product.item_id):
+        name = text_of(given)
+        if name is not None:
+            if number_of(name) is not None:
+                return name
+            first = first or name
+    return first or ""

@@ -1,0 +1,37 @@
+"""Ingestion over real stores, without the rest of the service."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from features.events.dead_letters import DeadLetters
+from features.events.stream import EventStream
+from features.online.live_state import LiveState
+from features.settings import Settings
+from recommender.ids import ItemNumber
+from serving.events.people import each_alone
+from serving.events.use_cases import Ingest
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+
+async def nothing_recorded(said: object) -> None:
+    """For tests without a database: nobody says anything on consent."""
+    raise AssertionError(said)
+
+
+def ingest_over(redis: "Redis", settings: Settings, **changes: Any) -> Ingest:
+    """An `Ingest` of a shop that sells milk, whose shoppers all consent."""
+    numbers: Mapping[str, ItemNumber] = {"milk": ItemNumber(1), "bread": ItemNumber(2), "sku-9": ItemNumber(9)}
+    parts: dict[str, Any] = {
+        "stream": EventStream(redis),
+        "live": LiveState(redis),
+        "number_of": numbers.get,
+        "personalisation_of": lambda user_id: True,
+        "recognise": each_alone,
+        "record_consents": nothing_recorded,
+        "dead_letters": DeadLetters(settings.dead_letters_dir),
+        "secret": lambda: b"a secret of the tests",
+        "count": lambda statuses: None,
+    }
+    return Ingest(**(parts | changes))
