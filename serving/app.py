@@ -53,7 +53,6 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     """Build the application; without settings, those of the environment. Nothing is connected before it starts."""
     settings = settings or read_settings()
     engine, redis, metrics = open_engine(settings), connect(settings), Metrics()
-    hurried = connect(settings, timeout_seconds=None)  # for reads that have a deadline anyway
     current, consents, placements = Current(), Consents(), Placements(read_shipped(settings))
     gate = Gate(lambda: read_secret(settings), settings.host, clock)
     live, stream, traces = LiveState(redis), EventStream(redis), DecisionTraces(redis)
@@ -86,7 +85,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         current=current,
         find_placement=placements.find,
         has_withdrawn=consents.have_withdrawn,
-        live=LiveReader(LiveState(hurried), metrics, settings.redis_deadline_ms / 1000),
+        live=LiveReader(live, metrics, settings.redis_deadline_ms / 1000),
         exposures=exposures,
         keep_trace=traces.keep,
         metrics=metrics,
@@ -107,7 +106,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     )
     desk = CatalogueDesk(CatalogueStore(engine), StockStore(engine), overlay.announce)
     background = Background(
-        engine=engine, redis=(redis, hurried), overlay=overlay, consents=consents, watch=watch, exposures=exposures
+        engine=engine, redis=redis, overlay=overlay, consents=consents, watch=watch, exposures=exposures
     )
 
     @asynccontextmanager

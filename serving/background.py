@@ -27,7 +27,7 @@ class Background:
     """The tasks of one worker, and the connections that end with it."""
 
     engine: Engine
-    redis: tuple[Redis, ...]
+    redis: Redis
     overlay: CatalogueOverlay
     consents: Consents
     watch: ArtifactWatch
@@ -43,8 +43,7 @@ class Background:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.exposures.drain()
-        for redis in self.redis:
-            await redis.aclose()
+        await self.redis.aclose()
         self.engine.dispose()
 
     async def _follow_sql(self) -> None:

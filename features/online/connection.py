@@ -17,16 +17,12 @@ POOL_SIZE = 64
 SOCKET_TIMEOUT_SECONDS = 2.0
 
 
-def connect(settings: Settings, *, timeout_seconds: float | None = SOCKET_TIMEOUT_SECONDS) -> Redis:
-    """A client of the Redis of this deployment; it connects when first used. The caller closes it (`aclose`).
-
-    `timeout_seconds` bounds each sending and each reply. None is for a caller that has a deadline of its own on every
-    call: redis-py starts a task for each command that it bounds, a quarter of what a read costs.
-    """
+def connect(settings: Settings) -> Redis:
+    """A client of the Redis of this deployment; it connects when first used. The caller closes it (`aclose`)."""
     options: dict[str, Any] = {
         "max_connections": POOL_SIZE,
         "timeout": SOCKET_TIMEOUT_SECONDS,
-        "socket_timeout": timeout_seconds,
+        "socket_timeout": SOCKET_TIMEOUT_SECONDS,
         "socket_connect_timeout": SOCKET_TIMEOUT_SECONDS,
         # Once more at once: after a restart of the server, the first use of each kept connection fails.
         "retry": Retry(NoBackoff(), 1),

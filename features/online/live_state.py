@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from features.online.gathered_reads import GatheredReads
 from features.online.keys import (
     LIVE_STATE_EVENTS,
     LIVE_STATE_SECONDS,
@@ -26,19 +27,13 @@ class LiveState:
 
     def __init__(self, redis: "Redis") -> None:
         self._redis = redis
+        self._values = GatheredReads(redis)
         self._keep_newest = load_script("keep_newest_events")
 
     async def read(self, user_id: UserId | None, anonymous_id: AnonymousId | None) -> LiveEvents:
-        """Events of both identifiers, merged; one round trip."""
+        """Events of both identifiers, merged; one round trip, which many readers may share."""
         keys = _keys_of(user_id, anonymous_id)
-        if not keys:
-            return NO_LIVE_EVENTS
-        if len(keys) == 1:
-            return unpack([await self._redis.get(keys[0])])  # pyright: ignore[reportArgumentType] - typed for text, too
-        pipeline = self._redis.pipeline(transaction=False)  # not MGET: in a cluster the two may lie on two nodes
-        for key in keys:
-            pipeline.get(key)
-        return unpack(await pipeline.execute())
+        return unpack(await self._values.get(keys)) if keys else NO_LIVE_EVENTS
 
     async def apply(
         self, entries: Iterable[LiveEntry], user_id: UserId | None = None, anonymous_id: AnonymousId | None = None
