@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from recommender.cli.events import events_app
 from recommender.errors import RecommenderError
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ artifacts_app = typer.Typer(no_args_is_help=True, help="What training has publis
 app.add_typer(prepare_app, name="prepare")
 app.add_typer(import_app, name="import")
 app.add_typer(artifacts_app, name="artifacts")
+app.add_typer(events_app, name="events")
 
 console = Console()
 errors = Console(stderr=True)

@@ -44,6 +44,10 @@ class Shop:
 
         return asyncio.run(run())
 
+    @staticmethod
+    def run(work: Any) -> Any:
+        return asyncio.run(work())
+
     def live(self, user_id: str | None = None, anonymous_id: str | None = None) -> LiveEvents:
         async def read() -> LiveEvents:
             async with connect(self.settings) as redis:

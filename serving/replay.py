@@ -1,0 +1,70 @@
+"""`recommender events replay`: ingestion without a web server, wired for one run beside the service."""
+
+import asyncio
+from collections.abc import Sequence
+from functools import cache
+
+from redis.exceptions import RedisError
+
+from features.events.dead_letters import DeadLetter, DeadLetters
+from features.events.stream import EventStream
+from features.identity import read_secret
+from features.online.connection import connect
+from features.online.live_state import LiveState
+from features.settings import Settings
+from features.sql.catalogue_store import CatalogueStore
+from features.sql.changes import read_standing
+from features.sql.consent_store import PERSONALISATION, ConsentStore
+from features.sql.engine import open_engine
+from recommender.errors import StoreUnavailable
+from serving.catalogue.change_signal import ChangeSignal
+from serving.clock import utc_now
+from serving.consents import ConsentRecorder, Consents
+from serving.events.people import each_alone
+from serving.events.replay import ReplayReport, replay
+from serving.events.use_cases import Ingest
+
+
+def replay_letters(settings: Settings, letters: Sequence[DeadLetter]) -> ReplayReport:
+    """Take in the letters that fit now; the service may run meanwhile.
+
+    Raises:
+        StoreUnavailable: Redis or the database cannot be reached.
+    """
+    return asyncio.run(_replay(settings, letters))
+
+
+async def _replay(settings: Settings, letters: Sequence[DeadLetter]) -> ReplayReport:
+    engine, consents = open_engine(settings), Consents()
+    numbers = {str(item.item_id): item.item_number for item in CatalogueStore(engine).read_all()}
+    consents.take_granted(ConsentStore(engine).users_with(PERSONALISATION))
+    consents.take(read_standing(engine).consents)
+    dead_letters = DeadLetters(settings.dead_letters_dir)
+    async with connect(settings) as redis:
+        signal, live = ChangeSignal(redis), LiveState(redis)
+
+        async def announce() -> None:
+            await signal.announce()
+            consents.take(read_standing(engine).consents)
+
+        ingest = Ingest(
+            stream=EventStream(redis),
+            live=live,
+            number_of=numbers.get,
+            personalisation_of=consents.of,
+            recognise=each_alone,
+            record_consents=ConsentRecorder(
+                store=ConsentStore(engine), consents=consents, announce=announce, live=live
+            ),
+            dead_letters=dead_letters,
+            secret=cache(lambda: read_secret(settings)),
+            count=lambda _: None,
+        )
+        try:
+            await redis.ping()
+            return await replay(letters, ingest, dead_letters, utc_now())
+        except (RedisError, OSError) as error:
+            remedy = "Start `recommender serve` first: it owns the embedded Valkey."
+            raise StoreUnavailable(f"Redis cannot be reached: {error}", remedy=remedy) from error
+        finally:
+            engine.dispose()
