@@ -1,12 +1,14 @@
 """What the rules of a placement or a caller can see of one request."""
 
+from collections.abc import Callable, Iterator, Mapping
 from math import floor
 
 from recommender.arrays import Rows
 from recommender.catalogue import Catalogue
 from recommender.query import Query
 from recommender.rules.compiled import Facts, Value
-from recommender.shopper import Shopper
+from recommender.shopper import EventKind, Shopper
+from recommender.tastes import COUNTED, COUNTER_WINDOWS, Tastes, favourites
 
 
 def facts_of(
@@ -20,7 +22,7 @@ def facts_of(
     """
     return Facts(
         now_day=now_day,
-        shopper=_about_shopper(shopper, age),
+        shopper=_about_shopper(shopper, age, Tastes(shopper, catalogue, now_day)),
         basket=_about_basket(cart, catalogue),
         context=_about_context(query, catalogue, now_day),
         events=shopper.touches,
@@ -28,10 +30,52 @@ def facts_of(
     )
 
 
-def _about_shopper(shopper: Shopper, age: int | None) -> dict[str, Value]:
+class _WhenAsked(Mapping[str, Value]):
+    """Facts that are at hand, and others that are worked out when a rule asks for them: few do."""
+
+    def __init__(self, at_hand: dict[str, Value], tastes: Tastes) -> None:
+        self._values, self._tastes = at_hand, tastes
+
+    def __getitem__(self, name: str) -> Value:
+        if name not in self._values:
+            self._values[name] = _OF_TASTES[name](self._tastes)
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._values, **_OF_TASTES})
+
+    def __len__(self) -> int:
+        return len({**self._values, **_OF_TASTES})
+
+
+def _counter(kind: EventKind, window: str) -> Callable[[Tastes], Value]:
+    return lambda tastes: tastes.count(kind, window)
+
+
+_OF_TASTES: dict[str, Callable[[Tastes], Value]] = {
+    "top_category": lambda tastes: next(iter(tastes.categories), None),
+    "top_brand": lambda tastes: next(iter(tastes.brands), None),
+    "categories": lambda tastes: favourites(tastes.categories),
+    "brands": lambda tastes: favourites(tastes.brands),
+    "price_level": lambda tastes: tastes.price_level,
+    "seen": lambda tastes: frozenset(tastes.catalogue.items[row].item_id for row in tastes.last_seen),
+    **{f"{events}_{window}": _counter(kind, window) for events, kind in COUNTED.items() for window in COUNTER_WINDOWS},
+}
+
+
+def _about_shopper(shopper: Shopper, age: int | None, tastes: Tastes) -> Mapping[str, Value]:
     if not shopper.known:  # then 0 baskets and no segment would be guesses
         return {"known": False, "age": age}
-    return {"known": True, "age": age, "n_baskets": shopper.n_baskets, "segments": shopper.segments}
+    at_hand: dict[str, Value] = {
+        "known": True,
+        "age": age,
+        "n_baskets": shopper.n_baskets,
+        "segments": shopper.segments,
+        "n_session_items": len(shopper.session),
+        "store": shopper.store_id,
+        "zone": shopper.zone_id,
+    }
+    return _WhenAsked(at_hand, tastes)
 
 
 def _about_basket(cart: Rows, catalogue: Catalogue) -> dict[str, Value]:

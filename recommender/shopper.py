@@ -109,7 +109,8 @@ class Shopper:
     @property
     def known(self) -> bool:
         """Whether anything personal went into this value; if not, the answer is not personalised."""
-        return len(self.purchases) > 0 or len(self.touches) > 0
+        seen_somewhere = self.store_id is not None or self.zone_id is not None
+        return len(self.purchases) > 0 or len(self.touches) > 0 or seen_somewhere
 
 
 STRANGER = Shopper()

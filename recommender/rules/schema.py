@@ -5,6 +5,7 @@ from enum import StrEnum
 from math import inf
 
 from recommender.shopper import EventKind
+from recommender.tastes import COUNTED, COUNTER_WINDOWS
 
 
 class FactType(StrEnum):
@@ -35,6 +36,8 @@ def _number(meaning: str, lowest: float = 0, highest: float = inf) -> FactKind:
     return FactKind(FactType.NUMBER, meaning, lowest, highest)
 
 
+_LONG_NAMES = {"1h": "the last hour", "24h": "the last 24 hours", "7d": "the last 7 days"}
+
 FACTS: dict[str, FactKind] = {
     "item.id": _text("the shop's own id of the item", searchable=False),
     "item.group": _text("the product that the item is a variant of", searchable=False),
@@ -52,6 +55,20 @@ FACTS: dict[str, FactKind] = {
     "shopper.age": _number("age in years, if stated"),
     "shopper.n_baskets": _number("orders in all"),
     "shopper.segments": FactKind(FactType.TEXTS, "names of the segments that the shopper is in"),
+    "shopper.n_session_items": _number("different items viewed or added in the session at hand"),
+    "shopper.store": _text("id of the store that the shopper was last seen in, within 12 hours"),
+    "shopper.zone": _text("id of the zone that the shopper is in: entered within 30 minutes and not left"),
+    "shopper.top_category": _text("category that the shopper likes most"),
+    "shopper.top_brand": _text("brand that the shopper likes most"),
+    "shopper.categories": FactKind(FactType.TEXTS, "the five categories that the shopper likes most"),
+    "shopper.brands": FactKind(FactType.TEXTS, "the five brands that the shopper likes most"),
+    "shopper.price_level": _number("how dear the items are that the shopper likes, in their category", 0, 1),
+    "shopper.seen": FactKind(FactType.TEXTS, "ids of the items viewed of late"),
+    **{
+        f"shopper.{events}_{window}": _number(f"{events} within {_LONG_NAMES[window]}")
+        for events in COUNTED
+        for window in COUNTER_WINDOWS
+    },
     "basket.value": _number("value of the basket in minor units"),
     "basket.n_items": _number("different items in the basket"),
     "basket.quantity": _number("units in the basket"),
@@ -66,12 +83,7 @@ FACTS: dict[str, FactKind] = {
     "context.weekday": _number("day of the week, Monday is 1 and Sunday 7", 1, 7),
 }
 
-EVENTS: dict[str, EventKind] = {
-    "views": EventKind.VIEWED,
-    "adds": EventKind.ADDED,
-    "removes": EventKind.REMOVED,
-    "orders": EventKind.ORDERED,
-}
+EVENTS: dict[str, EventKind] = COUNTED
 
 DAYS_IN: dict[str, float] = {
     "hour": 1 / 24, "hours": 1 / 24, "day": 1, "days": 1, "week": 7, "weeks": 7,

@@ -142,7 +142,7 @@ class Recommend:
 
 
 def _shopper_of(caller: Caller, live: LiveEvents, serving: Serving, now_day: float) -> Shopper:
-    if caller.user_id is None and len(live) == 0:
+    if caller.user_id is None and len(live) == 0 and not live.places:
         return STRANGER
     return assemble(
         user_id=caller.user_id,

@@ -1,122 +1,39 @@
 """The same events give the same shopper: online from live state on a real Valkey, offline from the event log."""
 
-import asyncio
-from datetime import UTC, datetime
-from pathlib import Path
-
 import numpy as np
 import polars as pl
-from hypothesis import HealthCheck, assume, given, settings
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from features.definitions import TAKES_BACK
-from features.events.schema import EVENT_COLUMNS, ITEM_EVENTS
-from features.offline.histories import build_histories, purchases_before
-from features.offline.purchases import read_purchases
+from features.offline.histories import purchases_before
+from features.offline.purchases import day_of, read_purchases
 from features.offline.sessions import carts_at, sessions_at
-from features.online.connection import connect
-from features.online.live_state import NO_LIVE_EVENTS, LiveEvent, LiveEvents, LiveState
-from features.settings import Settings
-from features.shopper import assemble
-from recommender.catalogue import Catalogue, CatalogueItem
-from recommender.ids import GroupId, ItemId, ItemNumber, UserId
-from recommender.model import Histories
-from recommender.shopper import EventKind, Purchases, Shopper
-
-ANN = UserId("ann")
-N_ITEMS = 6
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
-DAY_MS = 86_400_000
-NOW_MS = int(NOW.timestamp() * 1000)
-NOW_DAY = NOW_MS / DAY_MS
-CATALOGUE = Catalogue.of(
-    CatalogueItem(
-        item_id=ItemId(f"item-{row}"), item_number=ItemNumber(row + 10), group_id=GroupId(f"item-{row}"),
-        title="", price=100, currency="USD", added_day=0.0,
-    )
-    for row in range(N_ITEMS)
-)  # fmt: skip
-
-# How long ago: minutes and hours around the ends of sessions and carts, and days for the decays.
-ages_ms = st.one_of(
-    st.integers(0, 100).map(lambda minutes: minutes * 60_000),
-    st.integers(0, 30).map(lambda hours: hours * 3_600_000),
-    st.integers(1, 50 * DAY_MS),
+from features.offline.tastes import affinities_at, counters_at, interest_at, last_seen, price_levels_at
+from features.offline.touches import places_at, read_touches
+from features.online.live_entries import LIVE_KINDS
+from features.online.live_state import NO_LIVE_EVENTS
+from recommender.shopper import Purchases
+from recommender.tastes import COUNTED, COUNTER_WINDOWS, Tastes
+from tests.visit_strategies import (
+    CATALOGUE,
+    NOW,
+    NOW_DAY,
+    TAKES_BACK,
+    Row,
+    as_log,
+    offline_histories,
+    shopper_of,
+    taken_in,
+    visits,
+    with_rows,
 )
 
+JUST_AFTER = NOW_DAY + 1e-6
+BEFORE_ALL = NOW_DAY - 60
+ITEMS = pl.LazyFrame(CATALOGUE.items).select("item_id", "category", "brand", "price")
 
-@st.composite
-def visits(draw: st.DrawFn) -> list[LiveEvent]:
-    """Up to 60 events: single items, orders of several items, and what takes some of them back, in no order."""
-    events: list[LiveEvent] = []
-
-    def happen(kind: EventKind, lines: list[tuple[int | None, float]], order_id: str | None = None) -> None:
-        occurred_ms, event_id = NOW_MS - draw(ages_ms), f"event-{len(events)}"
-        events.extend(
-            LiveEvent(
-                event_id=event_id, line=line, kind=kind, order_id=order_id, quantity=quantity, occurred_ms=occurred_ms,
-                item_number=None if row is None else ItemNumber(row + 10),
-            )
-            for line, (row, quantity) in enumerate(lines)
-        )  # fmt: skip
-
-    rows, n_orders = st.integers(0, N_ITEMS - 1), draw(st.integers(0, 6))
-    for _ in range(draw(st.integers(0, 12))):
-        happen(draw(st.sampled_from((EventKind.VIEWED, EventKind.ADDED, EventKind.REMOVED))), [(draw(rows), 1.0)])
-    for number in range(n_orders):
-        happen(
-            EventKind.ORDERED,
-            draw(st.lists(st.tuples(rows, st.sampled_from((1.0, 2.0, 0.35))), min_size=1, max_size=4)),
-            f"order-{number}",
-        )
-    for _ in range(draw(st.integers(0, 4)) if n_orders else 0):
-        parts = draw(st.lists(st.tuples(rows, st.sampled_from((0.35, 1.0, 2.0, np.inf))), max_size=2))
-        kind = draw(st.sampled_from((EventKind.REFUNDED, EventKind.CANCELLED)))
-        happen(kind, [*parts] or [(None, np.inf)], f"order-{draw(st.integers(0, n_orders - 1))}")
-    return events
-
-
-def live_events(data_dir: Path, batches: list[list[LiveEvent]]) -> LiveEvents:
-    """What live state says after taking in the batches."""
-
-    async def run() -> LiveEvents:
-        async with connect(Settings(data_dir=data_dir)) as redis:
-            await redis.flushall()
-            live = LiveState(redis)
-            for batch in batches:
-                await live.apply(batch, user_id=ANN)
-            return await live.read(ANN, None)
-
-    return asyncio.run(run())
-
-
-def as_log(events: list[LiveEvent]) -> pl.LazyFrame:
-    """The same events as rows of the event log."""
-    rows = [
-        {
-            "event_id": event.event_id, "line": event.line, "event": ITEM_EVENTS[event.kind - 1], "user_id": ANN,
-            "item_id": None if event.item_number is None else f"item-{event.item_number - 10}",
-            "quantity": event.quantity if np.isfinite(event.quantity) else None, "order_id": event.order_id,
-            "synthetic": False,
-            "occurred_at": datetime.fromtimestamp(event.occurred_ms / 1000, UTC),
-            "received_at": datetime.fromtimestamp(event.occurred_ms / 1000, UTC),
-        }
-        for event in events
-    ]  # fmt: skip
-    return pl.LazyFrame(rows, schema=EVENT_COLUMNS)
-
-
-def with_rows(frame: pl.LazyFrame) -> pl.LazyFrame:
-    return frame.with_columns(item_row=pl.col("item_id").str.strip_prefix("item-").cast(pl.Int32))
-
-
-def offline_histories(events: list[LiveEvent], cut_day: float) -> Histories:
-    purchases = with_rows(purchases_before(read_purchases(as_log(events)), cut_day))
-    return build_histories(purchases.select("user_id", "order_id", "item_row", "day"), cut_day)
-
-
-def shopper_of(live: LiveEvents, histories: Histories) -> Shopper:
-    return assemble(user_id=ANN, live=live, histories=histories, catalogue=CATALOGUE, now_day=NOW_DAY)
+quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def assert_same_purchases(one: Purchases, other: Purchases) -> None:
@@ -128,21 +45,11 @@ def assert_same_purchases(one: Purchases, other: Purchases) -> None:
     np.testing.assert_allclose(one.last_day, other.last_day, rtol=0, atol=1e-8)
 
 
-quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-def taken_in(data_dir: Path, events: list[LiveEvent], data: st.DataObject) -> LiveEvents:
-    """The events with repeats, in any order and in two batches."""
-    shuffled = data.draw(st.permutations(events + events[::3]))
-    middle = data.draw(st.integers(0, len(shuffled)))
-    return live_events(data_dir, [shuffled[:middle], shuffled[middle:]])
-
-
 @quick
 @given(visits(), st.data())
-def test_purchases_since_the_cut_agree(valkey_data_dir, events, data):
-    online = shopper_of(taken_in(valkey_data_dir, events, data), offline_histories(events, NOW_DAY - 60))
-    offline = shopper_of(NO_LIVE_EVENTS, offline_histories(events, NOW_DAY + 1e-6))
+def test_purchases_since_the_cut_agree(valkey_data_dir, visit, data):
+    online = shopper_of(taken_in(valkey_data_dir, visit, data), offline_histories(visit, BEFORE_ALL))
+    offline = shopper_of(NO_LIVE_EVENTS, offline_histories(visit, JUST_AFTER))
     assert_same_purchases(online.purchases, offline.purchases)
     assert online.n_baskets == offline.n_baskets
     np.testing.assert_allclose(online.first_day, offline.first_day, rtol=0, atol=1e-8)
@@ -150,28 +57,66 @@ def test_purchases_since_the_cut_agree(valkey_data_dir, events, data):
 
 @quick
 @given(visits(), st.floats(0, 55), st.data())
-def test_what_was_bought_agrees_wherever_the_cut_lies(valkey_data_dir, events, days_before, data):
+def test_what_was_bought_agrees_wherever_the_cut_lies(valkey_data_dir, visit, days_before, data):
     cut_day = NOW_DAY - days_before
-    online = shopper_of(taken_in(valkey_data_dir, events, data), offline_histories(events, cut_day))
-    offline = shopper_of(NO_LIVE_EVENTS, offline_histories(events, NOW_DAY + 1e-6))
+    online = shopper_of(taken_in(valkey_data_dir, visit, data), offline_histories(visit, cut_day))
+    offline = shopper_of(NO_LIVE_EVENTS, offline_histories(visit, JUST_AFTER))
     assert online.purchases.rows.tolist() == offline.purchases.rows.tolist()
     assert online.purchases.baskets.tolist() == offline.purchases.baskets.tolist()
     assert online.n_baskets == offline.n_baskets
-    if not any(event.kind in TAKES_BACK and event.occurred_ms / DAY_MS >= cut_day for event in events):
+    since = as_log(visit).filter(day_of("occurred_at") >= cut_day, pl.col("event").is_in(TAKES_BACK))
+    if since.collect().is_empty():
         assert_same_purchases(online.purchases, offline.purchases)
 
 
 @quick
 @given(visits(), st.data())
-def test_session_and_cart_agree(valkey_data_dir, events, data):
-    moments = {(event.occurred_ms, event.kind, event.event_id) for event in events}
-    assume(len({moment[:2] for moment in moments}) == len(moments))  # what happens at once has no order
-    touches = with_rows(as_log(events).filter(pl.col("item_id").is_not_null())).with_columns(
-        kind=pl.col("event").replace_strict(dict(zip(ITEM_EVENTS, range(1, 7), strict=True)), return_dtype=pl.UInt8)
-    )
-    online = shopper_of(
-        live_events(valkey_data_dir, [data.draw(st.permutations(events))]), offline_histories([], NOW_DAY)
-    )
+def test_session_and_cart_agree(valkey_data_dir, visit, data):
+    kinds = {event: int(kind) for event, kind in LIVE_KINDS.items()}
+    on_items = as_log(visit).filter(pl.col("item_id").is_not_null())
+    touches = with_rows(on_items).with_columns(kind=pl.col("event").replace_strict(kinds, return_dtype=pl.UInt8))
+    online = shopper_of(taken_in(valkey_data_dir, visit, data), offline_histories([], NOW_DAY))
     for offline, rows in ((sessions_at(touches, NOW), online.session), (carts_at(touches, NOW), online.cart)):
         expected = offline.collect()["item_rows"].to_list()
         assert sorted(expected[0] if expected else []) == sorted(rows.tolist())
+
+
+def tastes_and_log(data_dir, visit: list[Row], data: st.DataObject) -> tuple[Tastes, pl.LazyFrame]:
+    shopper = shopper_of(taken_in(data_dir, visit, data), offline_histories([], BEFORE_ALL))
+    return Tastes(shopper, CATALOGUE, NOW_DAY), as_log(visit)
+
+
+@quick
+@given(visits(), st.data())
+def test_tastes_agree(valkey_data_dir, visit, data):
+    tastes, log = tastes_and_log(valkey_data_dir, visit, data)
+    interest = interest_at(read_touches(log), purchases_before(read_purchases(log), JUST_AFTER), NOW)
+    for fact, online in (("category", tastes.categories), ("brand", tastes.brands)):
+        offline = affinities_at(interest, ITEMS, fact).collect()
+        assert online == pytest.approx(dict(offline.select("word", "affinity").iter_rows()), rel=1e-5)
+        assert list(online.values()) == sorted(online.values(), reverse=True)
+    levels = price_levels_at(interest, ITEMS).collect()["price_level"].to_list()
+    assert tastes.price_level == (pytest.approx(levels[0], rel=1e-5) if levels else None)
+
+
+@quick
+@given(visits(), st.data())
+def test_counters_agree_at_the_edges_of_windows_too(valkey_data_dir, visit, data):
+    tastes, log = tastes_and_log(valkey_data_dir, visit, data)
+    offline = counters_at(read_touches(log), NOW).drop("user_id").collect()
+    online = {
+        f"{events}_{window}": tastes.count(kind, window)
+        for events, kind in COUNTED.items()
+        for window in COUNTER_WINDOWS
+    }
+    assert online == (offline.row(0, named=True) if len(offline) else dict.fromkeys(online, 0))
+
+
+@quick
+@given(visits(), st.data())
+def test_what_was_seen_and_where_agrees(valkey_data_dir, visit, data):
+    tastes, log = tastes_and_log(valkey_data_dir, visit, data)
+    seen = with_rows(last_seen(read_touches(log))).with_columns(day=day_of("seen_at")).collect()
+    assert tastes.last_seen == pytest.approx(dict(seen.select("item_row", "day").iter_rows()))
+    places = places_at(log, NOW).collect().select("store_id", "zone_id").rows()
+    assert (tastes.shopper.store_id, tastes.shopper.zone_id) == (places[0] if places else (None, None))
