@@ -9,17 +9,18 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from features.artifact.read import LoadedArtifact, load_artifact
-from features.artifact.shelf import ArtifactShelf
 from features.progress import Terminal
 from features.settings import Settings, read_settings
 from recommender.errors import RecommenderError
+
+if TYPE_CHECKING:
+    from features.artifact.read import LoadedArtifact
 
 VISITOR = "demo-visitor"
 CONSENT = {"consent": {"categoryPreferences": {"personalisation": True}}}
@@ -67,19 +68,26 @@ def run_demo(console: Console) -> None:
         service.wait()
 
 
-def _prepared_artifact(settings: Settings, service: subprocess.Popen[bytes]) -> LoadedArtifact:
-    shelf = ArtifactShelf(settings.artifacts_dir)
-    if shelf.current_id() is None:
+def _prepared_artifact(settings: Settings, service: subprocess.Popen[bytes]) -> "LoadedArtifact":
+    # What ArtifactShelf.current_id looks at. Its import, like that of training, would compile what the service, started
+    # a moment ago, is compiling; after `prepare` all of it is there.
+    if not (settings.artifacts_dir / "current").exists():
         from training.prepare.complete_journey import prepare
-        from training.run import train
 
         prepare(settings, Terminal())
         _must_run(service)
+
+        from training.run import train
+
         train(settings, until=None, config_file=None, force=False, progress=Terminal())
+    from features.artifact.read import load_artifact
+    from features.artifact.shelf import ArtifactShelf
+
+    shelf = ArtifactShelf(settings.artifacts_dir)
     return load_artifact(shelf.path(shelf.current()))
 
 
-def choose_people(loaded: LoadedArtifact) -> list[Person]:
+def choose_people(loaded: "LoadedArtifact") -> list[Person]:
     """A heavy shopper, a light one, a new one that has only clicked, and one that nobody knows."""
     histories = loaded.model.histories
     users = list(histories.position_of)
@@ -97,7 +105,7 @@ def choose_people(loaded: LoadedArtifact) -> list[Person]:
     ]
 
 
-def _visit(base: str, loaded: LoadedArtifact) -> str:
+def _visit(base: str, loaded: "LoadedArtifact") -> str:
     """Let the new shopper click three items of one category; returns an item for the reader to click."""
     catalogue, ranking = loaded.items, loaded.model.popularity.ranking
     wanted = [

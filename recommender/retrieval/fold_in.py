@@ -64,6 +64,19 @@ def fold_in(embeddings: Matrix, fold: FoldIn, rows: Rows, weights: Floats) -> Fl
     return solution
 
 
+# Loops in place of expressions on arrays: each of those takes most of a second to compile, and allocates.
+@compiled(NOTHING, writes(F32), reads(F32), F32)
+def _add(vector: Floats, part: Floats, factor: float) -> None:
+    for i in range(len(vector)):
+        vector[i] += factor * part[i]
+
+
+@compiled(NOTHING, writes(F32), reads(F32), F32)
+def _turn(along: Floats, towards: Floats, factor: float) -> None:
+    for i in range(len(along)):
+        along[i] = towards[i] + factor * along[i]
+
+
 @compiled(NOTHING, writes(F32), reads(F32, 2), reads(I32), reads(F32), F32, reads(F32, 2), I64)
 def _solve(
     solution: Floats, embeddings: Matrix, rows: Rows, weights: Floats, alpha: float, inverse: Matrix, steps: int
@@ -71,21 +84,27 @@ def _solve(
     """Write the solution; `along_plain` is the matrix without the shopper, times `along`."""
     solution[:] = 0.0
     items = np.empty((len(rows), len(solution)), dtype=np.float32)
+    surplus, confidence = np.empty(len(rows), dtype=np.float32), np.empty(len(rows), dtype=np.float32)
     for i in range(len(rows)):
         items[i] = embeddings[rows[i]]
-    confidence = alpha * weights
-    residual = np.dot(confidence + np.float32(1.0), items)
+        surplus[i] = alpha * weights[i]
+        confidence[i] = surplus[i] + np.float32(1.0)
+    residual = np.dot(confidence, items)
     towards = np.dot(inverse, residual)
     along, along_plain = towards.copy(), residual.copy()
     closeness = np.dot(residual, towards)
     for _ in range(steps):
         if closeness <= np.float32(1e-12):
             break
-        image = along_plain + np.dot(confidence * np.dot(items, along), items)
+        shares = np.dot(items, along)
+        for i in range(len(shares)):
+            shares[i] *= surplus[i]
+        image = np.dot(shares, items)
+        _add(image, along_plain, 1.0)
         step = closeness / np.dot(along, image)
-        solution += step * along
-        residual = residual - step * image
+        _add(solution, along, step)
+        _add(residual, image, -step)
         towards = np.dot(inverse, residual)
         before, closeness = closeness, np.dot(residual, towards)
-        along = towards + (closeness / before) * along
-        along_plain = residual + (closeness / before) * along_plain
+        _turn(along, towards, closeness / before)
+        _turn(along_plain, residual, closeness / before)
