@@ -15,7 +15,7 @@ from features.settings import Settings
 from features.sql.catalogue_store import CatalogueStore
 from features.sql.changes import read_standing
 from features.sql.consent_store import PERSONALISATION, ConsentStore
-from features.sql.engine import open_engine
+from features.sql.engine import migrate, open_engine
 from recommender.errors import StoreUnavailable
 from serving.catalogue.change_signal import ChangeSignal
 from serving.clock import utc_now
@@ -36,6 +36,7 @@ def replay_letters(settings: Settings, letters: Sequence[DeadLetter]) -> ReplayR
 
 async def _replay(settings: Settings, letters: Sequence[DeadLetter]) -> ReplayReport:
     engine, consents = open_engine(settings), Consents()
+    migrate(engine)
     numbers = {str(item.item_id): item.item_number for item in CatalogueStore(engine).read_all()}
     consents.take_granted(ConsentStore(engine).users_with(PERSONALISATION))
     consents.take(read_standing(engine).consents)

@@ -196,6 +196,8 @@ def _plain(reason: str) -> str:
         return "contains a control character, such as NUL or a line break: leave it out"
     if "RFC3339" in reason:
         return "expected a time such as 2026-11-21T09:30:00Z"
+    if "codec can't decode" in reason:
+        return "is not UTF-8"
     if reason.startswith("maximum recursion"):
         return "nested too deeply"
     return reason.replace("`", "").replace("Expected", "expected")

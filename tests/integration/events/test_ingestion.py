@@ -20,9 +20,9 @@ from features.online.embedded import socket_path
 from features.online.live_state import LiveEvents, LiveState
 from features.settings import Settings
 from recommender.ids import AnonymousId, UserId
+from serving.access import TRUSTED, Access
 from serving.events.routes import event_routes
 from serving.problems import answer_with_problems
-from tests.builders import open_gate
 from tests.ingesting import ingest_over
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -32,14 +32,26 @@ REFUSED = {"consent": {"categoryPreferences": {"personalisation": False, "analyt
 
 
 @dataclass
+class Admitting:
+    """A gate that takes every caller for the same one."""
+
+    access: Access
+
+    def admit(self, scope: object, need: str, *, or_key_in_body: bool) -> Access:
+        return self.access
+
+
+@dataclass
 class Shop:
     """The ingestion routes over a real Valkey, without the rest of the service."""
 
     settings: Settings
 
-    def send(self, *requests: tuple[str, Any], headers: dict[str, str] | None = None) -> list[httpx.Response]:
+    def send(
+        self, *requests: tuple[str, Any], headers: dict[str, str] | None = None, access: Access = TRUSTED
+    ) -> list[httpx.Response]:
         async def run() -> list[httpx.Response]:
-            async with self._client() as client:
+            async with self._client(access) as client:
                 return [await self._post(client, path, body, headers) for path, body in requests]
 
         return asyncio.run(run())
@@ -63,11 +75,11 @@ class Shop:
         return scan_events(self.settings).sort("event_id", "line").collect()
 
     @asynccontextmanager
-    async def _client(self) -> AsyncIterator[httpx.AsyncClient]:
+    async def _client(self, access: Access) -> AsyncIterator[httpx.AsyncClient]:
         async with connect(self.settings) as redis:
             ingest = ingest_over(redis, self.settings, personalisation_of=CONSENTS.get)
             app = FastAPI()
-            app.state.gate = open_gate()
+            app.state.gate = Admitting(access)
             answer_with_problems(app)
             app.include_router(event_routes(ingest, lambda: NOW))
             transport = httpx.ASGITransport(app)
