@@ -32,3 +32,8 @@ SESSION_PAUSE_DAYS = (SESSION_PAUSE + _HALF_MILLISECOND) / _DAY
 CART_WINDOW_DAYS = (CART_WINDOW + _HALF_MILLISECOND) / _DAY
 STORE_WINDOW_DAYS = (STORE_WINDOW + _HALF_MILLISECOND) / _DAY
 ZONE_WINDOW_DAYS = (ZONE_WINDOW + _HALF_MILLISECOND) / _DAY
+
+# How long what was shown may claim what follows (docs/attribution.md). The last click wins; a view counts apart.
+CLICK_WINDOW = timedelta(days=7)  # from being shown to a click
+CONVERSION_WINDOW = timedelta(days=7)  # from that click to an addition or order
+VIEW_WINDOW = timedelta(hours=24)  # from being seen, without a click, to an addition or order

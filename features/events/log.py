@@ -19,17 +19,18 @@ _SCHEMA = pl.Schema(EVENT_COLUMNS)
 _REPAIR = "Restore the file from a backup, or move it out of the event log; the other files are not affected."
 
 
-def scan_events(settings: Settings, *, synthetic: bool = False) -> pl.LazyFrame:
-    """Read the whole log lazily, in no particular order, with all EVENT_COLUMNS.
+def scan_events(settings: Settings, *, synthetic: bool = False, since: date | None = None) -> pl.LazyFrame:
+    """Read the log lazily, in no particular order, with all EVENT_COLUMNS.
 
     Args:
         settings: names the data folder.
         synthetic: also return the simulator's rows.
+        since: open no file of an earlier day of receipt; None: read all of it.
 
     Raises:
         InvalidInput: a file is truncated, is no Parquet file, or has other columns.
     """
-    files = log_files(settings)
+    files = log_files(settings, since)
     for file in files:
         _check(file)
     if not files:

@@ -46,6 +46,10 @@ PRODUCT_REMOVED = "Product Removed"
 ORDER_COMPLETED = "Order Completed"
 ORDER_REFUNDED = "Order Refunded"
 ORDER_CANCELLED = "Order Cancelled"
+PRODUCT_CLICKED = "Product Clicked"
+RECOMMENDATION_SERVED = "Recommendation Served"  # ours, one row a list: who got what from where
+RECOMMENDATION_VIEWED = "Recommendation Viewed"
+RECOMMENDATION_CLICKED = "Recommendation Clicked"
 ITEM_EVENTS = (PRODUCT_VIEWED, PRODUCT_ADDED, PRODUCT_REMOVED, ORDER_COMPLETED, ORDER_REFUNDED, ORDER_CANCELLED)
 
 

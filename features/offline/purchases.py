@@ -56,7 +56,7 @@ def _taken_back_items(events: pl.LazyFrame, ordered: pl.LazyFrame) -> pl.LazyFra
         pl.col("back").fill_null(float("inf")).cum_sum().over("user_id", "order_id", "item_id", order_by="day")
     )
     return (
-        _taken_back(events)
+        taken_back(events)
         .rename({"quantity": "back"})
         .join(ordered.select("user_id", "order_id", "item_id", "quantity"), on=["order_id", "item_id"])
         .filter(back_so_far >= pl.col("quantity") * WHOLE_SHARE)
@@ -66,10 +66,11 @@ def _taken_back_items(events: pl.LazyFrame, ordered: pl.LazyFrame) -> pl.LazyFra
 
 
 def _taken_back_orders(events: pl.LazyFrame) -> pl.LazyFrame:
-    whole = _taken_back(events).filter(pl.col("item_id").is_null())
+    whole = taken_back(events).filter(pl.col("item_id").is_null())
     return whole.group_by("order_id").agg(order_back_day=pl.col("day").min())
 
 
-def _taken_back(events: pl.LazyFrame) -> pl.LazyFrame:
+def taken_back(events: pl.LazyFrame) -> pl.LazyFrame:
+    """Refunds and cancellations: order_id, item_id (null: the whole order), quantity f64 (null: all of it), day f64."""
     takes_back = pl.col("event").is_in([ORDER_REFUNDED, ORDER_CANCELLED]) & pl.col("order_id").is_not_null()
     return events.filter(takes_back).select("order_id", "item_id", "quantity", day=day_of("occurred_at"))

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import orjson
 
+from features.events.schema import RECOMMENDATION_SERVED
 from features.events.stream import EventRow, EventStream
 from recommender.errors import StoreUnavailable
 from recommender.ids import RecommendationId
@@ -15,11 +16,11 @@ from serving.metrics import Metrics
 from serving.recommendations.answers import Answer, item_ids
 from serving.recommendations.questions import Caller
 
-RECOMMENDATION_SERVED = "Recommendation Served"
 QUEUED_LISTS = 10_000  # at 1,000 lists/s, what ten seconds without a stream hold
 LISTS_PER_WRITE = 200
 PAUSE_SECONDS = 0.5  # each write is a sync of the disk, for which reads of live state wait
 QUEUED_TRACES = 100
+NO_EXPLORATION = 1.0  # the chance with which a list was shown: the same state gives the same one
 
 
 class Exposures:
@@ -74,7 +75,10 @@ class Exposures:
 
 
 def exposure_row(caller: Caller, answer: Answer, now: datetime) -> EventRow:
-    """One row of the event log for one served list; its items are in `properties`, best first."""
+    """One row of the event log for one served list; its items are in `properties`, that of slot 1 first.
+
+    `policy` is the artifact that decided, `propensity` holds for every slot; no experiment runs yet.
+    """
     query, decision = answer.query, answer.decision
     context_item = None if query.context_item is None else answer.catalogue.items[query.context_item].item_id
     properties = {
@@ -95,6 +99,9 @@ def exposure_row(caller: Caller, answer: Answer, now: datetime) -> EventRow:
         "store_id": caller.store_id,
         "recommendation_id": answer.recommendation_id,
         "policy": answer.model_version,
+        "experiment": None,
+        "variant": None,
+        "propensity": NO_EXPLORATION,
         "synthetic": False,
         "occurred_at": now,
         "received_at": now,
