@@ -23,7 +23,6 @@ app = typer.Typer(
 prepare_app = typer.Typer(no_args_is_help=True, help="Turn a known data set into the product's own formats.")
 import_app = typer.Typer(no_args_is_help=True, help="Take in your own files: CSV, JSONL or Parquet (docs/formats.md).")
 artifacts_app = typer.Typer(no_args_is_help=True, help="What training has published, and the way back.")
-events_app = typer.Typer(no_args_is_help=True, help="What is in the event log, and what it says.")
 app.add_typer(prepare_app, name="prepare")
 app.add_typer(import_app, name="import")
 app.add_typer(artifacts_app, name="artifacts")
@@ -103,33 +102,6 @@ def import_stores(file: File) -> None:
     from recommender.cli.tables import imported
 
     console.print(imported(run(read_settings(), file, Terminal())))
-
-
-@events_app.command("attribution")
-def events_attribution(
-    days: Annotated[float, typer.Option(min=0.01, max=3650, help="Of what was shown in so many days up to now.")] = 28,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
-    out: Annotated[
-        Path | None, typer.Option(help="Also write one row per shown item, with all outcomes, as Parquet.")
-    ] = None,
-) -> None:
-    """What was shown and what came of it, by placement and source: views, clicks, additions, orders, revenue.
-
-    An order counts for the item that its event names with a recommendation_id, else for the shopper's last click on it.
-    """
-    from datetime import UTC
-
-    from features.offline.attribution_report import report_attribution, write_table
-    from features.settings import read_settings
-    from recommender.cli import attribution
-
-    report = report_attribution(read_settings(), datetime.now(UTC), days)
-    if out is not None:
-        write_table(report, out)
-    if as_json:
-        typer.echo(attribution.as_json(report))
-    else:
-        console.print(attribution.as_table(report))
 
 
 @app.command()

@@ -1,7 +1,8 @@
-"""`recommender events`: the events that were rejected, and the way back for those that fit after all."""
+"""`recommender events`: what came of what was shown, and the rejected events with their way back."""
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
 events_app = typer.Typer(
     no_args_is_help=True,
-    help="Events that were rejected: what they were, why, and sending them again (docs/events.md).",
+    help="What came of what was shown (docs/attribution.md); events that were rejected: what they were, why, and sending "
+    "them again (docs/events.md).",
 )
 console = Console()
 Since = Annotated[
@@ -62,6 +64,32 @@ def replay(since: Since = None, reason: Reason = None) -> None:
         f"{report.accepted:,} taken in, {report.duplicates:,} were in the log already, "
         f"{report.still_rejected:,} still do not fit"
     )
+
+
+@events_app.command("attribution")
+def attribution(
+    days: Annotated[float, typer.Option(min=0.01, max=3650, help="Of what was shown in so many days up to now.")] = 28,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write one row per shown item, with all outcomes, as Parquet.")
+    ] = None,
+) -> None:
+    """What was shown and what came of it, by placement and source: views, clicks, additions, orders, revenue.
+
+    An order counts for the item that its event names with a recommendation_id, else for the shopper's last click on it.
+    """
+    from features.offline.attribution_report import report_attribution, write_table
+    from features.settings import read_settings
+    from recommender.cli.attribution import as_json as to_json
+    from recommender.cli.attribution import as_table
+
+    report = report_attribution(read_settings(), datetime.now(UTC), days)
+    if out is not None:
+        write_table(report, out)
+    if as_json:
+        typer.echo(to_json(report))
+    else:
+        console.print(as_table(report))
 
 
 def _letters(settings: "Settings", since: datetime | None, reason: str | None) -> "list[DeadLetter]":
