@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 events_app = typer.Typer(
     no_args_is_help=True,
-    help="What came of what was shown (docs/attribution.md); events that were rejected: what they were, why, and sending "
-    "them again (docs/events.md).",
+    help="What came of what was shown (docs/attribution.md); events that were rejected: what they were, why, and "
+    "sending them again (docs/events.md).",
 )
 console = Console()
 Since = Annotated[
