@@ -40,6 +40,7 @@ contracts: $(INSTALLED) ## The arrows between the packages
 
 bench: $(INSTALLED) ## Requests per second, latency, and microseconds per stage
 	$(BIN)/python -m loadtests.bench
+	$(BIN)/python -m loadtests.live_bytes
 
 evaluate: $(INSTALLED) ## Quality on the last four weeks of real purchases, beside every baseline
 	$(BIN)/recommender evaluate

@@ -192,6 +192,20 @@ def serve(
 
 
 @app.command()
+def live(
+    sample: Annotated[int, typer.Option(min=1, help="How many identifiers to weigh, drawn evenly.")] = 2_000,
+) -> None:
+    """Weigh what Redis holds of shoppers: how many, bytes and events of each, and when they are forgotten.
+
+    Ends with status 1 if something is kept for longer than it may be, or takes more than 1 KiB on average.
+    """
+    from features.settings import read_settings
+    from recommender.cli.live import report_live_state
+
+    raise typer.Exit(0 if report_live_state(console, read_settings(), sample) else 1)
+
+
+@app.command()
 def doctor() -> None:
     """Say what is wrong with this set-up, and what to do about it."""
     from features.settings import read_settings
