@@ -1,6 +1,7 @@
 """Prepares the demo: The Complete Journey, a year of a grocery chain, in the product's own formats."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +18,7 @@ from features.sql.engine import migrate, open_engine
 from features.sql.stock_store import StockLine, StockStore
 from features.sql.store_store import Store, StoreStore
 from recommender.ids import ItemId, StoreId, UserId
-from training.prepare.facts import write_displays, write_facts
+from training.prepare.facts import write_facts
 from training.prepare.items import catalogue_facts, catalogue_items
 from training.prepare.orders import CONSENT, order_events, read_lines
 from training.prepare.shift import WEEK, read_shift, whole_weeks, write_shift
@@ -87,13 +88,14 @@ def _prepare(
     with progress.step("Simulating browse sessions"):
         sessions = simulate_sessions(lines, facts, MARKET)
         write_events(settings, sessions, SESSIONS_FILE)
-    with progress.step("Writing prices and assortments"):
-        write_facts(settings.facts_dir, lines)
-    with progress.step("Writing displays"):
-        write_displays(settings.facts_dir, source.promotions, shift)
-    _write_catalogue(engine, facts, lines, progress)
-    with progress.step("Writing consents"):
-        _grant_consents(ConsentStore(engine), lines)
+    # The dated facts are Polars' work, the database Python's: they fit beside each other.
+    with ThreadPoolExecutor(1) as lane:
+        dated = lane.submit(write_facts, settings.facts_dir, lines, source.promotions, shift)
+        _write_catalogue(engine, facts, lines, progress)
+        with progress.step("Writing consents"):
+            _grant_consents(ConsentStore(engine), lines)
+        with progress.step("Writing prices, assortments and displays"):
+            dated.result()
     report = _report(lines, facts, len(sessions), shift)
     _report_file(settings).write_text(json.dumps({"version": _VERSION, **asdict(report)}, indent=2) + "\n")
     return report

@@ -69,16 +69,11 @@ def displays(promotions: pl.LazyFrame, shift: timedelta) -> pl.LazyFrame:
     )
 
 
-def write_facts(folder: Path, lines: pl.DataFrame) -> None:
-    """Write prices.parquet and assortment.parquet."""
+def write_facts(folder: Path, lines: pl.DataFrame, promotions: pl.LazyFrame, shift: timedelta) -> None:
+    """Write prices.parquet, assortment.parquet and displays.parquet, streaming: the last has 21 million rows."""
     folder.mkdir(parents=True, exist_ok=True)
     _replace(folder / "prices.parquet", price_changes(lines).lazy())
     _replace(folder / "assortment.parquet", assortment(lines).lazy())
-
-
-def write_displays(folder: Path, promotions: pl.LazyFrame, shift: timedelta) -> None:
-    """Write displays.parquet, streaming: it has 21 million rows."""
-    folder.mkdir(parents=True, exist_ok=True)
     _replace(folder / "displays.parquet", displays(promotions, shift))
 
 
