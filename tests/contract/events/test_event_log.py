@@ -109,3 +109,12 @@ def test_a_write_that_fails_leaves_nothing(settings, monkeypatch):
 
 def test_no_events_write_no_file(settings):
     assert write_events(settings, empty_events(), "none") == []
+
+
+def test_days_before_the_first_one_wanted_are_not_even_opened(settings):
+    [early, _] = write_events(settings, pl.concat([views("a"), views("b", days_later=1)]), "some")
+    early.write_bytes(b"damaged")
+    later = scan_events(settings, since=(NOON + timedelta(days=1)).date())
+    assert later.collect()["event_id"].to_list() == ["b"]
+    with pytest.raises(InvalidInput):
+        scan_events(settings)
