@@ -43,7 +43,8 @@ def histories(draw: st.DrawFn) -> list[dict[str, Any]]:
             "properties": {
                 "order_id": draw(st.sampled_from(["1", "2"])), "store_id": "7", "zone_id": draw(st.sampled_from("xy")),
                 "products": [
-                    {"product_id": item} for item in draw(st.lists(st.sampled_from(["milk", "bread"]), min_size=1, max_size=3))
+                    {"product_id": item}
+                    for item in draw(st.lists(st.sampled_from(["milk", "bread"]), min_size=1, max_size=3))
                 ],
             },
         }
