@@ -27,6 +27,7 @@ from features.artifact.read import LoadedArtifact, load_artifact
 from features.artifact.shelf import ArtifactShelf
 from features.settings import Settings
 from loadtests.generator import Outcome, at_rate, post, saturate
+from loadtests.ingestion import ingestion_table, measure_ingestion
 from loadtests.stages import measure_stages
 
 ROUNDS = 3
@@ -180,8 +181,10 @@ def main() -> None:
         pin_to_core(bare_port, 0)
         pin_to_core(service_port, 0)
         floor, full, fixed = uvloop.run(measure(service_port, bare_port, loaded))
+        batches, followed = uvloop.run(measure_ingestion(service_port, loaded))
     console.print(_rates(floor, full))
     console.print(_latencies(fixed))
+    console.print(ingestion_table(batches, followed))
     console.print(_stages())
     seconds = loaded.manifest.seconds
     console.print(f"train + publish of the artifact that served: {sum(seconds.values()):.0f} s")

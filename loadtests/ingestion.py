@@ -1,0 +1,96 @@
+"""How many events one worker takes in, and how soon an event shows in the next answer."""
+
+from time import perf_counter
+
+import numpy as np
+import orjson
+from rich.table import Table
+
+from features.artifact.read import LoadedArtifact
+from loadtests.generator import Outcome, connect, post, saturate
+
+EVENTS_PER_BATCH = 250  # about what Segment's libraries put into 100 KB
+BATCHES = 400  # of a round: more than are sent, so that no event comes twice
+SECONDS = 4.0
+ROUNDS = 3
+FOLLOWED = 300
+CONSENT = {"consent": {"categoryPreferences": {"personalisation": True}}}
+
+
+def batches(loaded: LoadedArtifact, round_number: int) -> list[bytes]:
+    """Batches as a shop's server sends them: views and additions of known and unknown shoppers, some orders."""
+    rng = np.random.default_rng(round_number)
+    users, top = list(loaded.model.histories.position_of), loaded.model.popularity.ranking[:3000]
+
+    def item() -> str:
+        return loaded.items[int(rng.choice(top))].item_id
+
+    def event(number: int) -> dict[str, object]:
+        name = str(rng.choice(["Product Viewed", "Product Added", "Order Completed"], p=[0.8, 0.15, 0.05]))
+        product = {"price": 1.99, "quantity": 1, "name": "Milk 1 l", "category": "dairy", "brand": "A"}
+        about: dict[str, object] = product | {"product_id": item()}
+        if name == "Order Completed":
+            about = {"order_id": f"{number}", "products": [product | {"product_id": item()} for _ in range(5)]}
+        return {
+            "type": "track", "event": name, "messageId": f"bench-{round_number}-{number}",
+            "userId": users[int(rng.integers(len(users)))], "anonymousId": f"visitor-{rng.integers(5000)}",
+            "timestamp": "2026-01-01T00:00:00.000Z", "sentAt": "2026-01-01T00:00:00.000Z",
+            "context": CONSENT | {"library": {"name": "analytics-node", "version": "3.1.0"}},
+            "properties": about | {"currency": "USD"},
+        }  # fmt: skip
+
+    return [
+        post(
+            "/v1/batch", orjson.dumps({"batch": [event(batch * EVENTS_PER_BATCH + n) for n in range(EVENTS_PER_BATCH)]})
+        )
+        for batch in range(BATCHES)
+    ]
+
+
+async def measure_ingestion(port: int, loaded: LoadedArtifact) -> tuple[list[Outcome], Outcome]:
+    """Outcomes of saturating rounds of batches, and of events each followed at once by a recommendation."""
+    rounds = [
+        await saturate("127.0.0.1", port, batches(loaded, number), seconds=SECONDS, connections=4)
+        for number in range(ROUNDS)
+    ]
+    return rounds, await _follow(port, loaded)
+
+
+async def _follow(port: int, loaded: LoadedArtifact) -> Outcome:
+    """Milliseconds from sending a stranger's first event to having an answer that is personal because of it."""
+    outcome = Outcome()
+    [connection] = await connect("127.0.0.1", port, 1)
+    item_id = loaded.items[loaded.model.popularity.ranking[0]].item_id
+    for number in range(FOLLOWED):
+        who = f"follower-{perf_counter()}-{number}"
+        event = {
+            "event": "Product Viewed",
+            "anonymousId": who,
+            "context": CONSENT,
+            "properties": {"product_id": item_id},
+        }
+        question = {"placement": "home", "limit": 12, "anonymous_id": who}
+        started = perf_counter()
+        await connection.send(post("/v1/track", orjson.dumps(event)))
+        answer = await connection.send(post("/v1/recommendations", orjson.dumps(question)))
+        if b'"personalised":true' in answer:
+            outcome.latencies_ms.append((perf_counter() - started) * 1000)
+        else:
+            outcome.failures += 1
+            outcome.first_failure = outcome.first_failure or answer
+    return outcome
+
+
+def ingestion_table(rounds: list[Outcome], followed: Outcome) -> Table:
+    """What `measure_ingestion` found."""
+    table = Table("", "", title=f"Events, in batches of {EVENTS_PER_BATCH}, one worker on one core")
+    rates = [outcome.per_second * EVENTS_PER_BATCH for outcome in rounds]
+    table.add_row(
+        "events/s accepted, median [min-max]", f"{np.median(rates):,.0f} [{min(rates):,.0f}-{max(rates):,.0f}]"
+    )
+    table.add_row("batches that failed", str(sum(outcome.failures for outcome in rounds)))
+    table.add_row(
+        "event → next recommendation, p50, p99 ms", f"{followed.percentile(50):.1f}, {followed.percentile(99):.1f}"
+    )
+    table.add_row("events that the next recommendation did not know", str(followed.failures))
+    return table
