@@ -41,6 +41,14 @@ class Settings(BaseSettings):
         default=False,
         description="Start on a Redis that evicts or has no append-only file, at the risk of lost events.",
     )
+    drain: bool = Field(
+        default=True, description="Whether `serve` also drains; false where `recommender drain --follow` does."
+    )
+    stream_max_bytes: int = Field(
+        default=512 * 1024 * 1024,
+        ge=1_000_000,
+        description="Bytes of events that may wait to be drained before more are refused with 503.",
+    )
     trace_sample: float = Field(
         default=0.01, ge=0, le=1, description="Share of decisions whose trace is kept without being asked for."
     )

@@ -4,11 +4,13 @@ import logging
 import signal
 from datetime import UTC, datetime
 from threading import Event
+from time import monotonic
 from types import FrameType
 
 from prometheus_client import CollectorRegistry, Counter
 from redis import Redis
 
+from features.events.compaction import compact
 from features.events.drain import Drain
 from features.events.lease import DrainLease
 from features.events.repair import repair
@@ -16,6 +18,7 @@ from features.online.connection import connect_blocking
 from features.settings import Settings, read_settings
 
 PAUSE_SECONDS = 2.0
+COMPACT_SECONDS = 60.0  # between two looks at the log's small files
 
 log = logging.getLogger(__name__)
 
@@ -29,16 +32,20 @@ def drain_until(stop: Event, settings: Settings, pause_seconds: float = PAUSE_SE
     )
     with connect_blocking(settings) as redis, DrainLease(redis, settings) as lease:
         drain = Drain(redis, settings, lease)
-        stopped = stands_by = False
+        stopped, stands_by = False, None
+        compact_at = monotonic()
         while not stopped:
             stopped = stop.wait(pause_seconds)
             try:
                 is_ours = _drain_once(drain, redis, settings)
+                if is_ours and not stopped and monotonic() >= compact_at:
+                    compact_at = monotonic() + COMPACT_SECONDS
+                    compact(settings, datetime.now(UTC))
             except Exception:  # whatever it is (a full disk, a restart of Redis): events must not wait for a person
                 failures.inc()
                 log.exception("events wait in the stream: they could not be written to the log")
                 continue
-            if stands_by == is_ours:
+            if stands_by is not (not is_ours):
                 stands_by = not is_ours
                 log.info("standing by: another drain is at work" if stands_by else "draining")
 
@@ -51,14 +58,15 @@ def _drain_once(drain: Drain, redis: Redis, settings: Settings) -> bool:
     return is_ours
 
 
-def main() -> None:
-    """Drain until SIGTERM."""
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+def main(log_level: int = logging.WARNING) -> None:
+    """Drain until SIGTERM or SIGINT."""
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=log_level)
     stop = Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         stop.set()
 
+    signal.signal(signal.SIGINT, on_signal)
     signal.signal(signal.SIGTERM, on_signal)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # blocked by the parent, until here
     drain_until(stop, read_settings())

@@ -65,7 +65,7 @@ class _Family:
         self._workers = [
             Child("serving.worker", arguments, environment, inherited=[fd]) for _ in range(settings.workers)
         ]
-        self._drain = Child("serving.drain", [], environment, holds_sigterm=True)
+        self._drain = [Child("serving.drain", [], environment, holds_sigterm=True)] if settings.drain else []
         self._valkey = valkey
         self._address: tuple[str, int] = listener.getsockname()[:2]
         self._stop = Event()
@@ -80,7 +80,8 @@ class _Family:
                 worker.start()
             if self._wait_until_ready():
                 self._say_ready()
-                self._drain.start()  # now, because until here it would only have taken the workers' time
+                for drain in self._drain:
+                    drain.start()  # now, because until here it would only have taken the workers' time
                 while not self._stop.wait(LOOK_SECONDS):
                     self._replace_the_dead()
         finally:
@@ -126,7 +127,7 @@ class _Family:
             except StoreUnavailable as error:
                 log.exception(error.remedy)
                 self._stop.wait(RETRY_SECONDS)
-        for child in (*self._workers, self._drain):
+        for child in (*self._workers, *self._drain):
             if child.exit_status is None:
                 continue
             pid, status = child.pid, child.exit_status
@@ -139,8 +140,9 @@ class _Family:
             worker.ask_to_end()
         for worker in self._workers:
             worker.wait_for_end(GRACE_SECONDS + 5)
-        self._drain.ask_to_end()
-        self._drain.wait_for_end(GRACE_SECONDS)
+        for drain in self._drain:
+            drain.ask_to_end()
+            drain.wait_for_end(GRACE_SECONDS)
 
 
 @contextmanager

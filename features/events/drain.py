@@ -68,19 +68,19 @@ class Drain:
         Raises:
             RedisError: the stream cannot be reached.
             OSError: the log cannot be written; everything stays in the stream.
-            LeaseLost: this drain paused for so long that another one took over.
         """
-        if self._lease.claim() is None:
-            return DrainReport(is_ours=False)
         rows = files = 0
-        while (batch := self.take()) is not None:
-            batch, n_rows, n_files = self.write(batch)
-            self.trim(batch, n_rows, n_files)
-            rows, files = rows + n_rows, files + n_files
+        try:
+            while (batch := self.take()) is not None:
+                batch, n_rows, n_files = self.write(batch)
+                self.trim(batch, n_rows, n_files)
+                rows, files = rows + n_rows, files + n_files
+        except LeaseLost:  # another drain is at work, perhaps since this one paused for long
+            return DrainReport(rows=rows, files=files, is_ours=False)
         return DrainReport(rows=rows, files=files)
 
     def take(self) -> Batch | None:
-        """Read and note the next range, or the one that was cut off; None: nothing waits."""
+        """Read and note the next range, or the one that was cut off; None: nothing waits. Raises LeaseLost."""
         claim = self._lease.claim()
         if claim is None:
             raise LeaseLost

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class LeaseLost(Exception):
-    """Another drain has taken over while this one paused; it does what this one was about to do."""
+    """Another drain is at work, perhaps since this one paused; it does what this one was about to do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,15 +58,16 @@ def range_of(file: Path) -> StreamRange | None:
     return StreamRange.parse(name.split("-", 1)[1]) if _NAME.fullmatch(name) else None
 
 
-def split_merged(files: Iterable[Path]) -> tuple[list[Path], list[Path]]:
-    """Files of one day that count, and those whose rows a merged file among them has, too; each in the given order."""
+def split_merged(files: Iterable[Path]) -> tuple[list[Path], dict[Path, list[Path]]]:
+    """Files of one day that count, in the given order; and the others, with the merged files that have their rows."""
     count: list[Path] = []
-    superseded: list[Path] = []
+    superseded: dict[Path, list[Path]] = {}
     ranges = {file: range_of(file) for file in files}
-    merged = [held for file, held in ranges.items() if held is not None and file.name.startswith("merged-")]
+    merged = [(file, wide) for file, wide in ranges.items() if wide is not None and file.name.startswith("merged-")]
     for file, held in ranges.items():
-        is_in_another = held is not None and any(
-            wide.contains(held) and file.stem != wide.merged_name for wide in merged
-        )
-        (superseded if is_in_another else count).append(file)
+        holders = [wider for wider, wide in merged if held is not None and wide.contains(held) and wider != file]
+        if holders:
+            superseded[file] = holders
+        else:
+            count.append(file)
     return count, superseded

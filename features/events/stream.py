@@ -10,6 +10,7 @@ from uuid import uuid4
 import orjson
 from redis.exceptions import RedisError
 
+from features.events.backlog import Backlog, ask_for_backlog, backlog_of
 from features.online.keys import (
     EVENT_STREAM,
     EVENT_STREAM_BYTES,
@@ -46,7 +47,7 @@ class EventStream:
 
     def __init__(self, redis: "Redis", waiting_bytes: int = WAITING_BYTES) -> None:
         self._redis = redis
-        self._waiting_bytes = waiting_bytes
+        self.waiting_bytes = waiting_bytes
         self._script = load_script("append_events")
         self._settled: list[bytes] = []
 
@@ -76,10 +77,19 @@ class EventStream:
         if len(self._settled) < NOTES_KEPT:
             self._settled.append(note.name)
 
+    async def backlog(self) -> Backlog:
+        """How much waits to be drained; one round trip."""
+        pipeline = self._redis.pipeline(transaction=False)
+        ask_for_backlog(pipeline)
+        try:
+            return backlog_of(await pipeline.execute())
+        except (RedisError, OSError) as error:
+            raise StoreUnavailable(f"the event stream cannot be reached: {error}") from error
+
     async def _append(self, events: Sequence[tuple[bytes, bytes]], first: EventRow, note: Note | None) -> list[bool]:
         settled, self._settled = self._settled, []
         to_note = (b"", b"") if note is None else (note.name, note.updates)
-        args = [self._waiting_bytes, SEEN_SECONDS, NOTES_KEPT, *to_note, len(settled), *settled]
+        args = [self.waiting_bytes, SEEN_SECONDS, NOTES_KEPT, *to_note, len(settled), *settled]
         args += [part for event in events for part in event]
         keys = EVENT_STREAM, EVENT_STREAM_BYTES, *_days_around(first["received_at"]), UNPROJECTED
         try:

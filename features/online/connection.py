@@ -1,12 +1,13 @@
 """The connection to Redis: one pool a process, and the checks that it keeps what it is given."""
 
+import logging
 from typing import Any
 
 from redis import Redis as BlockingRedis
 from redis.asyncio import BlockingConnectionPool, Redis, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from features.online.embedded import socket_path
 from features.settings import Settings
@@ -15,6 +16,8 @@ from recommender.errors import StoreUnavailable
 OLDEST_VERSION = (7, 0)
 POOL_SIZE = 64
 SOCKET_TIMEOUT_SECONDS = 2.0
+
+log = logging.getLogger(__name__)
 
 
 def connect(settings: Settings) -> Redis:
@@ -45,8 +48,8 @@ async def check_redis(redis: Redis, *, allow_lossy: bool = False) -> str:
     """Make sure that this Redis keeps what it acknowledges; returns its name and version.
 
     Raises:
-        StoreUnavailable: it cannot be reached, is older than 7.0, evicts keys, or has no append-only file (the last
-            two are let pass with `allow_lossy`).
+        StoreUnavailable: it cannot be reached, is older than 7.0, evicts keys, or has no append-only file that is
+            synced before each answer (the last three are let pass with `allow_lossy`).
     """
     try:
         server = await redis.info("server", "persistence", "memory")
@@ -69,4 +72,19 @@ async def check_redis(redis: Redis, *, allow_lossy: bool = False) -> str:
             "this Redis has no append-only file, so accepted events could vanish in a crash",
             remedy="Set appendonly to yes, or RECOMMENDER_ALLOW_LOSSY_REDIS=true.",
         )
+    if (syncs := await _when_it_syncs(redis)) not in ("always", None):
+        raise StoreUnavailable(
+            f"this Redis syncs its append-only file {syncs!r}, so a crash could take back accepted events",
+            remedy="Set appendfsync to always, or RECOMMENDER_ALLOW_LOSSY_REDIS=true.",
+        )
     return name
+
+
+async def _when_it_syncs(redis: Redis) -> str | None:
+    """Its `appendfsync`; None where the provider does not let us ask."""
+    try:
+        reply: dict[Any, Any] = await redis.config_get("appendfsync")
+    except ResponseError:
+        log.warning("this Redis does not say when it syncs its append-only file: make sure that appendfsync is always")
+        return None
+    return next((value.decode() if isinstance(value, bytes) else str(value) for value in reply.values()), None)

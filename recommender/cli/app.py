@@ -206,6 +206,31 @@ def live(
 
 
 @app.command()
+def drain(
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Go on, every two seconds, until Ctrl-C or SIGTERM.")
+    ] = False,
+) -> None:
+    """Move accepted events from the stream into the event log.
+
+    On one machine [bold]serve[/] does this by itself. With several, set RECOMMENDER_DRAIN=false where you serve and run
+    [bold]recommender drain --follow[/] where the event log is; a second one stands by and takes over when the first
+    is gone (docs/durability.md). Whatever ends it midway, each event comes to the log once.
+    """
+    import logging
+
+    from features.settings import read_settings
+    from recommender.cli.drain import drain_now
+
+    if follow:
+        from serving.drain import main as follow_stream
+
+        follow_stream(logging.INFO)
+    else:
+        console.print(drain_now(read_settings()))
+
+
+@app.command()
 def doctor() -> None:
     """Say what is wrong with this set-up, and what to do about it."""
     from features.settings import read_settings

@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Literal
@@ -18,6 +19,7 @@ from recommender.errors import RecommenderError
 
 PACKAGES = ("recommender", "features", "training", "serving")
 SMALLEST_FREE_BYTES = 2 * 2**30
+LONGEST_WAIT_SECONDS = 60.0  # of an event in the stream, where a drain runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Finding:
 def examine(settings: Settings) -> Iterator[Finding]:
     """Look at everything that the product stands on; an examination that fails is a finding itself."""
     checks: list[Callable[[Settings], Finding]] = [
-        _python, _packages, _data_folder, _redis, _database, _catalogue, _artifact, _port, _demo_data,
+        _python, _packages, _data_folder, _redis, _event_stream, _database, _catalogue, _artifact, _port, _demo_data,
     ]  # fmt: skip
     for check in checks:
         try:
@@ -117,6 +119,26 @@ def _redis(settings: Settings) -> Finding:
             await redis.aclose()
 
     return Finding("redis", "good", f"{settings.redis_url.rsplit('@', 1)[-1]}: {asyncio.run(ask())}")
+
+
+def _event_stream(settings: Settings) -> Finding:
+    from redis.exceptions import RedisError
+
+    from recommender.cli.drain import read_backlog
+
+    try:
+        backlog = read_backlog(settings)
+    except (RedisError, OSError):
+        return Finding("event stream", "note", "cannot be looked at now", "Start `recommender serve` and ask again.")
+    drained = "nothing drained yet"
+    if backlog.last_drained_at is not None:
+        drained = f"last drained {datetime.fromtimestamp(backlog.last_drained_at, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    says = f"{backlog.waiting_bytes:,} of {settings.stream_max_bytes:,} bytes wait; {drained}"
+    if backlog.oldest_seconds > LONGEST_WAIT_SECONDS:
+        says += f"; the oldest waits for {backlog.oldest_seconds:,.0f} s"
+        remedy = "Is `serve` or `recommender drain --follow` running? Its log says why it cannot write."
+        return Finding("event stream", "bad", says, remedy)
+    return Finding("event stream", "good", says)
 
 
 def _database(settings: Settings) -> Finding:

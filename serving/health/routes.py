@@ -7,6 +7,8 @@ from fastapi import APIRouter
 from sqlalchemy import Engine
 from starlette.responses import Response
 
+from features.events.backlog import Backlog
+from features.events.stream import EventStream
 from features.sql.engine import read_change_number, reading
 from recommender.errors import StoreUnavailable
 from serving.access import FREE, ScopedRoute, needs
@@ -14,11 +16,14 @@ from serving.current import Current
 from serving.encoding import json_response
 from serving.health.schemas import Alive, Readiness
 from serving.metrics import Metrics
+from serving.stream_metrics import stream_page
 
 SQL_DEADLINE_SECONDS = 2.0
 
 
-def health_routes(current: Current, engine: Engine, metrics: Metrics, why_not: Callable[[], str | None]) -> APIRouter:
+def health_routes(
+    current: Current, engine: Engine, metrics: Metrics, stream: EventStream, why_not: Callable[[], str | None]
+) -> APIRouter:
     """The routes; `why_not` says what keeps the artifact from being loaded, if anything."""
     router = APIRouter(tags=["health"], route_class=ScopedRoute)
 
@@ -45,11 +50,19 @@ def health_routes(current: Current, engine: Engine, metrics: Metrics, why_not: C
         openapi_extra=needs(FREE),
     )
     async def read_metrics() -> Response:
-        """Metrics of all workers, for Prometheus."""
+        """Metrics of all workers, of the event stream and of the drain, for Prometheus."""
         page, content_type = await asyncio.to_thread(metrics.page)
+        page += stream_page(await _backlog(stream), stream.waiting_bytes)
         return Response(page, headers={"content-type": content_type})
 
     return router
+
+
+async def _backlog(stream: EventStream) -> Backlog | None:
+    try:
+        return await stream.backlog()
+    except StoreUnavailable:
+        return None
 
 
 async def _why_no_sql(engine: Engine) -> str | None:
