@@ -13,10 +13,14 @@ from recommender.situation import Situation
 
 PER_CATEGORY = 5  # newest ones that are looked at
 LOOKED_AT = 1_000  # in all, whatever was imported today
+ONE_IN = 8  # lists that try them on what a shopper buys: each takes a slot from something that surely sells
 
 
 def newcomers(situation: Situation) -> Proposal:
-    """Newcomers of the kind of the item in view; without one, of what the shopper buys and has at hand."""
+    """Newcomers of the kind of the item in view; without one, of what the shopper has at hand.
+
+    By the seed, one list in ONE_IN also has those of the kind of what the shopper buys.
+    """
     catalogue, model, day = situation.catalogue, situation.model, int(situation.now_day)
     rows = catalogue.kept.get(catalogue.version, ("newcomers", model.version, day), lambda: _newcomers(situation))
     if not len(rows):
@@ -31,8 +35,10 @@ def _liking(situation: Situation, rows: Rows) -> Floats:
     context_item, purchases = situation.query.context_item, situation.shopper.purchases
     if context_item is not None:
         return _likeness(situation, np.array([context_item], dtype=np.int32), np.ones(1, dtype=np.float32), rows)
-    bought = _likeness(situation, purchases.rows, purchases.decayed_long, rows)
-    return bought + _likeness(situation, situation.at_hand, situation.at_hand_weights, rows)
+    at_hand = _likeness(situation, situation.at_hand, situation.at_hand_weights, rows)
+    if situation.query.seed % ONE_IN != 1:
+        return at_hand
+    return at_hand + _likeness(situation, purchases.rows, purchases.decayed_long, rows)
 
 
 def _likeness(situation: Situation, seeds: Rows, weights: Floats, rows: Rows) -> Floats:

@@ -10,11 +10,13 @@ from recommender.catalogue import Catalogue
 from recommender.decide import KEPT, decide
 from recommender.ids import PlacementId
 from recommender.query import Decision, Query
+from recommender.retrieval.newcomers import ONE_IN
 from recommender.shopper import STRANGER, Shopper
 from tests.builders import N_CATEGORIES, NOW_DAY, shopper_with, small_catalogue, small_model
 from training.read import read_placements
 
 N_TRAINED = 40
+TRIES = 1  # the seed of a list that tries newcomers on what a shopper buys
 MODEL = small_model(np.random.default_rng(3), N_TRAINED)
 MODEL = replace(MODEL, popularity=replace(MODEL.popularity, overall=MODEL.popularity.overall + 1), rankers={})
 SHIPPED = read_placements(Settings(_env_file=None))
@@ -34,11 +36,17 @@ def ask(placement: str, shopper: Shopper, catalogue: Catalogue, **query: object)
 
 
 def test_a_newcomer_is_shown_to_who_buys_its_category_and_the_reason_says_so():
-    decision = ask("home", shopper_with(bought={1: [3.0, 9.0], 6: [2.0]}), shop_with({}))
+    decision = ask("home", shopper_with(bought={1: [3.0, 9.0], 6: [2.0]}), shop_with({}), seed=TRIES)
     place = decision.rows.tolist().index(N_TRAINED)
     assert decision.sources[place] == "newcomers"
     assert decision.reasons[place] == "New in category 1, which you buy"
     assert decision.personalised
+
+
+def test_of_many_lists_few_try_a_newcomer_on_what_is_bought():
+    buyer = shopper_with(bought={1: [3.0, 9.0], 6: [2.0]})
+    tried = sum("newcomers" in ask("home", buyer, shop_with({}), seed=seed).sources for seed in range(5 * ONE_IN))
+    assert tried == 5
 
 
 def test_a_newcomer_is_shown_to_who_looks_at_its_category():
@@ -64,16 +72,16 @@ def test_a_newcomer_of_the_brand_comes_first():
     [{"hidden": True}, {"stock": 0}, {"added_day": NOW_DAY - 61}, {"category": None}, {"category": "unheard of"}],
 )
 def test_what_is_no_newcomer_is_not_proposed(stated: dict[str, object]):
-    decision = ask("home", shopper_with(bought={1: [3.0]}), shop_with(stated))
+    decision = ask("home", shopper_with(bought={1: [3.0]}), shop_with(stated), seed=TRIES)
     assert "newcomers" not in decision.sources
 
 
 def test_newcomers_take_few_slots_however_many_there_are():
-    decision = ask("home", shopper_with(bought={1: [3.0], 2: [4.0]}), shop_with(*[{}] * 30))
+    decision = ask("home", shopper_with(bought={1: [3.0], 2: [4.0]}), shop_with(*[{}] * 30), seed=TRIES)
     assert 1 <= decision.sources.count("newcomers") <= KEPT["newcomers"]
 
 
 def test_a_newcomer_stands_behind_the_best_of_its_category():
-    decision = ask("home", shopper_with(bought={row: [2.0] for row in range(10)}), shop_with({}))
+    decision = ask("home", shopper_with(bought={row: [2.0] for row in range(10)}), shop_with({}), seed=TRIES)
     place = decision.rows.tolist().index(N_TRAINED)
     assert any(row % N_CATEGORIES == 1 for row in decision.rows[:place])
