@@ -20,7 +20,7 @@ class Settings(BaseSettings):
     redis_url: str | None = Field(
         default=None,
         validation_alias="REDIS_URL",
-        description="Redis >= 7.0 or Valkey; unset: the embedded Valkey in the data folder.",
+        description="Redis >= 7.0 or Valkey (redis+cluster://: any node of a cluster); unset: the embedded Valkey.",
     )
     database_url: str | None = Field(
         default=None,

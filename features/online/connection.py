@@ -5,8 +5,10 @@ from typing import Any
 
 from redis import Redis as BlockingRedis
 from redis.asyncio import BlockingConnectionPool, Redis, UnixDomainSocketConnection
+from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.cluster import RedisCluster as BlockingRedisCluster
 from redis.exceptions import RedisError, ResponseError
 
 from features.online.embedded import socket_path
@@ -15,6 +17,7 @@ from recommender.errors import StoreUnavailable
 
 OLDEST_VERSION = (7, 0)
 POOL_SIZE = 64
+CLUSTER = ("redis+cluster://", "rediss+cluster://")  # beginnings of the URL of any node of a cluster
 SOCKET_TIMEOUT_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
@@ -30,6 +33,9 @@ def connect(settings: Settings) -> Redis:
         # Once more at once: after a restart of the server, the first use of each kept connection fails.
         "retry": Retry(NoBackoff(), 1),
     }
+    if settings.redis_url is not None and settings.redis_url.startswith(CLUSTER):
+        nodes: Any = RedisCluster.from_url(_plain(settings.redis_url), socket_timeout=SOCKET_TIMEOUT_SECONDS)
+        return nodes  # the same commands; redis-py has no common class
     if settings.redis_url is not None:
         return Redis.from_pool(BlockingConnectionPool.from_url(settings.redis_url, **options))
     path = str(socket_path(settings.data_dir))
@@ -39,9 +45,16 @@ def connect(settings: Settings) -> Redis:
 
 def connect_blocking(settings: Settings) -> BlockingRedis:
     """The same for a process of its own that has nothing else to do while it waits."""
+    if settings.redis_url is not None and settings.redis_url.startswith(CLUSTER):
+        nodes: Any = BlockingRedisCluster.from_url(_plain(settings.redis_url), socket_timeout=30.0)
+        return nodes
     if settings.redis_url is not None:
         return BlockingRedis.from_url(settings.redis_url, socket_timeout=30.0)
     return BlockingRedis(unix_socket_path=str(socket_path(settings.data_dir)), socket_timeout=30.0)
+
+
+def _plain(cluster_url: str) -> str:
+    return cluster_url.replace("+cluster", "", 1)
 
 
 async def check_redis(redis: Redis, *, allow_lossy: bool = False) -> str:

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from redis.asyncio.cluster import RedisCluster
+
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
@@ -18,7 +20,8 @@ class GatheredReads:
     """
 
     def __init__(self, redis: "Redis") -> None:
-        self._redis = redis
+        # The keys of a cluster lie on several nodes: it is asked for each slot of them.
+        self._read: Any = redis.mget_nonatomic if isinstance(redis, RedisCluster) else redis.mget
         self._asked: list[tuple[Sequence[str], asyncio.Future[Values]]] = []
         self._reading: asyncio.Task[None] | None = None
 
@@ -36,7 +39,7 @@ class GatheredReads:
         while self._asked:
             asked, self._asked = self._asked, []
             try:
-                values: list[Any] = await self._redis.mget([key for keys, _ in asked for key in keys])
+                values: list[Any] = await self._read([key for keys, _ in asked for key in keys])
             except Exception as error:  # for those who asked
                 for _, answered in asked:
                     if not answered.done():

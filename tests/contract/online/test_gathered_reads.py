@@ -6,6 +6,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from features.online.gathered_reads import GatheredReads
+from features.settings import Settings
 from tests.contract.online.test_live_state import with_redis
 
 
@@ -20,7 +21,7 @@ def test_everybody_gets_their_own_values_and_few_commands_are_sent(valkey_data_d
         found = await asyncio.gather(*(reads.get([f"key-{i}", f"key-{i + 1}"][: 1 + i % 2]) for i in range(38)))
         return found, await n_reads(redis) - before
 
-    found, n_commands = with_redis(valkey_data_dir, read)
+    found, n_commands = with_redis(Settings(data_dir=valkey_data_dir), read)
     values = [None if i % 2 else f"value-{i}".encode() for i in range(40)]
     assert found == [[values[i], values[i + 1]][: 1 + i % 2] for i in range(38)]
     assert n_commands <= 2
@@ -35,7 +36,7 @@ def test_a_caller_that_gives_up_takes_nothing_from_the_others(valkey_data_dir):
         given_up.cancel()
         return await kept, await reads.get(["key"])
 
-    assert with_redis(valkey_data_dir, read) == ([b"value"], [b"value"])
+    assert with_redis(Settings(data_dir=valkey_data_dir), read) == ([b"value"], [b"value"])
 
 
 def test_all_callers_hear_of_a_failure_and_the_next_read_tries_again(valkey_data_dir):
@@ -46,6 +47,6 @@ def test_all_callers_hear_of_a_failure_and_the_next_read_tries_again(valkey_data
         failed = await asyncio.gather(*(reads.get(each) for each in keys), return_exceptions=True)
         return failed, await reads.get(["key"])
 
-    failed, again = with_redis(valkey_data_dir, read)
+    failed, again = with_redis(Settings(data_dir=valkey_data_dir), read)
     assert all(isinstance(error, RedisError) for error in failed)
     assert again == [b"value"]

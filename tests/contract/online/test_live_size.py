@@ -1,10 +1,8 @@
 import asyncio
 
-from redis import Redis as BlockingRedis
 from rich.console import Console
 
-from features.online.connection import connect
-from features.online.embedded import socket_path
+from features.online.connection import connect, connect_blocking
 from features.online.keys import LIVE_STATE_SECONDS, live_state_of_user
 from features.online.live_size import measure_live_state
 from features.online.live_state import LiveEvent, LiveState
@@ -24,6 +22,12 @@ def views(n: int) -> list[LiveEvent]:
     ]  # fmt: skip
 
 
+def emptied(deployment: Settings) -> Settings:
+    with connect_blocking(deployment) as redis:
+        redis.flushall()
+    return deployment
+
+
 def fill(settings: Settings, users: int, visitors: int) -> None:
     async def apply() -> None:
         async with connect(settings) as redis:
@@ -36,9 +40,9 @@ def fill(settings: Settings, users: int, visitors: int) -> None:
     asyncio.run(apply())
 
 
-def test_every_identifier_is_counted_and_a_sample_weighed(valkey_data_dir):
-    fill(Settings(data_dir=valkey_data_dir), users=7, visitors=5)
-    with BlockingRedis(unix_socket_path=str(socket_path(valkey_data_dir))) as redis:
+def test_every_identifier_is_counted_and_a_sample_weighed(deployment):
+    fill(emptied(deployment), users=7, visitors=5)
+    with connect_blocking(deployment) as redis:
         redis.set("something else", "x")
         whole, part = measure_live_state(redis), measure_live_state(redis, sample=3)
     assert (whole.users, whole.visitors) == (part.users, part.visitors) == (7, 5)
@@ -49,12 +53,12 @@ def test_every_identifier_is_counted_and_a_sample_weighed(valkey_data_dir):
     assert whole.estimated_bytes == whole.n_bytes.sum()
 
 
-def test_the_command_finds_what_would_never_be_forgotten(valkey_data_dir, capsys):
-    settings = Settings(data_dir=valkey_data_dir)
+def test_the_command_finds_what_would_never_be_forgotten(deployment, capsys):
+    settings = emptied(deployment)
     assert report_live_state(Console(), settings, 100)
     fill(settings, users=1, visitors=0)
     assert report_live_state(Console(), settings, 100)
-    with BlockingRedis(unix_socket_path=str(socket_path(valkey_data_dir))) as redis:
+    with connect_blocking(deployment) as redis:
         redis.expire(live_state_of_user(UserId("user-0")), LIVE_STATE_SECONDS + 60)
         assert not report_live_state(Console(), settings, 100)
         redis.persist(live_state_of_user(UserId("user-0")))

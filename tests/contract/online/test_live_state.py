@@ -1,6 +1,5 @@
 import asyncio
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import TypeVar
 
 from hypothesis import HealthCheck, given, settings
@@ -40,9 +39,9 @@ live_places = st.builds(
 )
 
 
-def with_redis(data_dir: Path, work: Callable[[Redis], Awaitable[T]]) -> T:
+def with_redis(deployment: Settings, work: Callable[[Redis], Awaitable[T]]) -> T:
     async def run() -> T:
-        redis = connect(Settings(data_dir=data_dir))
+        redis = connect(deployment)
         try:
             await redis.flushall()
             return await work(redis)
@@ -70,7 +69,7 @@ def view(i: int) -> LiveEvent:
     st.lists(live_places, max_size=6),
     st.data(),
 )
-def test_repeats_order_and_batching_change_nothing(valkey_data_dir, events, places, data):
+def test_repeats_order_and_batching_change_nothing(deployment, events, places, data):
     entries = [*events, *places]
     shuffled = data.draw(st.permutations(entries + entries[: len(entries) // 2]))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(shuffled)), max_size=4)))
@@ -83,14 +82,14 @@ def test_repeats_order_and_batching_change_nothing(valkey_data_dir, events, plac
             await live.apply(batch, user_id=UserId("bob"))
         return await live.read(ANN, None), await live.read(UserId("bob"), None)
 
-    once, again = with_redis(valkey_data_dir, both_ways)
+    once, again = with_redis(deployment, both_ways)
     assert as_rows(once) == as_rows(again)
     assert once.places == again.places
     assert set(once.places) == {place.kind for place in places if len(place.place_id) < KEPT_PLACE_BYTES}
     assert as_rows(once) == as_rows(unpack([pack(entries)]))[:KEPT_EVENTS]
 
 
-def test_newest_come_first_and_the_oldest_leave(valkey_data_dir):
+def test_newest_come_first_and_the_oldest_leave(deployment):
     async def overfill(redis: Redis) -> tuple[LiveEvents, int]:
         live = LiveState(redis)
         await live.apply([view(i) for i in range(KEPT_EVENTS + 40)], anonymous_id=PHONE)
@@ -98,36 +97,36 @@ def test_newest_come_first_and_the_oldest_leave(valkey_data_dir):
             await live.apply([view(KEPT_EVENTS + i)], anonymous_id=PHONE)
         return await live.read(None, PHONE), await redis.strlen(live_state_of_visitor(PHONE))
 
-    events, n_bytes = with_redis(valkey_data_dir, overfill)
+    events, n_bytes = with_redis(deployment, overfill)
     assert n_bytes == 1 + KEPT_EVENTS * RECORD_BYTES
     assert events.numbers.tolist() == list(range(KEPT_EVENTS + 50, 50, -1))
     assert events.days[0] == (1_790_000_000_000 + KEPT_EVENTS + 49) / 86_400_000.0
 
 
-def test_an_event_known_under_both_identifiers_counts_once(valkey_data_dir):
+def test_an_event_known_under_both_identifiers_counts_once(deployment):
     async def log_in(redis: Redis) -> LiveEvents:
         live = LiveState(redis)
         await live.apply([view(0), view(1)], anonymous_id=PHONE)
         await live.apply([view(1), view(2)], user_id=ANN, anonymous_id=PHONE)
         return await live.read(ANN, PHONE)
 
-    assert with_redis(valkey_data_dir, log_in).numbers.tolist() == [3, 2, 1]
+    assert with_redis(deployment, log_in).numbers.tolist() == [3, 2, 1]
 
 
-def test_nobody_and_strangers_have_no_events(valkey_data_dir):
+def test_nobody_and_strangers_have_no_events(deployment):
     async def read(redis: Redis) -> tuple[LiveEvents, LiveEvents]:
         live = LiveState(redis)
         return await live.read(None, None), await live.read(UserId("nobody"), PHONE)
 
-    assert [len(events) for events in with_redis(valkey_data_dir, read)] == [0, 0]
+    assert [len(events) for events in with_redis(deployment, read)] == [0, 0]
 
 
-def test_a_shopper_is_small_and_forgotten_after_a_while(valkey_data_dir):
+def test_a_shopper_is_small_and_forgotten_after_a_while(deployment):
     async def measure(redis: Redis) -> tuple[int, int]:
         await LiveState(redis).apply([view(i) for i in range(20)], user_id=ANN)
         key = live_state_of_user(ANN)
         return await redis.memory_usage(key), await redis.ttl(key)
 
-    n_bytes, ttl_seconds = with_redis(valkey_data_dir, measure)
+    n_bytes, ttl_seconds = with_redis(deployment, measure)
     assert n_bytes <= 512
     assert 0 < ttl_seconds <= LIVE_STATE_SECONDS
