@@ -15,7 +15,9 @@ from recommender.kept import Kept
 
 TEXT_FACTS = ("id", "group", "department", "category", "type", "brand", "manufacturer", "size")
 KIND_FACTS = ("group", "department", "category", "type", "brand", "manufacturer")  # what each candidate is asked for
-KIND_COLUMNS = 8  # of `Catalogue.kinds`: two items share a cache line
+OPEN_FROM, PRICE = 6, 7  # columns of `Catalogue.cards` after the kinds
+CARD_COLUMNS = 8  # two items share a cache line
+NEVER = LARGEST = 2**31 - 1
 NUMBER_FACTS = ("price", "added_day", "min_age")
 _TEXT_ATTRIBUTES = ("item_id", "group_id", "department", "category", "type", "brand", "manufacturer", "size")
 
@@ -123,8 +125,9 @@ class Catalogue:
         visible: not hidden, not deleted, and with a price.
         in_stock: chain-wide stock is above 0, or not tracked.
         text: by name of TEXT_FACTS. number: by name of NUMBER_FACTS, float64, NaN where unknown.
-        kinds: (capacity, KIND_COLUMNS) int32, column k holds the codes of KIND_FACTS[k] once more, so that what is
-            asked of a candidate lies together.
+        cards: (capacity, CARD_COLUMNS) int32, what is asked of a candidate once more, so that it lies together: in
+            column k the code of KIND_FACTS[k]; in OPEN_FROM the age in years from which it can be shown, NEVER if it
+            is not visible or not in stock; in PRICE the minor units, -1 where unknown. `write_cards` keeps it.
         kept: what decisions worked out from this version of it.
     """
 
@@ -139,7 +142,8 @@ class Catalogue:
         self.in_stock: Mask = np.zeros(capacity, dtype=np.bool_)
         self.text: dict[str, TextColumn] = {name: TextColumn(capacity) for name in TEXT_FACTS}
         self.number: dict[str, NDArray[np.float64]] = {name: np.full(capacity, np.nan) for name in NUMBER_FACTS}
-        self.kinds: NDArray[np.int32] = np.full((capacity, KIND_COLUMNS), -1, dtype=np.int32)
+        self.cards: NDArray[np.int32] = np.empty((capacity, CARD_COLUMNS), dtype=np.int32)
+        self.write_cards(slice(None))
         self.store_stock: dict[StoreId, StoreStock] = {}
         self.kept = Kept()
 
@@ -160,11 +164,10 @@ class Catalogue:
         self.in_stock[row] = item.stock is None or item.stock > 0
         for name, attribute in zip(TEXT_FACTS, _TEXT_ATTRIBUTES, strict=True):
             self.text[name].set(row, getattr(item, attribute))
-        for column, name in enumerate(KIND_FACTS):
-            self.kinds[row, column] = self.text[name].codes[row]
         self.number["price"][row] = np.nan if item.price is None else item.price
         self.number["added_day"][row] = item.added_day
         self.number["min_age"][row] = item.min_age
+        self.write_cards(slice(row, row + 1))
         self.version += 1
         return row
 
@@ -173,6 +176,7 @@ class Catalogue:
         row = self.row_of.get(item_id)
         if row is not None:
             self.visible[row] = False
+            self.write_cards(slice(row, row + 1))
             self.version += 1
 
     def set_store_stock(self, store_id: StoreId, item_id: ItemId, quantity: int | None) -> None:
@@ -183,6 +187,14 @@ class Catalogue:
         """The same for an item known by its number."""
         known = item_number < len(self.row_of_number)
         self._set_store_stock(store_id, int(self.row_of_number[item_number]) if known else -1, quantity)
+
+    def write_cards(self, rows: slice) -> None:
+        """Write the cards of `rows` anew, for whoever changes the other arrays."""
+        for column, name in enumerate(KIND_FACTS):
+            self.cards[rows, column] = self.text[name].codes[rows]
+        shown = self.visible[rows] & self.in_stock[rows]
+        self.cards[rows, OPEN_FROM] = np.where(shown, self.number["min_age"][rows], NEVER).clip(max=NEVER)
+        self.cards[rows, PRICE] = np.nan_to_num(self.number["price"][rows], nan=-1.0).clip(max=LARGEST)
 
     def rows_of_numbers(self, numbers: NDArray[np.integer]) -> Rows:
         """Rows of item numbers; -1 where this catalogue has no such item."""
@@ -213,9 +225,8 @@ class Catalogue:
         }
         for name, attribute in zip(TEXT_FACTS, _TEXT_ATTRIBUTES, strict=True):
             self.text[name] = TextColumn.of(list(map(attrgetter(attribute), listed)), spare)
-        self.kinds = np.full((n + spare, KIND_COLUMNS), -1, dtype=np.int32)
-        for column, name in enumerate(KIND_FACTS):
-            self.kinds[:, column] = self.text[name].codes
+        self.cards = np.empty((n + spare, CARD_COLUMNS), dtype=np.int32)
+        self.write_cards(slice(None))
 
     def _set_store_stock(self, store_id: StoreId, row: int, quantity: int | None) -> None:
         if row >= 0:
@@ -243,9 +254,10 @@ class Catalogue:
         self.in_stock = np.concatenate([self.in_stock, np.zeros(extra, dtype=np.bool_)])
         for column in self.text.values():
             column.codes = np.concatenate([column.codes, np.full(extra, -1, dtype=np.int32)])
-        self.kinds = np.concatenate([self.kinds, np.full((extra, KIND_COLUMNS), -1, dtype=np.int32)])
         for name, values in self.number.items():
             self.number[name] = np.concatenate([values, np.full(extra, np.nan)])
+        self.cards = np.concatenate([self.cards, np.empty((extra, CARD_COLUMNS), dtype=np.int32)])
+        self.write_cards(slice(-extra, None))
 
 
 Kind = TypeVar("Kind", bound=np.generic)

@@ -35,6 +35,18 @@ class UnknownDecision(RecommenderError):
     code = "unknown_decision"
 
 
+class UnknownProfile(RecommenderError):
+    """Nobody has this profile id, or this identifier."""
+
+    code = "unknown_profile"
+
+
+class UnknownMerge(RecommenderError):
+    """No merge of profiles has this id."""
+
+    code = "unknown_merge"
+
+
 class InvalidRule(RecommenderError):
     """A rule cannot be parsed or its types do not fit; `position` is the 0-based character where it shows."""
 

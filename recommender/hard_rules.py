@@ -6,12 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.arrays import EMPTY_ROWS, Codes, Mask, Offsets, Rows
-from recommender.catalogue import Catalogue
+from recommender.catalogue import KIND_FACTS, OPEN_FROM, Catalogue
 from recommender.ids import StoreId
 from recommender.native import BOOL, F64, I32, I64, NOTHING, compiled, reads, writes
 from recommender.shopper import EventKind
 from recommender.situation import Situation
 
+GROUP = KIND_FACTS.index("group")  # column of the cards
 NO_MASK: Mask = np.empty(0, dtype=np.bool_)
 
 
@@ -51,7 +52,7 @@ def removed(situation: Situation, rows: Rows) -> dict[str, int]:
     return counts
 
 
-Rules = tuple[Mask, Mask, NDArray[np.float64], Codes, float, Codes, Mask]  # what `_is_allowed` asks, in its order
+Rules = tuple[NDArray[np.int32], float, Codes, Mask]  # what `_is_allowed` asks, in its order
 
 
 def _rules(situation: Situation) -> Rules:
@@ -64,24 +65,15 @@ def _rules(situation: Situation) -> Rules:
     also = NO_MASK if situation.fitting is None else situation.fitting
     if store_id is not None and store_id in catalogue.store_stock:
         also = also & _in_store(catalogue, store_id) if len(also) else _in_store(catalogue, store_id)
-    return (
-        catalogue.visible,
-        catalogue.in_stock,
-        catalogue.number["min_age"],
-        groups,
-        0.0 if age is None else age,
-        unwanted,
-        also,
-    )
+    return catalogue.cards, 0.0 if age is None else age, unwanted, also
 
 
-RULES = (reads(BOOL), reads(BOOL), reads(F64), reads(I32), F64, reads(I32), reads(BOOL))
+RULES = (reads(I32, 2), F64, reads(I32), reads(BOOL))
 
 
 @compiled(BOOL, I32, *RULES)
 def _is_allowed(
-    row: int, visible: Mask, in_stock: Mask, min_age: NDArray[np.float64], groups: Codes, age: float,
-    unwanted: Codes, also: Mask,
+    row: int, cards: NDArray[np.int32], age: float, unwanted: Codes, also: Mask,
 ) -> bool:  # fmt: skip
     """Whether no hard rule forbids `row`.
 
@@ -90,29 +82,27 @@ def _is_allowed(
         unwanted: (m,) codes of groups that are forbidden, ascending.
         also: (catalogue.n,) False is forbidden; empty: nothing more is.
     """
-    if not (visible[row] and in_stock[row] and min_age[row] <= age):
+    if cards[row, OPEN_FROM] > age:
         return False
     if len(also) and not also[row]:
         return False
     if not len(unwanted):
         return True
-    place = np.searchsorted(unwanted, groups[row])
-    return place == len(unwanted) or unwanted[place] != groups[row]
+    place = np.searchsorted(unwanted, cards[row, GROUP])
+    return place == len(unwanted) or unwanted[place] != cards[row, GROUP]
 
 
 @compiled(NOTHING, writes(BOOL), reads(I32), *RULES)
 def _allow(
-    mask: Mask, rows: Rows, visible: Mask, in_stock: Mask, min_age: NDArray[np.float64], groups: Codes, age: float,
-    unwanted: Codes, also: Mask,
+    mask: Mask, rows: Rows, cards: NDArray[np.int32], age: float, unwanted: Codes, also: Mask,
 ) -> None:  # fmt: skip
     for i in range(len(rows)):
-        mask[i] = _is_allowed(rows[i], visible, in_stock, min_age, groups, age, unwanted, also)
+        mask[i] = _is_allowed(rows[i], cards, age, unwanted, also)
 
 
 @compiled(NOTHING, writes(I64), reads(I32), reads(I64, 2), *RULES)
 def _rank(
-    rank: Offsets, proposed: Rows, counts: Offsets, visible: Mask, in_stock: Mask,
-    min_age: NDArray[np.float64], groups: Codes, age: float, unwanted: Codes, also: Mask,
+    rank: Offsets, proposed: Rows, counts: Offsets, cards: NDArray[np.int32], age: float, unwanted: Codes, also: Mask,
 ) -> None:  # fmt: skip
     end = 0
     for source in range(len(counts)):
@@ -120,7 +110,7 @@ def _rank(
         for position in range(start, end):
             if n_ranked == counts[source, 2]:
                 break
-            if _is_allowed(proposed[position], visible, in_stock, min_age, groups, age, unwanted, also):
+            if _is_allowed(proposed[position], cards, age, unwanted, also):
                 n_ranked += 1
                 rank[position] = n_ranked
 

@@ -1,6 +1,6 @@
 """The application of one worker: everything is wired here."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 
@@ -10,12 +10,15 @@ from threadpoolctl import threadpool_limits
 from features.events.dead_letters import DeadLetters
 from features.events.stream import EventStream
 from features.identity import read_secret
+from features.identity_rules import read_rules
 from features.online.connection import connect
 from features.online.live_state import LiveState
 from features.settings import Settings, read_settings
 from features.sql.catalogue_store import CatalogueStore
+from features.sql.changes import IdentifierState
 from features.sql.consent_store import ConsentStore
 from features.sql.engine import open_engine
+from features.sql.identity_store import IdentityStore
 from features.sql.placement_store import PlacementStore
 from features.sql.stock_store import StockStore
 from recommender.ids import ItemNumber
@@ -31,11 +34,11 @@ from serving.current import Current, Serving
 from serving.decisions.routes import decision_routes
 from serving.decisions.store import DecisionTraces
 from serving.envelope import Envelope
-from serving.events.people import each_alone
 from serving.events.routes import event_routes
 from serving.events.use_cases import Ingest
 from serving.gate import Gate
 from serving.health.routes import health_routes
+from serving.identities import Identities
 from serving.json_route import ShortWay
 from serving.metrics import Metrics
 from serving.openapi import describe
@@ -56,12 +59,21 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     current, consents, placements = Current(), Consents(), Placements(read_shipped(settings))
     gate = Gate(lambda: read_secret(settings), settings.host, clock)
     live, stream, traces = LiveState(redis), EventStream(redis, settings.stream_max_bytes), DecisionTraces(redis)
+
+    def take_identifiers(changed: Sequence[IdentifierState]) -> None:
+        consents.take_identifiers(changed)
+        identities.take(changed)
+
     overlay = CatalogueOverlay(
         engine,
         ChangeSignal(redis),
         take_placements=placements.take_saved,
         take_consents=consents.take,
         take_keys=gate.take,
+        take_identifiers=take_identifiers,
+    )
+    identities = Identities(
+        IdentityStore(engine, read_rules(settings)), live, overlay.announce, consents.have_withdrawn, clock
     )
 
     def swap(serving: Serving) -> None:
@@ -96,7 +108,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         live=live,
         number_of=number_of,
         personalisation_of=consents.of,
-        recognise=each_alone,
+        recognise=identities.recognise,
         record_consents=ConsentRecorder(
             store=ConsentStore(engine), consents=consents, announce=overlay.announce, live=live
         ),

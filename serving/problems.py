@@ -17,6 +17,8 @@ STATUS: dict[type[RecommenderError], int] = {
     errors.UnknownPlacement: 404,
     errors.UnknownItem: 404,
     errors.UnknownDecision: 404,
+    errors.UnknownProfile: 404,
+    errors.UnknownMerge: 404,
     errors.Unauthenticated: 401,
     errors.NotAllowed: 403,
     errors.InvalidRule: 422,

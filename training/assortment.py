@@ -82,4 +82,5 @@ def catalogue_of_then(assortment: Assortment, past_prices: NDArray[np.float64]) 
     catalogue.in_stock[: catalogue.n] = True
     hidden = np.array([item.hidden for item in assortment.items], dtype=np.bool_)
     catalogue.visible[: catalogue.n] = ~hidden & ~np.isnan(today[: catalogue.n])
+    catalogue.write_cards(slice(catalogue.n))
     return catalogue

@@ -34,8 +34,9 @@ def attribute(
     """
     known = events.filter((pl.col("received_at") <= as_of) & (pl.col("occurred_at") <= as_of + ACCEPTED_LEAD))
     told = with_products(with_persons(known, persons), groups)
-    shown = with_views(with_products(shown_items(told), groups), told)
-    clicked = _clicks(told, shown)
+    # Cached: several joins read each, and parsing the lists is most of the work.
+    shown = with_views(with_products(shown_items(told), groups).cache(), told).cache()
+    clicked = _clicks(told, shown).cache()
     counted = clicked.group_by(_SHOWN).agg(clicks=pl.len(), clicked_at=pl.col("clicked_at").min())
     with_clicks = shown.join(counted, on=_SHOWN, how="left").with_columns(pl.col("clicks").fill_null(0))
     return with_clicks, _credited(conversions(told), shown, clicked)

@@ -6,13 +6,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
+from sqlalchemy import select
 
 from features.definitions import CLICK_WINDOW, CONVERSION_WINDOW, VIEW_WINDOW
 from features.events.log import scan_events
+from features.identity import ANONYMOUS_ID, USER_ID
 from features.offline.attribution import attribute, outcomes
 from features.settings import Settings
 from features.sql.catalogue_store import CatalogueStore
-from features.sql.engine import migrate, open_engine
+from features.sql.engine import migrate, open_engine, reading
+from features.sql.tables import identifiers
 from recommender.errors import StoreUnavailable
 
 WINDOWS = {"click": CLICK_WINDOW, "conversion": CONVERSION_WINDOW, "view": VIEW_WINDOW}
@@ -64,7 +67,8 @@ def report_attribution(settings: Settings, as_of: datetime, days: float) -> Attr
     since = as_of - timedelta(days=days)
     # What was shown earlier competes for credit as long as its windows reach.
     first_day = (since - CLICK_WINDOW - CONVERSION_WINDOW - timedelta(days=1)).date()
-    shown, credited = attribute(scan_events(settings, since=first_day), as_of, groups=_groups(settings))
+    persons, groups = _read_persons_and_groups(settings)
+    shown, credited = attribute(scan_events(settings, since=first_day), as_of, persons=persons, groups=groups)
     joined = outcomes(shown, credited).filter(pl.col("shown_at") >= since)
     table = joined.sort("shown_at", "recommendation_id", "position").collect(engine="streaming")
     return AttributionReport(since, as_of, list(_by_source(table)), table)
@@ -79,15 +83,21 @@ def write_table(report: AttributionReport, file: Path) -> None:
         raise StoreUnavailable(message, remedy="Give a folder that exists and has room.") from error
 
 
-def _groups(settings: Settings) -> pl.LazyFrame:
+def _read_persons_and_groups(settings: Settings) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+    """As `attribute` takes them: who is one person, and what is one product, now."""
     engine = open_engine(settings)
     try:
         migrate(engine)
+        column = identifiers.c
+        named = select(column.kind, column.value, column.profile_number).where(column.kind.in_([USER_ID, ANONYMOUS_ID]))
+        with reading(engine) as connection:
+            known = [(kind, value, str(profile)) for kind, value, profile in connection.execute(named)]
         variants = [item for item in CatalogueStore(engine).read_all() if item.group_id != item.item_id]
     finally:
         engine.dispose()
-    columns = {"item_id": [item.item_id for item in variants], "group_id": [item.group_id for item in variants]}
-    return pl.LazyFrame(columns, schema={"item_id": pl.String(), "group_id": pl.String()})
+    persons = pl.LazyFrame(known, schema={name: pl.String() for name in ("kind", "value", "person")}, orient="row")
+    products = [(item.item_id, item.group_id) for item in variants]
+    return persons, pl.LazyFrame(products, schema={"item_id": pl.String(), "group_id": pl.String()}, orient="row")
 
 
 def _by_source(table: pl.DataFrame) -> Iterator[SourceOutcome]:

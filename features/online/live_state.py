@@ -48,8 +48,23 @@ class LiveState:
 
     async def merge(self, updates: Updates) -> None:
         """Make updates; one round trip."""
+        await self._merge(updates.items())
+
+    async def copy(self, copies: Sequence[tuple[str, str]]) -> None:
+        """Merge what is kept under one key into another, for each (from, to) of `features.online.keys`.
+
+        Two round trips. Doing it again changes nothing, and a source that holds nothing is left out.
+        """
+        reading = self._redis.pipeline(transaction=False)
+        for source, _ in copies:
+            reading.get(source)
+        values: list[bytes | None] = await reading.execute()
+        known = zip(copies, values, strict=True)
+        await self._merge([(target, value) for (_, target), value in known if value is not None])
+
+    async def _merge(self, updates: Iterable[tuple[str, bytes]]) -> None:
         pipeline = self._redis.pipeline(transaction=False)
-        for key, value in updates.items():
+        for key, value in updates:
             args = LIVE_STATE_EVENTS, RECORD_BYTES, LIVE_STATE_SECONDS, value
             # EVAL, not EVALSHA: that would cost a round trip to learn whether the script is loaded.
             pipeline.eval(self._keep_newest, 1, key, *args)  # pyright: ignore[reportArgumentType] - typed for text

@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, select
+from sqlalchemy import Connection, Engine, Select, func, select
 
+from features.identity import USER_ID, Identifier
 from features.keys import Key
 from features.sql.consent_store import current_consents
 from features.sql.engine import read_change_number, reading
 from features.sql.item_rows import COLUMNS, current_items, items_of
 from features.sql.key_store import read_keys
-from features.sql.tables import keys, placements, store_stock
+from features.sql.tables import identifiers, keys, placements, store_stock
 from recommender.catalogue import CatalogueItem
 from recommender.ids import ItemId, ItemNumber, PlacementId, StoreId, UserId
 
@@ -37,6 +38,15 @@ class ConsentState:
 
 
 @dataclass(frozen=True, slots=True)
+class IdentifierState:
+    """Which profile an identifier belongs to now; a profile has the number of its oldest identifier."""
+
+    number: int
+    identifier: Identifier
+    profile: int
+
+
+@dataclass(frozen=True, slots=True)
 class Changes:
     """How things stand at `change_number`, of all that changed since the number asked for; nothing comes twice."""
 
@@ -47,9 +57,15 @@ class Changes:
     placements: tuple[tuple[PlacementId, Definition], ...] = ()
     consents: tuple[ConsentState, ...] = ()
     keys: tuple[Key, ...] = ()
+    identifiers: tuple[IdentifierState, ...] = ()
 
     def __len__(self) -> int:
-        return sum(map(len, (self.items, self.deleted, self.stock, self.placements, self.consents, self.keys)))
+        return sum(
+            map(
+                len,
+                (self.items, self.deleted, self.stock, self.placements, self.consents, self.keys, self.identifiers),
+            )
+        )
 
 
 def read_changes(engine: Engine, after: int) -> Changes:
@@ -71,13 +87,18 @@ def read_since_artifact(engine: Engine, after: int) -> Changes:
 
 
 def read_standing(engine: Engine) -> Changes:
-    """Read what no artifact holds: all saved placements, all keys, and all consents that were refused or withdrawn."""
+    """Read what no artifact holds.
+
+    That is: all saved placements, all keys, all consents that were refused or withdrawn, and the
+    user ids of people who have more than one.
+    """
     with reading(engine) as connection:
         return Changes(
             read_change_number(connection),
             placements=_read_placements(connection, _placements()),
             consents=_read_consents(connection, current_consents(granted=False)),
             keys=read_keys(connection, select(keys)),
+            identifiers=_read_identifiers(connection, _users_of_many()),
         )
 
 
@@ -89,6 +110,7 @@ def _read(connection: Connection, number: int, after: int) -> Changes:
         _read_placements(connection, _placements().where(placements.c.change_number > after)),
         _read_consents(connection, current_consents(after)),
         read_keys(connection, select(keys).where(keys.c.change_number > after)),
+        _read_identifiers(connection, _identifiers().where(identifiers.c.change_number > after)),
     )
 
 
@@ -98,6 +120,25 @@ def _stock() -> Select[Any, Any, Any]:
 
 def _placements() -> Select[Any, Any]:
     return select(placements.c.placement_id, placements.c.definition)
+
+
+def _identifiers() -> Select[Any, Any, Any, Any]:
+    return select(
+        identifiers.c.identifier_number, identifiers.c.kind, identifiers.c.value, identifiers.c.profile_number
+    )
+
+
+def _users_of_many() -> Select[Any, Any, Any, Any]:
+    is_user = identifiers.c.kind == USER_ID
+    profile = identifiers.c.profile_number
+    many = select(profile).where(is_user).group_by(profile).having(func.count() > 1)
+    return _identifiers().where(is_user, profile.in_(many))
+
+
+def _read_identifiers(connection: Connection, query: Select[Any, Any, Any, Any]) -> tuple[IdentifierState, ...]:
+    return tuple(
+        IdentifierState(number, (kind, value), profile) for number, kind, value, profile in connection.execute(query)
+    )
 
 
 def _read_stock(connection: Connection, query: Select[Any, Any, Any]) -> tuple[StoreStockLine, ...]:

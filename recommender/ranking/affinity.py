@@ -29,11 +29,11 @@ def write_affinities(
     """Write `affinity` for several facts into (len(facts), n) contiguous rows."""
     columns, starts = catalogue.kept.get(catalogue.version, ("words", facts), lambda: _words_of(catalogue, facts))
     of_word = np.zeros(starts[-1], dtype=np.float32)
-    _share(into, of_word, columns, starts, catalogue.kinds, owned, weights, rows)
+    _share(into, of_word, columns, starts, catalogue.cards, owned, weights, rows)
 
 
 def _words_of(catalogue: Catalogue, facts: tuple[str, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Columns of the facts in `kinds`, and where the words of each start when they are put one after the other."""
+    """Columns of the facts in the cards, and where the words of each start when they are put one after the other."""
     columns = np.array([KIND_FACTS.index(fact) for fact in facts], dtype=np.int64)
     return columns, np.cumsum([0, *(len(catalogue.text[fact].words) for fact in facts)], dtype=np.int64)
 
@@ -42,7 +42,7 @@ def _words_of(catalogue: Catalogue, facts: tuple[str, ...]) -> tuple[NDArray[np.
     NOTHING, writes(F32, 2), writes(F32), reads(I64), reads(I64), reads(I32, 2), reads(I32), reads(F32), reads(I32)
 )
 def _share(
-    shares: Matrix, of_word: Floats, columns: NDArray[np.int64], starts: NDArray[np.int64], kinds: NDArray[np.int32],
+    shares: Matrix, of_word: Floats, columns: NDArray[np.int64], starts: NDArray[np.int64], cards: NDArray[np.int32],
     owned: Rows, weights: Floats, rows: Rows,
 ) -> None:  # fmt: skip
     """`of_word`: zeros, those for the words of fact f from starts[f] on."""
@@ -50,11 +50,11 @@ def _share(
     for i in range(len(owned)):
         total += weights[i]
         for fact in range(len(columns)):
-            code = kinds[owned[i], columns[fact]]
+            code = cards[owned[i], columns[fact]]
             if code >= 0:
                 of_word[starts[fact] + code] += weights[i]
     for i in range(len(rows)):
         for fact in range(len(columns)):
-            code = kinds[rows[i], columns[fact]]
+            code = cards[rows[i], columns[fact]]
             share = of_word[starts[fact] + code] / total if code >= 0 else np.float32(0.0)
             shares[fact, i] = min(share, np.float32(1.0))

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.arrays import Matrix, Rows
+from recommender.catalogue import PRICE
 from recommender.native import F32, F64, I32, NOTHING, compiled, reads, writes
 from recommender.situation import Situation
 
@@ -26,22 +27,22 @@ ITEM_FEATURES = (
 
 def write_item_features(into: Matrix, situation: Situation, rows: Rows) -> None:
     """Write (len(ITEM_FEATURES), n) of item rows, in any order; rows that training did not see have no buyers."""
-    number = situation.catalogue.number
+    catalogue = situation.catalogue
     _fill(
-        into, rows, situation.now_day, situation.model.item_facts, number["added_day"], number["price"],
+        into, rows, situation.now_day, situation.model.item_facts, catalogue.number["added_day"], catalogue.cards,
         situation.shopper.purchases.rows,
     )  # fmt: skip
 
 
-@compiled(NOTHING, writes(F32, 2), reads(I32), F64, reads(F32, 2), reads(F64), reads(F64), reads(I32))
+@compiled(NOTHING, writes(F32, 2), reads(I32), F64, reads(F32, 2), reads(F64), reads(I32, 2), reads(I32))
 def _fill(
     columns: Matrix, rows: Rows, now_day: float, item_facts: Matrix, added_day: NDArray[np.float64],
-    price: NDArray[np.float64], bought: Rows,
+    cards: NDArray[np.int32], bought: Rows,
 ) -> None:  # fmt: skip
     usual, n_priced = 0.0, 0
     for row in bought:
-        if price[row] > -1.0:  # known
-            usual += np.log1p(price[row])
+        if cards[row, PRICE] >= 0:  # known
+            usual += np.log1p(np.float64(cards[row, PRICE]))
             n_priced += 1
     for i in range(len(rows)):
         row = rows[i]
@@ -50,6 +51,6 @@ def _fill(
         age_days = now_day - added_day[row]
         columns[6, i] = age_days if age_days < OLDEST_DAYS else OLDEST_DAYS  # noqa: FURB136 -- also where not known
         columns[7, i] = columns[8, i] = 0.0
-        if price[row] > -1.0:
-            columns[7, i] = np.log1p(price[row])
+        if cards[row, PRICE] >= 0:
+            columns[7, i] = np.log1p(np.float64(cards[row, PRICE]))
             columns[8, i] = columns[7, i] - usual / n_priced if n_priced else 0.0

@@ -12,6 +12,7 @@ from features.sql.changes import (
     Changes,
     ConsentState,
     Definition,
+    IdentifierState,
     read_changes,
     read_since_artifact,
     read_standing,
@@ -30,13 +31,14 @@ log = logging.getLogger(__name__)
 TakePlacements = Callable[[Sequence[tuple[PlacementId, Definition]]], None]
 TakeConsents = Callable[[Sequence[ConsentState]], None]
 TakeKeys = Callable[[Sequence[Key]], None]
+TakeIdentifiers = Callable[[Sequence[IdentifierState]], None]
 
 
 class CatalogueOverlay:
     """The one owner of this worker's catalogue. It changes between two requests, on the event loop.
 
-    Saved placements, consents and keys come the same way: `take_placements`, `take_consents` and `take_keys` are called
-    with how those stand that changed, at the start with all (of consents: all that were refused or withdrawn).
+    Saved placements, consents, keys and identifiers come the same way: `take_placements`, `take_consents`, `take_keys`
+    and `take_identifiers` are called with how those stand that changed, at the start with what `read_standing` reads.
 
     Attributes:
         catalogue: the one that answers; empty until the first is adopted.
@@ -51,9 +53,11 @@ class CatalogueOverlay:
         take_placements: TakePlacements,
         take_consents: TakeConsents,
         take_keys: TakeKeys,
+        take_identifiers: TakeIdentifiers = lambda _: None,
     ) -> None:
         self._engine, self._signal = engine, signal
         self._take_placements, self._take_consents, self._take_keys = take_placements, take_consents, take_keys
+        self._take_identifiers = take_identifiers
         self._lock = asyncio.Lock()
         self._next: Catalogue | None = None
         self.catalogue = Catalogue.of([], spare=0)
@@ -135,3 +139,5 @@ class CatalogueOverlay:
             self._take_consents(changes.consents)
         if changes.keys:
             self._take_keys(changes.keys)
+        if changes.identifiers:
+            self._take_identifiers(changes.identifiers)

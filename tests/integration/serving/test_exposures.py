@@ -12,7 +12,10 @@ from typer.testing import CliRunner
 
 from features.events.drain import drain as drain_stream
 from features.events.log import scan_events
+from features.identity import ANONYMOUS_ID, USER_ID
+from features.identity_rules import read_rules
 from features.offline.attribution_report import report_attribution
+from features.sql.identity_store import IdentityStore
 from recommender.cli.app import app as commands
 from tests.integration.serving.shop import NOW, Client, Shop
 
@@ -88,6 +91,27 @@ def test_every_answer_is_recorded_and_what_came_of_it_is_credited(shop: Shop) ->
     assert home["viewed_at"] is not None
     assert by_list[answers["similar"]["recommendation_id"]]["position"] == 2
     assert len(by_list) == 2
+
+
+def test_what_a_visitor_clicked_is_credited_with_what_the_same_person_orders_after_login(shop: Shop) -> None:
+    async def use(client: Client) -> None:
+        answer = await client.recommend("home", anonymous_id="visitor")
+        [item_id] = {answer["items"][0]["item_id"]}
+        click = {"event": "Product Clicked", "properties": {"product_id": item_id}, **WHO}
+        order = {
+            "event": "Order Completed", "userId": "ann", "context": CONSENT, "timestamp": NOW.isoformat(),
+            "properties": {"order_id": "o1", "products": [{"product_id": item_id}]},
+        }  # fmt: skip
+        for sent in (click, order):
+            assert (await client.post("/v1/track", json=sent)).status_code == 200
+
+    shop.run(use)
+    drain(shop)
+    later = NOW + timedelta(hours=1)
+    assert report_attribution(shop.settings, later, days=1).table["orders"].sum() == 0
+    same = [(ANONYMOUS_ID, "visitor"), (USER_ID, "ann")]
+    IdentityStore(shop.engine, read_rules(shop.settings)).merge(same, "she logged in", NOW)
+    assert report_attribution(shop.settings, later, days=1).table["orders"].sum() == 1
 
 
 def test_the_command_prints_the_same_for_people_and_programs_and_writes_the_table(

@@ -1,0 +1,147 @@
+"""Recognises who is behind an event, most often without asking SQL; what an event shows anew is on disk first."""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from weakref import WeakValueDictionary
+
+from redis.exceptions import RedisError
+
+from features.identity import Identifier, Presented
+from features.online.keys import live_state_of_user, live_state_of_visitor
+from features.online.live_state import LiveState
+from features.people import Person
+from features.sql.changes import IdentifierState
+from features.sql.identity_store import IdentityStore
+from recommender.ids import UserId
+
+MOST_KNOWN = 100_000  # presented identifiers that are remembered, some hundred bytes each
+KNOWN_FOR = timedelta(hours=1)
+
+log = logging.getLogger(__name__)
+
+
+class _Profile:
+    """Whether what is remembered of a profile still holds: until a change in SQL touches it."""
+
+    __slots__ = ("__weakref__", "holds")
+
+    def __init__(self) -> None:
+        self.holds = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    person: Person
+    profile: _Profile
+    until: datetime  # what a limit kept apart may be linked later
+
+
+class Identities:
+    """Who is one person, as this worker knows it; follows the changes in SQL.
+
+    Args:
+        announce: takes a change in SQL over here, and wakes the other workers.
+        has_withdrawn: whether nothing personal may be kept of a user.
+    """
+
+    def __init__(
+        self,
+        store: IdentityStore,
+        live: LiveState,
+        announce: Callable[[], Awaitable[None]],
+        has_withdrawn: Callable[[UserId], bool],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._store, self._live, self._announce, self._clock = store, live, announce, clock
+        self._has_withdrawn = has_withdrawn
+        self._known = OrderedDict[Presented, _Remembered]()
+        # By profile number; where no profile is kept, by each identifier that was presented.
+        self._profiles = WeakValueDictionary[int | Identifier, _Profile]()
+        self._changes = 0
+
+    async def recognise(
+        self, presented: Sequence[Presented], vouched: Sequence[bool], event_ids: Sequence[str] | None = None
+    ) -> list[tuple[UserId, ...]]:
+        """The user ids of the person behind each event, the canonical one first; none where nobody is known.
+
+        What nobody vouches for is a claim: it shows nothing, and nobody is behind it. Where an anonymous id is seen
+        with its user for the first time, its live state is in the user's when this returns.
+
+        Raises:
+            StoreUnavailable: SQL cannot be asked, and somebody is not remembered.
+        """
+        now = self._clock()
+        asked = [index for index, is_vouched in enumerate(vouched) if is_vouched]
+        unknown = dict[Presented, str | None]()
+        found = dict[Presented, Person]()
+        for index in asked:
+            one = presented[index]
+            remembered = self._known.get(one)
+            if remembered is not None and remembered.profile.holds and now < remembered.until:
+                found[one] = remembered.person
+            elif one not in unknown:
+                unknown[one] = None if event_ids is None else event_ids[index]
+        if unknown:
+            found |= await self._ask(list(unknown), list(unknown.values()), now)
+        users: list[tuple[UserId, ...]] = [()] * len(presented)
+        for index in asked:
+            users[index] = found[presented[index]].users
+        return users
+
+    def take(self, changed: Iterable[IdentifierState]) -> None:
+        """Follow what changed."""
+        self._changes += 1
+        for state in changed:
+            # A profile's number is that of one of its identifiers, so those of the profiles before are among these.
+            for name in (state.number, state.profile, state.identifier):
+                if (profile := self._profiles.pop(name, None)) is not None:
+                    profile.holds = False
+
+    async def _ask(
+        self, unknown: list[Presented], event_ids: list[str | None], now: datetime
+    ) -> dict[Presented, Person]:
+        changes = self._changes
+        people, learnt = await asyncio.to_thread(self._store.recognise, unknown, now, event_ids)
+        found = dict(zip(unknown, people, strict=True))
+        await self._hand_over(found)
+        if learnt:
+            await self._announce()
+        if changes == self._changes:  # else it may be out of date; the next time, then
+            for one, person in found.items():
+                self._remember(one, person, now + KNOWN_FOR)
+        return found
+
+    async def _hand_over(self, found: dict[Presented, Person]) -> None:
+        """Copy what an anonymous shopper did into the live state of the user that they turn out to be.
+
+        Whoever is not remembered is copied again, so that nothing is missing after a crash; twice changes nothing.
+        """
+        copies = [
+            (live_state_of_visitor(one.anonymous_id), live_state_of_user(user))
+            for one, person in found.items()
+            if one.anonymous_id is not None and person.owns_anonymous_id
+            for user in person.users
+            if not self._has_withdrawn(user)
+        ]
+        if not copies:
+            return
+        try:
+            await self._live.copy(copies)
+        except (RedisError, OSError):
+            log.warning("the anonymous history of %d shoppers could not be handed over", len(copies), exc_info=True)
+
+    def _remember(self, one: Presented, person: Person, until: datetime) -> None:
+        profile = _Profile()
+        if person.profile is not None:
+            profile = self._profiles.setdefault(person.profile, profile)
+        else:
+            for identifier in one.identifiers():
+                profile = self._profiles.setdefault(identifier, profile)
+        self._known[one] = _Remembered(person, profile, until)
+        self._known.move_to_end(one)
+        if len(self._known) > MOST_KNOWN:
+            self._known.popitem(last=False)
