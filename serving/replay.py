@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 from features.events.dead_letters import DeadLetter, DeadLetters
 from features.events.stream import EventStream
 from features.identity import read_secret
+from features.identity_rules import read_rules
 from features.online.connection import connect
 from features.online.live_state import LiveState
 from features.settings import Settings
@@ -16,13 +17,14 @@ from features.sql.catalogue_store import CatalogueStore
 from features.sql.changes import read_standing
 from features.sql.consent_store import PERSONALISATION, ConsentStore
 from features.sql.engine import migrate, open_engine
+from features.sql.identity_store import IdentityStore
 from recommender.errors import StoreUnavailable
 from serving.catalogue.change_signal import ChangeSignal
 from serving.clock import utc_now
 from serving.consents import ConsentRecorder, Consents
-from serving.events.people import each_alone
 from serving.events.replay import ReplayReport, replay
 from serving.events.use_cases import Ingest
+from serving.identities import Identities
 
 
 def replay_letters(settings: Settings, letters: Sequence[DeadLetter]) -> ReplayReport:
@@ -48,12 +50,19 @@ async def _replay(settings: Settings, letters: Sequence[DeadLetter]) -> ReplayRe
             await signal.announce()
             consents.take(read_standing(engine).consents)
 
+        identities = Identities(
+            IdentityStore(engine, read_rules(settings)),
+            live,
+            announce,
+            has_withdrawn=consents.have_withdrawn,
+            clock=utc_now,
+        )
         ingest = Ingest(
             stream=EventStream(redis),
             live=live,
             number_of=numbers.get,
             personalisation_of=consents.of,
-            recognise=each_alone,
+            recognise=identities.recognise,
             record_consents=ConsentRecorder(
                 store=ConsentStore(engine), consents=consents, announce=announce, live=live
             ),

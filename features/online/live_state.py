@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from redis.asyncio import RedisCluster
+
 from features.online.gathered_reads import GatheredReads
 from features.online.keys import (
     LIVE_STATE_EVENTS,
@@ -19,6 +21,8 @@ from recommender.ids import AnonymousId, UserId
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
+KEYS_AT_ONCE = 50  # of one script: packing a command costs more than what it does, but it holds Redis up while it runs
+
 __all__ = ["NO_LIVE_EVENTS", "LiveEntry", "LiveEvent", "LiveEvents", "LivePlace", "LiveState"]
 
 
@@ -29,6 +33,7 @@ class LiveState:
         self._redis = redis
         self._values = GatheredReads(redis)
         self._keep_newest = load_script("keep_newest_events")
+        self._keys_at_once = 1 if isinstance(redis, RedisCluster) else KEYS_AT_ONCE  # in a cluster they lie apart
 
     async def read(self, user_id: UserId | None, anonymous_id: AnonymousId | None) -> LiveEvents:
         """Events of both identifiers, merged; one round trip, which many readers may share."""
@@ -63,11 +68,13 @@ class LiveState:
         await self._merge([(target, value) for (_, target), value in known if value is not None])
 
     async def _merge(self, updates: Iterable[tuple[str, bytes]]) -> None:
-        pipeline = self._redis.pipeline(transaction=False)
-        for key, value in updates:
-            args = LIVE_STATE_EVENTS, RECORD_BYTES, LIVE_STATE_SECONDS, value
+        pipeline, waiting = self._redis.pipeline(transaction=False), list(updates)
+        for start in range(0, len(waiting), self._keys_at_once):
+            some = waiting[start : start + self._keys_at_once]
+            shared = LIVE_STATE_EVENTS, RECORD_BYTES, LIVE_STATE_SECONDS
+            args = [*[key for key, _ in some], *shared, *[value for _, value in some]]
             # EVAL, not EVALSHA: that would cost a round trip to learn whether the script is loaded.
-            pipeline.eval(self._keep_newest, 1, key, *args)  # pyright: ignore[reportArgumentType] - typed for text
+            pipeline.eval(self._keep_newest, len(some), *args)  # pyright: ignore[reportArgumentType] - typed for text
         await pipeline.execute()
 
     async def forget(self, keys: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
--- Merge a value of live state into what is kept of one identifier: the same whatever the order, however often it comes.
--- KEYS[1] string   the value that is kept, packed as features/online/live_value.py says
--- ARGV events to keep, bytes of one event, seconds until a silent identifier is forgotten, the value to merge into it
+-- Merge values of live state into what is kept: the same whatever the order, however often they come.
+-- KEYS strings, one an identifier: the values that are kept, packed as features/online/live_value.py says
+-- ARGV events to keep, bytes of one event, seconds until a silent identifier is forgotten, then for each key the value
+--      to merge into it
 local most, width = tonumber(ARGV[1]), tonumber(ARGV[2])
 
 -- By bytes; the operator `>` would go by the alphabet of the server's locale.
@@ -45,27 +46,32 @@ local function merged_events(kept, given)
   return table.concat(events)
 end
 
-local value = ARGV[4]
-local kept = redis.call("GET", KEYS[1])
-if kept then
-  local places, events = split(kept)
-  local given_places, given_events = split(value)
-  for kind, place in pairs(given_places) do
-    if not places[kind] or is_later(place, places[kind]) then
-      places[kind] = place
+local function keep(key, value)
+  local kept = redis.call("GET", key)
+  if kept then
+    local places, events = split(kept)
+    local given_places, given_events = split(value)
+    for kind, place in pairs(given_places) do
+      if not places[kind] or is_later(place, places[kind]) then
+        places[kind] = place
+      end
     end
+    local kinds, head = {}, ""
+    for kind in pairs(places) do
+      kinds[#kinds + 1] = kind
+    end
+    table.sort(kinds)
+    for _, kind in ipairs(kinds) do
+      head = head .. string.char(kind, #places[kind]) .. places[kind]
+    end
+    value = string.char(#kinds) .. head .. merged_events(events, given_events)
+  else
+    local head = #value - #select(2, split(value))
+    value = value:sub(1, head + most * width)
   end
-  local kinds, head = {}, ""
-  for kind in pairs(places) do
-    kinds[#kinds + 1] = kind
-  end
-  table.sort(kinds)
-  for _, kind in ipairs(kinds) do
-    head = head .. string.char(kind, #places[kind]) .. places[kind]
-  end
-  value = string.char(#kinds) .. head .. merged_events(events, given_events)
-else
-  local head = #value - #select(2, split(value))
-  value = value:sub(1, head + most * width)
+  redis.call("SET", key, value, "EX", ARGV[3])
 end
-return redis.call("SET", KEYS[1], value, "EX", ARGV[3])
+
+for i, key in ipairs(KEYS) do
+  keep(key, ARGV[3 + i])
+end
