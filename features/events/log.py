@@ -55,6 +55,7 @@ def write_events(settings: Settings, frame: pl.DataFrame, name: str) -> list[Pat
 
     Raises:
         InvalidInput: `frame` has other columns than EVENT_COLUMNS, or a null where REQUIRED_COLUMNS allow none.
+        OSError: the disk is full, or the folder cannot be written.
     """
     _check_frame(frame)
     days = frame.with_columns(_day=pl.col("received_at").dt.date()).partition_by(
@@ -71,6 +72,10 @@ def write_events(settings: Settings, frame: pl.DataFrame, name: str) -> list[Pat
             written[beside] = target
             rows.write_parquet(beside, compression="zstd")
             sync(beside)
+    except ComputeError as error:  # Polars says so of a disk that fills up in the midst of a file
+        for beside in written:
+            beside.unlink(missing_ok=True)
+        raise OSError(f"{settings.events_dir} cannot be written: {error}") from error
     except BaseException:
         for beside in written:
             beside.unlink(missing_ok=True)
