@@ -29,7 +29,8 @@ class Settings(BaseSettings):
     )
     config_dir: Path | None = Field(
         default=None,
-        description="Folder of placements.toml and training.toml; unset: those that ship with the product.",
+        description="Folder of placements.toml, training.toml and identity.toml; unset: those that ship with the "
+        "product.",
     )
     host: str = Field(default="127.0.0.1", description="Address that `serve` listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port that `serve` listens on; 0: any free one.")

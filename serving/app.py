@@ -20,6 +20,7 @@ from features.sql.consent_store import ConsentStore
 from features.sql.engine import open_engine
 from features.sql.identity_store import IdentityStore
 from features.sql.placement_store import PlacementStore
+from features.sql.profile_store import ProfileStore
 from features.sql.stock_store import StockStore
 from recommender.ids import ItemNumber
 from serving.artifact_watch import ArtifactWatch
@@ -45,6 +46,8 @@ from serving.openapi import describe
 from serving.placements.registry import Placements, read_shipped
 from serving.placements.routes import placement_routes
 from serving.problems import answer_with_problems
+from serving.profiles.routes import profile_routes
+from serving.rebuild import Rebuild
 from serving.recommendations.exposures import Exposures
 from serving.recommendations.live_reader import LiveReader
 from serving.recommendations.routes import recommendation_routes
@@ -57,7 +60,8 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     settings = settings or read_settings()
     engine, redis, metrics = open_engine(settings), connect(settings), Metrics()
     current, consents, placements = Current(), Consents(), Placements(read_shipped(settings))
-    gate = Gate(lambda: read_secret(settings), settings.host, clock)
+    secret = cache(lambda: read_secret(settings))
+    gate = Gate(secret, settings.host, clock)
     live, stream, traces = LiveState(redis), EventStream(redis, settings.stream_max_bytes), DecisionTraces(redis)
 
     def take_identifiers(changed: Sequence[IdentifierState]) -> None:
@@ -72,9 +76,8 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         take_keys=gate.take,
         take_identifiers=take_identifiers,
     )
-    identities = Identities(
-        IdentityStore(engine, read_rules(settings)), live, overlay.announce, consents.have_withdrawn, clock
-    )
+    people = IdentityStore(engine, read_rules(settings))
+    identities = Identities(people, live, overlay.announce, consents.have_withdrawn, clock)
 
     def swap(serving: Serving) -> None:
         overlay.adopt(serving.catalogue)
@@ -113,8 +116,16 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
             store=ConsentStore(engine), consents=consents, announce=overlay.announce, live=live
         ),
         dead_letters=DeadLetters(settings.dead_letters_dir),
-        secret=cache(lambda: read_secret(settings)),
+        secret=secret,
         count=metrics.events_judged,
+    )
+    rebuild = Rebuild(
+        settings=settings,
+        redis=redis,
+        store=people,
+        live=live,
+        number_of=number_of,
+        has_withdrawn=consents.have_withdrawn,
     )
     desk = CatalogueDesk(CatalogueStore(engine), StockStore(engine), overlay.announce)
     background = Background(
@@ -138,6 +149,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         catalogue_routes(desk, clock),
         placement_routes(placements, PlacementStore(engine), overlay.announce),
         decision_routes(traces),
+        profile_routes(people, ProfileStore(engine), overlay.announce, rebuild, secret, clock),
         health_routes(current, engine, metrics, stream, lambda: watch.why_not),
     )
     for routes in routers:

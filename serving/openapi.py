@@ -22,6 +22,7 @@ TAGS = [
     {"name": "catalogue", "description": "Items and stock; a change is honoured within a tenth of a second."},
     {"name": "placements", "description": "Where items are shown, and by which rules."},
     {"name": "decisions", "description": "Why a list looks as it does."},
+    {"name": "profiles", "description": "Who is one person, across channels; merging people, and taking it back."},
     {"name": "health", "description": "For whoever operates the service."},
 ]
 

@@ -60,6 +60,12 @@ class IdentityStore:
             found += [people.who(one) for one in part]
         return found, learnt
 
+    def know(self, events: Sequence[Presented], now: datetime) -> list[Person]:
+        """Who is behind each event, by what is known already; nothing is learnt from it."""
+        with reading(self._engine) as connection:
+            people = self._load(connection, events, now)
+        return [people.who(one) for one in events]
+
     def merge(self, named: Sequence[Identifier], reason: str, now: datetime) -> Merged:
         """Take identifiers for one person on the shop's word, whatever the limits of their kinds; doing it again
         changes nothing.

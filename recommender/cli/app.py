@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from recommender.cli.events import events_app
+from recommender.cli.keys import keys_app
 from recommender.errors import RecommenderError
 
 app = typer.Typer(
@@ -27,6 +28,7 @@ app.add_typer(prepare_app, name="prepare")
 app.add_typer(import_app, name="import")
 app.add_typer(artifacts_app, name="artifacts")
 app.add_typer(events_app, name="events")
+app.add_typer(keys_app, name="keys")
 
 console = Console()
 errors = Console(stderr=True)

@@ -35,7 +35,8 @@ class Finding:
 def examine(settings: Settings) -> Iterator[Finding]:
     """Look at everything that the product stands on; an examination that fails is a finding itself."""
     checks: list[Callable[[Settings], Finding]] = [
-        _python, _packages, _data_folder, _redis, _event_stream, _database, _catalogue, _artifact, _port, _demo_data,
+        _python, _packages, _data_folder, _redis, _event_stream, _database, _keys, _secret, _catalogue, _artifact,
+        _port, _demo_data,
     ]  # fmt: skip
     for check in checks:
         try:
@@ -150,6 +151,33 @@ def _database(settings: Settings) -> Finding:
         return Finding("database", "good", f"{engine.dialect.name}, schema up to date")
     finally:
         engine.dispose()
+
+
+def _keys(settings: Settings) -> Finding:
+    from features.sql.engine import open_engine
+    from features.sql.key_store import KeyStore
+
+    engine = open_engine(settings)
+    try:
+        keys = KeyStore(engine).read_all()
+    finally:
+        engine.dispose()
+    if not keys:
+        remedy = (
+            "`recommender keys create secret`; until then only a service on a loopback address answers, to everybody."
+        )
+        return Finding("keys", "note", "nobody has made a key yet", remedy)
+    n_open = sum(key.revoked_at is None for key in keys)
+    return Finding("keys", "good", f"{n_open} of {len(keys)} are in force")
+
+
+def _secret(settings: Settings) -> Finding:
+    if settings.secret is None and settings.database_url is not None:
+        remedy = (
+            "Set RECOMMENDER_SECRET to the same value on every host, or user tokens and contacts differ between them."
+        )
+        return Finding("secret", "note", "each data folder has its own", remedy)
+    return Finding("secret", "good", "RECOMMENDER_SECRET" if settings.secret else "in the data folder")
 
 
 def _catalogue(settings: Settings) -> Finding:

@@ -1,0 +1,99 @@
+"""Routes of profiles: read and change one, merge people, take a merge back."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from starlette.responses import Response
+
+from features.identity import Identifier
+from features.sql.identity_store import IdentityStore
+from features.sql.profile_store import ProfileStore
+from recommender.errors import InvalidInput
+from serving.access import PROFILES_READ, PROFILES_WRITE, ScopedRoute, needs
+from serving.clock import Clock
+from serving.encoding import json_response
+from serving.problem_document import documented
+from serving.profiles.schemas import (
+    MERGE_PREFIX,
+    PROFILE_PREFIX,
+    IdentifierBody,
+    MergeBody,
+    MergedReply,
+    ProfileReply,
+    TraitsBody,
+    profile_reply,
+)
+
+LARGEST = 2**62
+ProfileName = Annotated[
+    str,
+    Path(
+        max_length=250, description="`prf_12`, or one of its identifiers: `user_id:household-1`.", examples=["prf_12"]
+    ),
+]
+MergeName = Annotated[str, Path(pattern=r"^mrg_[0-9]{1,18}$", description="From the profile.", examples=["mrg_3"])]
+
+
+def profile_routes(
+    store: IdentityStore,
+    profiles: ProfileStore,
+    announce: Callable[[], Awaitable[None]],
+    rebuild: Callable[[Sequence[Identifier], datetime], Awaitable[None]],
+    secret: Callable[[], bytes],
+    clock: Clock,
+) -> APIRouter:
+    """The routes.
+
+    `announce` wakes the workers after a change in SQL; `rebuild` makes the live state of their users anew.
+    """
+    router = APIRouter(prefix="/v1/profiles", tags=["profiles"], route_class=ScopedRoute)
+    problems, reads, writes = documented(400, 404, 413, 415, 422, 503), needs(PROFILES_READ), needs(PROFILES_WRITE)
+
+    def name_of(profile_id: str) -> int | Identifier:
+        number = profile_id.removeprefix(PROFILE_PREFIX)
+        if number != profile_id and number.isascii() and number.isdigit() and int(number) < LARGEST:
+            return int(number)
+        kind, _, value = profile_id.partition(":")
+        if (
+            kind not in {"user_id", "anonymous_id", "loyalty_card", "email_hash", "phone_hash"}
+            or not 0 < len(value) <= 200
+        ):
+            raise InvalidInput(
+                f"{profile_id!r} names no profile", field="profile_id", remedy="Send `prf_12` or `user_id:household-1`."
+            )
+        return IdentifierBody.model_validate({"kind": kind, "value": value}).identifier(secret, "profile_id")
+
+    @router.post("/merges", response_model=MergedReply, responses=problems, openapi_extra=writes)
+    async def merge_profiles(body: MergeBody) -> Response:
+        """Say that identifiers are one person's. Saying it again changes nothing; DELETE takes it back."""
+        named = [one.identifier(secret, f"identifiers[{place}].value") for place, one in enumerate(body.identifiers)]
+        merged = await asyncio.to_thread(store.merge, named, body.reason, clock())
+        await announce()
+        profile = await asyncio.to_thread(profiles.read, merged.profile_number)
+        merge_id = None if merged.merge_number is None else f"{MERGE_PREFIX}{merged.merge_number}"
+        return json_response({"merge_id": merge_id, "profile": profile_reply(profile)})
+
+    @router.delete("/merges/{merge_id}", status_code=204, responses=documented(404, 422, 503), openapi_extra=writes)
+    async def take_merge_back(merge_id: MergeName) -> Response:
+        """Take a merge back: the people are again who they were without it, and each is known by their own events."""
+        number = int(merge_id.removeprefix(MERGE_PREFIX))
+        touched = await asyncio.to_thread(store.unmerge, number, "taken back", clock())
+        await announce()
+        await rebuild(touched, clock())
+        return Response(status_code=204)
+
+    @router.get("/{profile_id:path}", response_model=ProfileReply, responses=problems, openapi_extra=reads)
+    async def read_profile(profile_id: ProfileName) -> Response:
+        """Read a profile: identifiers, traits, and the merges that hold it together."""
+        return json_response(profile_reply(await asyncio.to_thread(profiles.read, name_of(profile_id))))
+
+    @router.patch("/{profile_id:path}", response_model=ProfileReply, responses=problems, openapi_extra=writes)
+    async def change_profile(profile_id: ProfileName, body: TraitsBody) -> Response:
+        """State traits; of two words on one trait, also after a merge, the newer counts."""
+        name = name_of(profile_id)
+        return json_response(profile_reply(await asyncio.to_thread(profiles.change_traits, name, body.traits, clock())))
+
+    return router
