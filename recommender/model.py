@@ -83,12 +83,13 @@ class Popularity:
     by_store: Mapping[StoreId, Rows]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Histories:
     """What each shopper had bought up to the cut (CSR by shopper).
 
     Attributes:
-        position_of: user id -> position p; entries of that shopper lie in [offsets[p], offsets[p + 1]).
+        position_of: user id -> position p; entries of that shopper lie in [offsets[p], offsets[p + 1]). All user ids
+            of a person have the same.
         rows, baskets, decayed_short, decayed_long, first_day, last_day: as in `Purchases`, decayed to `cut_day`.
         n_baskets, first_basket_day: (n_shoppers,).
     """
@@ -104,6 +105,16 @@ class Histories:
     last_day: NDArray[np.float64]
     n_baskets: NDArray[np.int32]
     first_basket_day: NDArray[np.float64]
+
+    @derived
+    def namesakes(self) -> Mapping[UserId, frozenset[UserId]]:
+        """Of each user id that shares its history: all those that share it."""
+        if len(self.position_of) == len(self.n_baskets):
+            return {}
+        sharing: dict[int, set[UserId]] = {}
+        for user, position in self.position_of.items():
+            sharing.setdefault(position, set()).add(user)
+        return {user: frozenset(users) for users in sharing.values() if len(users) > 1 for user in users}
 
     def of(self, user_id: UserId) -> Purchases | None:
         """Purchases of a shopper up to the cut (decayed to `cut_day`); None for one that training did not see."""

@@ -100,6 +100,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         current=current,
         find_placement=placements.find,
         has_withdrawn=consents.have_withdrawn,
+        same_person=consents.same_person,
         live=LiveReader(live, metrics, settings.redis_deadline_ms / 1000),
         exposures=exposures,
         keep_trace=traces.keep,

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
-from features.offline.histories import build_histories
+from features.offline.histories import build_histories, with_aliases
 from recommender.arrays import Matrix
 from recommender.model import FoldIn, Model
 from recommender.retrieval.index import IndexReport, build_index
@@ -46,7 +46,7 @@ def fit(
         bought_together = fit_bought_together(learnable, evidence.n_items, config.bought_together)
         rhythm = fit_rhythm(learnable, assortment.items)
         popularity = fit_popularity(learnable, assortment.items, cut_day)
-        histories = build_histories(evidence.purchases.lazy(), cut_day)
+        histories = with_aliases(build_histories(evidence.purchases.lazy(), cut_day), interactions.aliases)
         embeddings, fold_in = embedded.result()
     # After the rest, since kinds of index are timed.
     index, report = build_index(embeddings, shopper_vectors(weights, embeddings, fold_in, config.seed))

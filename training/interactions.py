@@ -1,6 +1,6 @@
 """What training may learn from: real purchases and touches of consenting shoppers, read once from the event log."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from hashlib import sha256
@@ -8,6 +8,8 @@ from hashlib import sha256
 import polars as pl
 
 from features.events.schema import ORDER_CANCELLED, ORDER_REFUNDED, PRODUCT_ADDED, PRODUCT_VIEWED
+from features.identity import USER_ID
+from features.offline.people import PERSONS, of_persons
 from features.offline.purchases import day_of, read_purchases
 from recommender.catalogue import CatalogueItem
 from recommender.errors import NotEnoughData
@@ -17,11 +19,8 @@ TOUCH_EVENTS = (PRODUCT_VIEWED, PRODUCT_ADDED)
 
 # An event may itself have refused, whatever its shopper agreed to at other times; imports need not say. What takes a
 # purchase back always counts.
-MAY_LEARN = (
-    pl.col("consent").is_null()
-    | pl.col("consent").list.contains("personalisation")
-    | pl.col("event").is_in([ORDER_REFUNDED, ORDER_CANCELLED])
-)
+TAKES_BACK = pl.col("event").is_in([ORDER_REFUNDED, ORDER_CANCELLED])
+MAY_LEARN = pl.col("consent").is_null() | pl.col("consent").list.contains("personalisation") | TAKES_BACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +32,13 @@ class Interactions:
             str, item i32 (position in the catalogue list), store_id str, day f64, quantity f64, taken_back_day f64.
         touches: one row per view or addition, by day: user_id str, item i32, event str, day f64.
         rows_without_consent: rows of known users that were left out, for want of the shopper's consent or the event's.
+        aliases: other user ids of the same people, with the one that stands for them above.
     """
 
     purchases: pl.DataFrame
     touches: pl.DataFrame
     rows_without_consent: int
+    aliases: Mapping[UserId, UserId]
 
     @property
     def first_day(self) -> float:
@@ -53,7 +54,8 @@ class Interactions:
     def fingerprint(self) -> str:
         """Hash of all rows: the same interactions give the same one."""
         digest = sha256()
-        for frame in (self.purchases, self.touches):
+        aliases = pl.DataFrame({"user_id": list(self.aliases), "of": list(self.aliases.values())})
+        for frame in (self.purchases, self.touches, aliases.cast(pl.String())):
             for column in frame.iter_columns():
                 digest.update(f"{column.name} {len(column)}".encode())
                 digest.update(_bytes_of(column))
@@ -61,7 +63,11 @@ class Interactions:
 
 
 def read_interactions(
-    events: pl.LazyFrame, items: Sequence[CatalogueItem], consenting: AbstractSet[UserId], until_day: float | None
+    events: pl.LazyFrame,
+    items: Sequence[CatalogueItem],
+    consenting: AbstractSet[UserId],
+    until_day: float | None,
+    persons: pl.DataFrame | None = None,
 ) -> Interactions:
     """Read what consenting shoppers did with known items.
 
@@ -69,6 +75,7 @@ def read_interactions(
         events: the columns of EVENT_COLUMNS, no synthetic rows; any order.
         items: the catalogue; positions in it become the column `item`.
         consenting: users whose personalisation consent is in force.
+        persons: who is behind which identifier, as `of_persons` takes it; None: each user id is a person.
         until_day: only what happened before this day, days since 1970-01-01 UTC; None: everything.
 
     Raises:
@@ -81,12 +88,16 @@ def read_interactions(
         schema={"item_id": pl.String(), "item": pl.Int32()},
     )
     users = pl.LazyFrame({"user_id": sorted(consenting)}, schema={"user_id": pl.String()})
+    persons = pl.DataFrame(schema=PERSONS) if persons is None else persons
+    events = of_persons(events, persons)
     by_user = events.filter(pl.col("user_id").is_not_null())
     refused = by_user.filter(~MAY_LEARN)
-    left_out = pl.concat([by_user.filter(MAY_LEARN).join(users, on="user_id", how="anti"), refused]).select(pl.len())
-    events, by_user = events.filter(MAY_LEARN), by_user.filter(MAY_LEARN)
-    purchases = read_purchases(events).join(users, on="user_id", how="semi").join(positions, on="item_id")
-    touches = _touches(by_user).join(users, on="user_id", how="semi").join(positions, on="item_id")
+    unasked = by_user.filter(MAY_LEARN).join(users, left_on="said_as", right_on="user_id", how="anti")
+    left_out = pl.concat([unasked, refused]).select(pl.len())
+    agreed = by_user.filter(MAY_LEARN).join(users, left_on="said_as", right_on="user_id", how="semi")
+    takes_back = events.filter(TAKES_BACK)
+    purchases = read_purchases(pl.concat([agreed.filter(~TAKES_BACK), takes_back])).join(positions, on="item_id")
+    touches = _touches(agreed).join(positions, on="item_id")
     bought, touched, n_left_out = pl.collect_all(
         [
             purchases.sort("day", "user_id", "order_id", "item"),
@@ -98,7 +109,14 @@ def read_interactions(
     without_consent = int(n_left_out.item())
     if bought.is_empty():
         raise _no_purchases(without_consent)
-    return Interactions(bought, touched, without_consent)
+    return Interactions(bought, touched, without_consent, _aliases(persons, consenting))
+
+
+def _aliases(persons: pl.DataFrame, consenting: AbstractSet[UserId]) -> Mapping[UserId, UserId]:
+    """User ids that agreed and are known under another one."""
+    others = persons.filter((pl.col("kind") == USER_ID) & (pl.col("value") != pl.col("person"))).sort("value")
+    pairs = zip(others["value"].to_list(), others["person"].to_list(), strict=True)
+    return {UserId(user): UserId(person) for user, person in pairs if user in consenting}
 
 
 def _touches(events: pl.LazyFrame) -> pl.LazyFrame:

@@ -14,7 +14,8 @@ from features.events.log import scan_events
 from features.settings import Settings
 from features.sql.catalogue_store import CatalogueStore
 from features.sql.consent_store import PERSONALISATION, ConsentStore
-from features.sql.engine import migrate, open_engine
+from features.sql.engine import migrate, open_engine, reading
+from features.sql.persons import read_persons, same_people
 from recommender.catalogue import CatalogueItem
 from recommender.errors import NotEnoughData
 from recommender.ids import PlacementId, UserId
@@ -30,7 +31,8 @@ class TrainingData:
     Attributes:
         catalogue: all items, ascending by item number.
         change_number: the change of the SQL store that the catalogue stands for.
-        consenting: users whose personalisation consent is in force.
+        consenting: users whose personalisation consent is in force; of one person with several ids,
+            a refusal counts for all.
         prices: dated prices, as `training.assortment.prices_at` takes them; None: nobody kept them.
     """
 
@@ -61,14 +63,19 @@ def read_training_data(settings: Settings, until: datetime | None) -> TrainingDa
     engine = open_engine(settings)
     migrate(engine)
     catalogue, change_number = CatalogueStore(engine).read_snapshot()
-    consenting = frozenset(ConsentStore(engine).users_with(PERSONALISATION))
+    with reading(engine) as connection:
+        persons = read_persons(connection)
+    granted, refused = (
+        ask(PERSONALISATION) for ask in (ConsentStore(engine).users_with, ConsentStore(engine).users_without)
+    )
+    consenting = frozenset(granted - same_people(refused, persons))
     engine.dispose()
     if not catalogue:
         raise NotEnoughData("The catalogue is empty.", remedy="Bring it with `recommender import catalogue FILE`.")
     until_day = None if until is None else until.astimezone(UTC).timestamp() / 86_400
     prices = settings.facts_dir / "prices.parquet"
     return TrainingData(
-        interactions=read_interactions(scan_events(settings), catalogue, consenting, until_day),
+        interactions=read_interactions(scan_events(settings), catalogue, consenting, until_day, persons),
         catalogue=catalogue,
         change_number=change_number,
         consenting=consenting,

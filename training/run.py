@@ -103,7 +103,7 @@ def count(data: TrainingData, model: Model, rankers: Rankers) -> dict[str, int]:
     """What the artifact was made from, in numbers."""
     return {
         "items": model.n_items,
-        "shoppers": len(model.histories.position_of),
+        "shoppers": len(model.histories.n_baskets),
         "purchases": len(data.interactions.purchases),
         "views_and_additions": len(data.interactions.touches),
         "rows_without_consent": data.interactions.rows_without_consent,

@@ -90,10 +90,10 @@ def _read_popularity(path: Path) -> Popularity:
 
 
 def _read_histories(path: Path, cut_day: float) -> Histories:
-    users = pl.read_parquet(path / files.USERS)["user_id"].to_list()
+    users = pl.read_parquet(path / files.USERS)
     return Histories(
         cut_day=cut_day,
-        position_of={UserId(user): position for position, user in enumerate(users)},
+        position_of={UserId(user): position for user, position in users.select("user_id", "position").iter_rows()},
         **_arrays(path, "histories", files.HISTORIES_ARRAYS),
     )
 

@@ -1,5 +1,8 @@
 """What each shopper had bought up to a moment, computed from purchases at any past cut."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 
@@ -46,6 +49,13 @@ def build_histories(purchases: pl.LazyFrame, cut_day: float) -> Histories:
         n_baskets=by_user["n_baskets"].to_numpy().astype(np.int32),
         first_basket_day=by_user["first_basket_day"].to_numpy().astype(np.float64),
     )
+
+
+def with_aliases(histories: Histories, aliases: Mapping[UserId, UserId]) -> Histories:
+    """The same, where other user ids of a person find the history too."""
+    known = histories.position_of
+    also = {user: known[person] for user, person in aliases.items() if person in known}
+    return replace(histories, position_of={**known, **also})
 
 
 def _by_item(purchases: pl.LazyFrame, cut_day: float) -> pl.LazyFrame:

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
@@ -38,6 +39,7 @@ class Recommend:
     Attributes:
         find_placement: raises UnknownPlacement.
         has_withdrawn: whether a shopper took back the consent to personalisation.
+        same_person: all user ids of the person who has this one, now.
         keep_trace: keeps the JSON of a trace; raises StoreUnavailable.
         trace_sample: share of the answers whose trace is kept without being asked for.
     """
@@ -45,6 +47,7 @@ class Recommend:
     current: Current
     find_placement: Callable[[PlacementId], Placement]
     has_withdrawn: Callable[[UserId], bool]
+    same_person: Callable[[UserId], AbstractSet[UserId]]
     live: LiveReader
     exposures: Exposures
     keep_trace: Callable[[RecommendationId, bytes], Awaitable[None]]
@@ -81,7 +84,7 @@ class Recommend:
     ) -> list[Answer]:
         # Nothing awaits in here, so that one model, its catalogue and rows of it are what the whole page sees.
         serving = self.current.get()
-        shopper = _shopper_of(caller, live, serving, day_of(now))
+        shopper = self._shopper_of(caller, live, serving, day_of(now))
         answers: list[Answer] = []
         taken: Rows = EMPTY_ROWS
         for question in questions:
@@ -124,6 +127,15 @@ class Recommend:
             catalogue=serving.catalogue,
         )
 
+    def _shopper_of(self, caller: Caller, live: LiveEvents, serving: Serving, now_day: float) -> Shopper:
+        user_id, histories = caller.user_id, serving.model.histories
+        if user_id is not None and (sharing := histories.namesakes.get(user_id)) is not None:
+            # Who is no longer one person has no part in a history that was learnt as one.
+            user_id = user_id if sharing <= self.same_person(user_id) else None
+        if user_id is None and len(live) == 0 and not live.places:
+            return STRANGER
+        return assemble(user_id=user_id, live=live, histories=histories, catalogue=serving.catalogue, now_day=now_day)
+
     async def _record(self, caller: Caller, question: Question, answer: Answer, now: datetime) -> Answer:
         """Queue the served list; keep its trace, before the answer goes out if it was asked for."""
         self.exposures.put(caller, answer, now)
@@ -139,15 +151,3 @@ class Recommend:
         except StoreUnavailable:
             return replace(answer, degraded=(*answer.degraded, TRACE))
         return answer
-
-
-def _shopper_of(caller: Caller, live: LiveEvents, serving: Serving, now_day: float) -> Shopper:
-    if caller.user_id is None and len(live) == 0 and not live.places:
-        return STRANGER
-    return assemble(
-        user_id=caller.user_id,
-        live=live,
-        histories=serving.model.histories,
-        catalogue=serving.catalogue,
-        now_day=now_day,
-    )

@@ -10,7 +10,7 @@ import pytest
 
 from features.events.log import scan_events
 from features.settings import Settings
-from tests.integration.serve.test_parent import serving
+from tests.integration.serve.service import serving
 
 NODE = Path(__file__).parent / "segment_node"
 EVERY_CALL = [

@@ -51,3 +51,38 @@ def test_a_refund_takes_back_whatever_it_says_of_consent():
 def test_a_log_without_consent_says_how_many_rows_it_left_out():
     with pytest.raises(NotEnoughData, match="1 rows"):
         read_interactions(log({"consent": ["personalisation"]}), [ITEM], set(), None)
+
+
+PERSONS = pl.DataFrame(
+    [
+        ("user_id", "u", "u"), ("user_id", "v", "u"), ("loyalty_card", "77", "u"), ("anonymous_id", "browser", "u"),
+        ("user_id", "w", "w"), ("anonymous_id", "phone", "w"),
+    ],
+    schema=["kind", "value", "person"], orient="row",
+)  # fmt: skip
+
+
+def test_what_one_person_did_under_several_identifiers_is_learnt_as_one_shopper():
+    nobody = {"user_id": None}
+    frame = log(
+        {"identifiers": None, "anonymous_id": None},
+        {"user_id": "v"},
+        nobody | {"identifiers": '{"loyalty_card": "77"}'},
+        nobody | {"anonymous_id": "browser"},
+        nobody | {"anonymous_id": "stranger"},
+        nobody | {"anonymous_id": "stranger", "identifiers": '{"claimed": {"user_id": "u", "loyalty_card": "77"}}'},
+        {"user_id": "w"},
+        nobody | {"anonymous_id": "phone"},
+    )
+    found = read_interactions(frame, [ITEM], {UserId("u"), UserId("v")}, None, PERSONS)
+    assert found.purchases["order_id"].to_list() == ["o0", "o1", "o2", "o3"]
+    assert set(found.purchases["user_id"]) == {"u"}
+    assert found.aliases == {"v": "u"}
+    assert found.rows_without_consent == 2
+
+
+def test_a_user_id_that_did_not_agree_brings_nothing_and_finds_nothing():
+    frame = log({"user_id": "u", "anonymous_id": None, "identifiers": None}, {"user_id": "v"})
+    found = read_interactions(frame, [ITEM], {UserId("u")}, None, PERSONS)
+    assert found.purchases["order_id"].to_list() == ["o0"]
+    assert found.aliases == {}
