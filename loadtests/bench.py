@@ -181,10 +181,10 @@ def main() -> None:
         pin_to_core(bare_port, 0)
         pin_to_core(service_port, 0)
         floor, full, fixed = uvloop.run(measure(service_port, bare_port, loaded))
-        batches, followed = uvloop.run(measure_ingestion(service_port, loaded))
+        known, logins, followed = uvloop.run(measure_ingestion(service_port, loaded))
     console.print(_rates(floor, full))
     console.print(_latencies(fixed))
-    console.print(ingestion_table(batches, followed))
+    console.print(ingestion_table(known, logins, followed))
     console.print(_stages())
     seconds = loaded.manifest.seconds
     console.print(f"train + publish of the artifact that served: {sum(seconds.values()):.0f} s")

@@ -17,8 +17,12 @@ FOLLOWED = 300
 CONSENT = {"consent": {"categoryPreferences": {"personalisation": True}}}
 
 
-def batches(loaded: LoadedArtifact, round_number: int) -> list[bytes]:
-    """Batches as a shop's server sends them: views and additions of known and unknown shoppers, some orders."""
+def batches(loaded: LoadedArtifact, round_number: int, *, known: bool) -> list[bytes]:
+    """Batches as a shop's server sends them: views, additions and some orders of shoppers with an account.
+
+    `known`: each on one of two devices of theirs; else each event from a device that nobody has seen before, so that it
+    is a login, written to the database.
+    """
     rng = np.random.default_rng(round_number)
     users, top = list(loaded.model.histories.position_of), loaded.model.popularity.ranking[:3000]
 
@@ -31,9 +35,11 @@ def batches(loaded: LoadedArtifact, round_number: int) -> list[bytes]:
         about: dict[str, object] = product | {"product_id": item()}
         if name == "Order Completed":
             about = {"order_id": f"{number}", "products": [product | {"product_id": item()} for _ in range(5)]}
+        user = int(rng.integers(len(users)))
+        device = f"visitor-{user}-{rng.integers(2)}" if known else f"visitor-{round_number}-{number}"
         return {
             "type": "track", "event": name, "messageId": f"bench-{round_number}-{number}",
-            "userId": users[int(rng.integers(len(users)))], "anonymousId": f"visitor-{rng.integers(5000)}",
+            "userId": users[user], "anonymousId": device,
             "timestamp": "2026-01-01T00:00:00.000Z", "sentAt": "2026-01-01T00:00:00.000Z",
             "context": CONSENT | {"library": {"name": "analytics-node", "version": "3.1.0"}},
             "properties": about | {"currency": "USD"},
@@ -47,13 +53,19 @@ def batches(loaded: LoadedArtifact, round_number: int) -> list[bytes]:
     ]
 
 
-async def measure_ingestion(port: int, loaded: LoadedArtifact) -> tuple[list[Outcome], Outcome]:
-    """Outcomes of saturating rounds of batches, and of events each followed at once by a recommendation."""
-    rounds = [
-        await saturate("127.0.0.1", port, batches(loaded, number), seconds=SECONDS, connections=4)
-        for number in range(ROUNDS)
-    ]
-    return rounds, await _follow(port, loaded)
+async def measure_ingestion(port: int, loaded: LoadedArtifact) -> tuple[list[Outcome], list[Outcome], Outcome]:
+    """Outcomes of saturating rounds, of known devices and of logins; and of events each followed by a question."""
+
+    async def rounds(numbers: range, *, known: bool) -> list[Outcome]:
+        return [
+            await saturate("127.0.0.1", port, batches(loaded, number, known=known), seconds=SECONDS, connections=4)
+            for number in numbers
+        ]
+
+    await rounds(range(1), known=True)  # in which the devices become known
+    known = await rounds(range(1, ROUNDS + 1), known=True)
+    logins = await rounds(range(ROUNDS + 1, 2 * ROUNDS + 1), known=False)
+    return known, logins, await _follow(port, loaded)
 
 
 async def _follow(port: int, loaded: LoadedArtifact) -> Outcome:
@@ -81,14 +93,14 @@ async def _follow(port: int, loaded: LoadedArtifact) -> Outcome:
     return outcome
 
 
-def ingestion_table(rounds: list[Outcome], followed: Outcome) -> Table:
+def ingestion_table(known: list[Outcome], logins: list[Outcome], followed: Outcome) -> Table:
     """What `measure_ingestion` found."""
     table = Table("", "", title=f"Events, in batches of {EVENTS_PER_BATCH}, one worker on one core")
-    rates = [outcome.per_second * EVENTS_PER_BATCH for outcome in rounds]
-    table.add_row(
-        "events/s accepted, median [min-max]", f"{np.median(rates):,.0f} [{min(rates):,.0f}-{max(rates):,.0f}]"
-    )
-    table.add_row("batches that failed", str(sum(outcome.failures for outcome in rounds)))
+    for name, rounds in (("of devices seen before", known), ("each of them a login", logins)):
+        rates = [outcome.per_second * EVENTS_PER_BATCH for outcome in rounds]
+        spread = f"{np.median(rates):,.0f} [{min(rates):,.0f}-{max(rates):,.0f}]"
+        table.add_row(f"events/s accepted, {name}, median [min-max]", spread)
+    table.add_row("batches that failed", str(sum(outcome.failures for outcome in (*known, *logins))))
     table.add_row(
         "event → next recommendation, p50, p99 ms", f"{followed.percentile(50):.1f}, {followed.percentile(99):.1f}"
     )

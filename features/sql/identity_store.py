@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
 
@@ -173,27 +172,26 @@ class IdentityStore:
     ) -> list[int | None]:  # fmt: skip
         """Write new edges, what made them, and who moved; returns the number of each merge, None where none was."""
         profile_of = {people.nodes[one].number: profile for one, profile in before.items()}
-        moment, numbers = text_of(now), list[int | None]()
-        rows = list[dict[str, Any]]()
-        for pairs, event_id in linked:
-            if not pairs:
-                numbers.append(None)
-                continue
-            profiles = sorted({profile_of[number] for pair in pairs for number in pair})
-            merge = {
+        moment, linked = text_of(now), list(linked)
+        merges = [
+            {
                 "source": source, "event_id": event_id, "reason": reason, "undoes": None, "edges": pairs,
-                "profiles": profiles, "made_at": moment,
-            }  # fmt: skip
-            made = insert(identity_merges).values(merge).returning(identity_merges.c.merge_number)
-            number = write.connection.execute(made).scalar_one()
-            numbers.append(number)
-            rows += [
-                {
-                    "a": a, "b": b, "strength": people.added[a, b], "merge_number": number, "occurred_at": moment,
-                    "received_at": moment, "removed_at": None,
-                }
-                for a, b in pairs
-            ]  # fmt: skip
+                "profiles": sorted({profile_of[number] for pair in pairs for number in pair}), "made_at": moment,
+            }
+            for pairs, event_id in linked
+            if pairs
+        ]  # fmt: skip
+        made = insert(identity_merges).returning(identity_merges.c.merge_number, sort_by_parameter_order=True)
+        fresh = iter(write.connection.execute(made, merges).scalars().all() if merges else ())
+        numbers = [next(fresh) if pairs else None for pairs, _ in linked]
+        rows = [
+            {
+                "a": a, "b": b, "strength": people.added[a, b], "merge_number": number, "occurred_at": moment,
+                "received_at": moment, "removed_at": None,
+            }
+            for (pairs, _), number in zip(linked, numbers, strict=True)
+            for a, b in pairs
+        ]  # fmt: skip
         for row in rows if source == "api" else ():  # what was taken back and is said again
             pair = (identity_edges.c.a == row["a"]) & (identity_edges.c.b == row["b"])
             write.connection.execute(delete(identity_edges).where(pair))
