@@ -62,10 +62,23 @@ async def measure_ingestion(port: int, loaded: LoadedArtifact) -> tuple[list[Out
             for number in numbers
         ]
 
-    await rounds(range(1), known=True)  # in which the devices become known
+    for _ in range(2):  # the first time links them, the second time they are read and remembered
+        await _log_in(port, loaded)
     known = await rounds(range(1, ROUNDS + 1), known=True)
     logins = await rounds(range(ROUNDS + 1, 2 * ROUNDS + 1), known=False)
     return known, logins, await _follow(port, loaded)
+
+
+async def _log_in(port: int, loaded: LoadedArtifact) -> None:
+    """Let every shopper be seen on both devices."""
+    [connection] = await connect("127.0.0.1", port, 1)
+    seen = [
+        {"type": "identify", "userId": user_id, "anonymousId": f"visitor-{user}-{device}", "context": CONSENT}
+        for user, user_id in enumerate(loaded.model.histories.position_of)
+        for device in range(2)
+    ]
+    for start in range(0, len(seen), EVENTS_PER_BATCH):
+        await connection.send(post("/v1/batch", orjson.dumps({"batch": seen[start : start + EVENTS_PER_BATCH]})))
 
 
 async def _follow(port: int, loaded: LoadedArtifact) -> Outcome:
