@@ -5,15 +5,18 @@ between the bare server and the service, because the speed of a machine drifts; 
 """
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 import numpy as np
@@ -120,6 +123,17 @@ def running(command: Sequence[str], port: int, ready: str, environment: dict[str
         process.wait(timeout=30)
 
 
+@contextmanager
+def copy_of(settings: Settings) -> Iterator[Path]:
+    """A data folder with the same artifacts and database, but a log of its own: what a bench sends nobody bought."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        apart = Path(folder)
+        (apart / settings.artifacts_dir.name).symlink_to(settings.artifacts_dir.resolve())
+        for database in settings.data_dir.glob("*.sqlite*"):
+            shutil.copy(database, apart)
+        yield apart
+
+
 def pin_to_core(port: int, core: int) -> None:
     """Give one core to the process that listens on `port` and does the answering, and the others to everyone else."""
     for process in psutil.process_iter():
@@ -177,7 +191,11 @@ def main() -> None:
         "--no-access-log",
     ]
     serve = [sys.executable, "-m", "recommender", "serve", "--workers", "1", "--port", str(service_port)]
-    with running(bare, bare_port, "/docs", {}), running(serve, service_port, "/readyz", {}):
+    with (
+        copy_of(settings) as apart,
+        running(bare, bare_port, "/docs", {}),
+        running(serve, service_port, "/readyz", {"RECOMMENDER_DATA_DIR": str(apart)}),
+    ):
         pin_to_core(bare_port, 0)
         pin_to_core(service_port, 0)
         floor, full, fixed = uvloop.run(measure(service_port, bare_port, loaded))
