@@ -15,7 +15,7 @@ from features.offline.attribution import attribute, outcomes
 from features.settings import Settings
 from features.sql.catalogue_store import CatalogueStore
 from features.sql.engine import migrate, open_engine, reading
-from features.sql.tables import identifiers
+from features.sql.tables.people import identifiers
 from recommender.errors import StoreUnavailable
 
 WINDOWS = {"click": CLICK_WINDOW, "conversion": CONVERSION_WINDOW, "view": VIEW_WINDOW}

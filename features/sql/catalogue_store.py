@@ -11,7 +11,7 @@ from features.sql.chunks import SMALL
 from features.sql.engine import Write, read_change_number, reading, writing
 from features.sql.item_rows import COLUMNS, current_items, items_of, move_staged, read_pending
 from features.sql.staging import import_in_chunks, number_new_items
-from features.sql.tables import ITEM_FACTS, items, staged_items, store_stock
+from features.sql.tables.catalogue import ITEM_FACTS, items, staged_items, store_stock
 from recommender.catalogue import CatalogueItem
 from recommender.errors import UnknownItem
 from recommender.ids import ItemId, ItemNumber

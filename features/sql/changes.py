@@ -12,7 +12,9 @@ from features.sql.consent_store import current_consents
 from features.sql.engine import read_change_number, reading
 from features.sql.item_rows import COLUMNS, current_items, items_of
 from features.sql.key_store import read_keys
-from features.sql.tables import identifiers, keys, placements, store_stock
+from features.sql.tables.catalogue import placements, store_stock
+from features.sql.tables.keys import keys
+from features.sql.tables.people import identifiers
 from recommender.catalogue import CatalogueItem
 from recommender.ids import ItemId, ItemNumber, PlacementId, StoreId, UserId
 

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, Select, Subquery, func, insert, select
 
 from features.sql.chunks import chunks_of
 from features.sql.engine import reading, writing
-from features.sql.tables import consents
+from features.sql.tables.consents import consents
 from recommender.ids import UserId
 
 PERSONALISATION = "personalisation"

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from features.settings import Settings
-from features.sql.tables import REVISION, change_counter
+from features.sql.tables.base import REVISION, change_counter
 from recommender.errors import StoreUnavailable
 
 BUSY_SECONDS = 30  # how long a writer waits for its turn

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, upd
 from features.identity import ANONYMOUS_ID, Identifier
 from features.people import Node, Pair, Strength
 from features.sql.engine import Write
-from features.sql.tables import identifiers, identity_edges
+from features.sql.tables.people import identifiers, identity_edges
 
 VALUES_AT_ONCE = 5_000  # in one statement; SQLite takes 32,766
 

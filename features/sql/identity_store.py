@@ -19,7 +19,7 @@ from features.sql.identity_rows import (
     read_nodes_of_numbers,
     text_of,
 )
-from features.sql.tables import identifiers, identity_edges, identity_merges
+from features.sql.tables.people import identifiers, identity_edges, identity_merges
 from recommender.errors import InvalidInput, UnknownMerge, UnknownProfile
 
 EVENTS_AT_ONCE = 500  # of one transaction

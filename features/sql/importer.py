@@ -15,7 +15,7 @@ from features.sql import item_file
 from features.sql.catalogue_store import UNNUMBERED, CatalogueStore
 from features.sql.engine import migrate, open_engine
 from features.sql.store_store import Store, StoreStore
-from features.sql.tables import ITEM_FACTS
+from features.sql.tables.catalogue import ITEM_FACTS
 from recommender.catalogue import CatalogueItem
 from recommender.ids import StoreId
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, FromClause, and_, case, false, select, update
 
-from features.sql.tables import ITEM_FACTS, imports, items, staged_items
+from features.sql.tables.catalogue import ITEM_FACTS, imports, items, staged_items
 from recommender.catalogue import CatalogueItem
 from recommender.ids import GroupId, ItemId, ItemNumber
 

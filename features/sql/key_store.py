@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine, RowMapping, Select, insert, select, u
 
 from features.keys import Key, KeyKind
 from features.sql.engine import reading, writing
-from features.sql.tables import keys
+from features.sql.tables.keys import keys
 from recommender.errors import InvalidInput
 
 

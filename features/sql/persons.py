@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, select
 
 from features.identity import USER_ID
 from features.offline.people import PERSONS
-from features.sql.tables import identifiers
+from features.sql.tables.people import identifiers
 from recommender.ids import UserId
 
 

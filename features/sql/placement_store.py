@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Engine, delete, insert, select
 
 from features.sql.engine import reading, writing
-from features.sql.tables import placements
+from features.sql.tables.catalogue import placements
 from recommender.ids import PlacementId
 
 

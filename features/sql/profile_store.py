@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, delete, insert, or_, select
 from features.identity import Identifier
 from features.sql.engine import reading, writing
 from features.sql.identity_rows import insert_missing, read_members, read_nodes, read_nodes_of_numbers, text_of
-from features.sql.tables import identity_edges, identity_merges, profile_traits
+from features.sql.tables.people import identity_edges, identity_merges, profile_traits
 from recommender.errors import InvalidInput, UnknownProfile
 
 MOST_TRAITS = 200

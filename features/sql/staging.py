@@ -14,7 +14,7 @@ from features.sql.bulk import insert_rows
 from features.sql.chunks import chunks_of
 from features.sql.engine import Write, reading, writing
 from features.sql.item_rows import facts_of, move_staged, read_pending
-from features.sql.tables import ITEM_FACTS, imports, items, staged_items
+from features.sql.tables.catalogue import ITEM_FACTS, imports, items, staged_items
 from recommender.catalogue import CatalogueItem
 from recommender.errors import RecommenderError
 

@@ -9,7 +9,7 @@ from features.progress import ProgressReport, Silent
 from features.sql.catalogue_store import find_numbers, unknown_item
 from features.sql.chunks import chunks_of
 from features.sql.engine import Write, writing
-from features.sql.tables import items, store_stock
+from features.sql.tables.catalogue import items, store_stock
 from recommender.ids import ItemId, StoreId
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, delete, insert, select
 
 from features.sql.chunks import chunks_of
 from features.sql.engine import reading, writing
-from features.sql.tables import stores
+from features.sql.tables.catalogue import stores
 from recommender.ids import StoreId
 
 

@@ -20,7 +20,7 @@ from features.sql.consent_store import ConsentStore
 from features.sql.engine import engine_of, migrate
 from features.sql.placement_store import PlacementStore
 from features.sql.stock_store import StockLine, StockStore
-from features.sql.tables import items, store_stock
+from features.sql.tables.catalogue import items, store_stock
 from recommender.catalogue import NUMBER_FACTS, TEXT_FACTS, Catalogue
 from recommender.ids import ItemId, PlacementId, StoreId
 from serving.catalogue.change_signal import ChangeSignal

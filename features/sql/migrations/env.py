@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from features.sql.tables import metadata
+from features.sql.tables.base import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
 context.run_migrations()

@@ -11,7 +11,7 @@ from features.sql import staging
 from features.sql.catalogue_store import CatalogueStore
 from features.sql.changes import read_changes
 from features.sql.stock_store import StockLine, StockStore
-from features.sql.tables import ITEM_FACTS, imports
+from features.sql.tables.catalogue import ITEM_FACTS, imports
 from recommender.catalogue import CatalogueItem
 from recommender.errors import UnknownItem
 from recommender.ids import ItemId, ItemNumber, StoreId

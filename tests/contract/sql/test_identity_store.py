@@ -12,7 +12,7 @@ from features.identity import EMAIL_HASH, LOYALTY_CARD, Identifier, Presented
 from features.identity_rules import IdentityRules, Limit
 from features.sql.changes import read_changes, read_standing
 from features.sql.identity_store import IdentityStore
-from features.sql.tables import identifiers, identity_edges, identity_merges
+from features.sql.tables.people import identifiers, identity_edges, identity_merges
 from recommender.errors import InvalidInput, UnknownMerge, UnknownProfile
 from recommender.ids import AnonymousId, UserId
 

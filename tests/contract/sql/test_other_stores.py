@@ -10,7 +10,7 @@ from features.sql.changes import ConsentState, read_changes, read_standing
 from features.sql.consent_store import PERSONALISATION, Consent, ConsentStore
 from features.sql.placement_store import PlacementStore
 from features.sql.store_store import Store, StoreStore
-from features.sql.tables import consents
+from features.sql.tables.consents import consents
 from recommender.ids import PlacementId, StoreId, UserId
 
 PURPOSES = [PERSONALISATION, "analytics"]

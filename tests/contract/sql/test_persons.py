@@ -10,7 +10,7 @@ from features.identity_rules import IdentityRules
 from features.sql.engine import reading
 from features.sql.identity_store import IdentityStore
 from features.sql.persons import read_persons, same_people
-from features.sql.tables import identifiers, identity_edges, identity_merges
+from features.sql.tables.people import identifiers, identity_edges, identity_merges
 from recommender.ids import AnonymousId, UserId
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)

@@ -16,7 +16,8 @@ from sqlalchemy import select
 from features.identity import read_secret
 from features.keys import Key, KeyKind, new_key, signing_secret
 from features.sql.key_store import KeyStore
-from features.sql.tables import consents, identifiers, identity_edges
+from features.sql.tables.consents import consents
+from features.sql.tables.people import identifiers, identity_edges
 from serving.access import ALL_SCOPES, FREE, PUBLIC_SCOPES, ScopedRoute
 from serving.gate import AUDIENCE
 from tests.integration.serving.shop import NOW, REGULAR, Client, Shop

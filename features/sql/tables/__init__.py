@@ -1,0 +1,8 @@
+"""The tables of the transactional database, as SQLAlchemy Core, a module an area; Alembic makes and changes them.
+
+Whoever imports one of them knows all, so that `metadata` is whole.
+"""
+
+from features.sql.tables import catalogue, consents, keys, people
+
+__all__ = ["catalogue", "consents", "keys", "people"]
