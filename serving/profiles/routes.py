@@ -11,29 +11,20 @@ from starlette.responses import Response
 from features.identity import Identifier
 from features.sql.identity_store import IdentityStore
 from features.sql.profile_store import ProfileStore
-from recommender.errors import InvalidInput
 from serving.access import PROFILES_READ, PROFILES_WRITE, ScopedRoute, needs
 from serving.clock import Clock
 from serving.encoding import json_response
 from serving.problem_document import documented
 from serving.profiles.schemas import (
     MERGE_PREFIX,
-    PROFILE_PREFIX,
-    IdentifierBody,
     MergeBody,
     MergedReply,
     ProfileReply,
     TraitsBody,
     profile_reply,
 )
+from serving.subjects import ProfileName, person_named
 
-LARGEST = 2**62
-ProfileName = Annotated[
-    str,
-    Path(
-        max_length=250, description="`prf_12`, or one of its identifiers: `user_id:household-1`.", examples=["prf_12"]
-    ),
-]
 MergeName = Annotated[str, Path(pattern=r"^mrg_[0-9]{1,18}$", description="From the profile.", examples=["mrg_3"])]
 
 
@@ -51,20 +42,6 @@ def profile_routes(
     """
     router = APIRouter(prefix="/v1/profiles", tags=["profiles"], route_class=ScopedRoute)
     problems, reads, writes = documented(400, 404, 413, 415, 422, 503), needs(PROFILES_READ), needs(PROFILES_WRITE)
-
-    def name_of(profile_id: str) -> int | Identifier:
-        number = profile_id.removeprefix(PROFILE_PREFIX)
-        if number != profile_id and number.isascii() and number.isdigit() and int(number) < LARGEST:
-            return int(number)
-        kind, _, value = profile_id.partition(":")
-        if (
-            kind not in {"user_id", "anonymous_id", "loyalty_card", "email_hash", "phone_hash"}
-            or not 0 < len(value) <= 200
-        ):
-            raise InvalidInput(
-                f"{profile_id!r} names no profile", field="profile_id", remedy="Send `prf_12` or `user_id:household-1`."
-            )
-        return IdentifierBody.model_validate({"kind": kind, "value": value}).identifier(secret, "profile_id")
 
     @router.post("/merges", response_model=MergedReply, responses=problems, openapi_extra=writes)
     async def merge_profiles(body: MergeBody) -> Response:
@@ -88,12 +65,12 @@ def profile_routes(
     @router.get("/{profile_id:path}", response_model=ProfileReply, responses=problems, openapi_extra=reads)
     async def read_profile(profile_id: ProfileName) -> Response:
         """Read a profile: identifiers, traits, and the merges that hold it together."""
-        return json_response(profile_reply(await asyncio.to_thread(profiles.read, name_of(profile_id))))
+        return json_response(profile_reply(await asyncio.to_thread(profiles.read, person_named(profile_id, secret))))
 
     @router.patch("/{profile_id:path}", response_model=ProfileReply, responses=problems, openapi_extra=writes)
     async def change_profile(profile_id: ProfileName, body: TraitsBody) -> Response:
         """State traits; of two words on one trait, also after a merge, the newer counts."""
-        name = name_of(profile_id)
+        name = person_named(profile_id, secret)
         return json_response(profile_reply(await asyncio.to_thread(profiles.change_traits, name, body.traits, clock())))
 
     return router

@@ -1,47 +1,15 @@
 """Bodies of the routes of profiles, and what they answer with."""
 
-from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from features.identity import EMAIL_HASH, PHONE_HASH, Identifier, hash_contact, loyalty_card
 from features.sql.profile_store import Profile
-from recommender.errors import InvalidInput
+from serving.subjects import PROFILE_PREFIX, Body, IdentifierBody
 
-PROFILE_PREFIX, MERGE_PREFIX = "prf_", "mrg_"
+MERGE_PREFIX = "mrg_"
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
-Kind = Literal["user_id", "anonymous_id", "loyalty_card", "email", "phone", "email_hash", "phone_hash"]
 Trait = bool | int | float | Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")] | None
-
-
-class Body(BaseModel):
-    """A field that nobody reads is refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class IdentifierBody(Body):
-    """One identifier; an email address or phone number is kept as a keyed hash only."""
-
-    kind: Kind
-    value: Text = Field(examples=["household-1"])
-
-    def identifier(self, secret: Callable[[], bytes], field: str) -> Identifier:
-        """As it is kept; raises InvalidInput for what is none of its kind."""
-        found: Identifier | None = (self.kind, self.value)
-        if self.kind == "loyalty_card":
-            found = loyalty_card(self.value)
-        elif self.kind in {"email", "phone"}:
-            found = hash_contact("email" if self.kind == "email" else "phone", self.value, secret())
-        elif self.kind in {EMAIL_HASH, PHONE_HASH}:
-            found = (self.kind, self.value.lower())
-        if found is None:
-            raise InvalidInput(
-                f"this is no {self.kind}", field=field, remedy="Send a@b.example, or a number like +493012345."
-            )
-        return found
 
 
 class MergeBody(Body):
