@@ -3,7 +3,9 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from sqlite3 import SQLITE_BUSY, Cursor, OperationalError
 from sqlite3 import Connection as SqliteConnection
+from time import monotonic, sleep
 
 from sqlalchemy import Connection, Engine, column, create_engine, event, inspect, select, table, text, update
 from sqlalchemy.exc import DBAPIError
@@ -14,6 +16,8 @@ from features.sql.tables.base import REVISION, change_counter
 from recommender.errors import StoreUnavailable
 
 BUSY_SECONDS = 30  # how long a writer waits for its turn
+BUSY_PAUSE_SECONDS = 0.005  # between two tries where SQLite does not wait by itself
+PRIMARY_CODE = 0xFF  # the part of SQLite's extended error codes that says what, without why
 MIGRATION_LOCK = 7_301_194_255  # any number, the same in every process: PostgreSQL's advisory lock of migrations
 
 
@@ -134,10 +138,25 @@ def _prepare_sqlite(connection: SqliteConnection, _record: object) -> None:
     # Transactions are begun by `_begin_sqlite`; the driver itself would leave out the BEGIN before reads and DDL.
     connection.isolation_level = None
     cursor = connection.cursor()
-    # Readers never wait for the writer; FULL, because consents must outlive a power cut.
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-65536"):
+    _keep_a_write_ahead_log(cursor)  # readers never wait for the writer
+    # FULL, because consents must outlive a power cut.
+    for pragma in ("synchronous=FULL", "foreign_keys=ON", "cache_size=-65536"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _keep_a_write_ahead_log(cursor: Cursor) -> None:
+    """Switch a new file over; while another connection does so, SQLite says at once that it is busy."""
+    end = monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except OperationalError as error:
+            if error.sqlite_errorcode & PRIMARY_CODE != SQLITE_BUSY or monotonic() > end:
+                raise
+            sleep(BUSY_PAUSE_SECONDS)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -1,7 +1,9 @@
 """The schema and the change number, on both databases."""
 
 import multiprocessing
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from threading import Event
 
@@ -46,6 +48,17 @@ def test_many_processes_may_migrate_at_once(tmp_path: Path) -> None:
         pool.map(_migrate, [url] * 8, chunksize=1)
     with engine_of(url).connect() as connection:
         assert connection.execute(select(change_counter.c.change_number)).scalar_one() == 0
+
+
+def test_whoever_opens_a_new_file_waits_until_others_let_go_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "new.sqlite"
+    with ThreadPoolExecutor(1) as threads, closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # as in the middle of a switch to the write-ahead log
+        migrated = threads.submit(_migrate, f"sqlite:///{path}")
+        with pytest.raises(TimeoutError):
+            migrated.result(timeout=0.2)
+        other.execute("COMMIT")
+        assert migrated.result() is None
 
 
 def test_an_undone_write_leaves_no_change_number(engine: Engine) -> None:
