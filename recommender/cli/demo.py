@@ -59,7 +59,7 @@ def run_demo(console: Console) -> None:
         people = choose_people(loaded)
         clicked = _visit(base, loaded)
         console.print(_people_table(base, people))
-        _explain(console, base, clicked)
+        explain(console, base, clicked)
         service.wait()
     except KeyboardInterrupt:
         console.print("stopping")
@@ -141,7 +141,8 @@ def _people_table(base: str, people: list[Person]) -> Table:
     return table
 
 
-def _explain(console: Console, base: str, clicked: str) -> None:
+def explain(console: Console, base: str, clicked: str) -> None:
+    """Print commands for a shell that show the product at work; `base` is the service's address."""
     ask = _curl(base, "/v1/recommendations", {"placement": "home", "anonymous_id": VISITOR, "limit": 5})
     show = f"python3 -c {shlex.quote(SHOW)}"
     console.print(
@@ -163,7 +164,8 @@ def _explain(console: Console, base: str, clicked: str) -> None:
 
 
 def _curl(base: str, path: str, body: dict[str, Any]) -> str:
-    return f"curl -s {base}{path} -H 'content-type: application/json' -d {shlex.quote(json.dumps(body))}"
+    # Each reply ends its line, or the first line of the next one would hang on to it.
+    return f"curl -s -w '\\n' {base}{path} -H 'content-type: application/json' -d {shlex.quote(json.dumps(body))}"
 
 
 def _post(base: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
