@@ -23,8 +23,9 @@ ALL_SCOPES = frozenset(
     {EVENTS_WRITE, RECS_READ, CATALOGUE_READ, CATALOGUE_WRITE, PLACEMENTS_READ, PLACEMENTS_WRITE, DECISIONS_READ}
     | {PROFILES_READ, PROFILES_WRITE}
 )
-PUBLIC_SCOPES = frozenset({EVENTS_WRITE, RECS_READ})  # all that a publishable key may ever do
-SCOPE, KEY_IN_BODY = "x-scope", "x-key-in-body"  # where the OpenAPI document has it
+CONSENT_SELF = "consent:self"  # shoppers, of themselves; no other key has it
+PUBLIC_SCOPES = frozenset({EVENTS_WRITE, RECS_READ, CONSENT_SELF})  # all that a publishable key may ever do
+SCOPE, SELF_SCOPE, KEY_IN_BODY = "x-scope", "x-self-scope", "x-key-in-body"  # where the OpenAPI document has it
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -81,14 +82,19 @@ class ScopedRoute(APIRoute):
         return guarded(self, super().get_route_handler())
 
 
-def needs(scope: str, *, key_in_body: bool = False) -> dict[str, Any]:
+def needs(scope: str, *, or_self: str | None = None, key_in_body: bool = False) -> dict[str, Any]:
     """What a route is declared with, as its `openapi_extra`.
 
-    `key_in_body`: the key may also come as `writeKey`; the route has to ask `request.app.state.gate.admit_key` then.
+    Args:
+        scope: that the key must have.
+        or_self: the scope that also opens it, to callers who act for themselves; the route has to ask
+            `Access.must_speak_for` then.
+        key_in_body: the key may also come as `writeKey`; the route has to ask `request.app.state.gate.admit_key` then.
     """
     if scope == FREE:
         return {SCOPE: FREE, "security": []}
-    return {SCOPE: scope, KEY_IN_BODY: key_in_body, "security": [{"bearer": []}, {"basic": []}]}
+    own = {} if or_self is None else {SELF_SCOPE: or_self}
+    return {SCOPE: scope, **own, KEY_IN_BODY: key_in_body, "security": [{"bearer": []}, {"basic": []}]}
 
 
 def guarded(route: APIRoute, handler: Handler) -> Handler:
@@ -100,12 +106,20 @@ def guarded(route: APIRoute, handler: Handler) -> Handler:
     declared = route.openapi_extra or {}
     if SCOPE not in declared:
         raise TypeError(f"{route.path}: say who may call it, with openapi_extra=needs(...)")
-    need, in_body = str(declared[SCOPE]), bool(declared.get(KEY_IN_BODY))
+    need, in_body, own = str(declared[SCOPE]), bool(declared.get(KEY_IN_BODY)), declared.get(SELF_SCOPE)
     if need == FREE:
         return handler
 
+    def admit(request: Request) -> Access:
+        try:
+            return request.app.state.gate.admit(request.scope, need, or_key_in_body=in_body)
+        except NotAllowed:
+            if own is None:
+                raise
+            return request.app.state.gate.admit(request.scope, own)
+
     async def answer(request: Request) -> Response:
-        access = request.app.state.gate.admit(request.scope, need, or_key_in_body=in_body)
+        access = admit(request)
         request.scope.setdefault("state", {})["access"] = access
         return await handler(request)
 
