@@ -24,7 +24,7 @@ class Answering(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(json.dumps(REPLY).encode())
 
-    do_POST = do_GET
+    do_POST = do_GET  # noqa: N815 - named by the library
 
     def log_message(self, *_: object) -> None: ...
 
