@@ -9,6 +9,7 @@ from types import FrameType
 
 from prometheus_client import CollectorRegistry, Counter
 from redis import Redis
+from sqlalchemy import Engine
 
 from features.events.compaction import compact
 from features.events.drain import Drain
@@ -16,6 +17,8 @@ from features.events.lease import DrainLease
 from features.events.repair import repair
 from features.online.connection import connect_blocking
 from features.settings import Settings, read_settings
+from features.sql.audit_store import seal_waiting
+from features.sql.engine import open_engine
 
 PAUSE_SECONDS = 2.0
 COMPACT_SECONDS = 60.0  # between two looks at the log's small files
@@ -24,18 +27,22 @@ log = logging.getLogger(__name__)
 
 
 def drain_until(stop: Event, settings: Settings, pause_seconds: float = PAUSE_SECONDS) -> None:
-    """Drain again and again, and once more when stopped. What fails stays in the stream and is tried again."""
+    """Drain again and again, and once more when stopped. What fails stays in the stream and is tried again.
+
+    What was written to the audit trail is sealed as often.
+    """
     failures = Counter(
         "recommender_drain_failures_total",
         "Times that the log could not be written, or live state not be repaired; what waits is tried again.",
         registry=CollectorRegistry(),
     )
     with connect_blocking(settings) as redis, DrainLease(redis, settings) as lease:
-        drain = Drain(redis, settings, lease)
+        drain, engine = Drain(redis, settings, lease), open_engine(settings)
         stopped, stands_by = False, None
         compact_at = monotonic()
         while not stopped:
             stopped = stop.wait(pause_seconds)
+            _seal(engine)
             try:
                 is_ours = _drain_once(drain, redis, settings)
                 if is_ours and not stopped and monotonic() >= compact_at:
@@ -48,6 +55,13 @@ def drain_until(stop: Event, settings: Settings, pause_seconds: float = PAUSE_SE
             if stands_by is not (not is_ours):
                 stands_by = not is_ours
                 log.info("standing by: another drain is at work" if stands_by else "draining")
+
+
+def _seal(engine: Engine) -> None:
+    try:
+        seal_waiting(engine)
+    except Exception as error:  # whatever it is, events must not wait for it
+        log.warning("the audit trail could not be sealed; it is tried again: %s", error)
 
 
 def _drain_once(drain: Drain, redis: Redis, settings: Settings) -> bool:

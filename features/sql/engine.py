@@ -53,7 +53,7 @@ def migrate(engine: Engine) -> None:
 
         config = Config()
         config.set_main_option("script_location", "features.sql:migrations")
-        with _exclusive(engine) as connection:
+        with _alone(engine, MIGRATION_LOCK) as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
@@ -89,6 +89,17 @@ def writing(engine: Engine) -> Generator[Write]:
         yield Write(connection, int(number))
 
 
+@contextmanager
+def exclusive(engine: Engine, lock: int | None = None) -> Generator[Connection]:
+    """Write in one transaction what no worker follows; with a lock, beside no other that takes the same.
+
+    Raises:
+        StoreUnavailable: the database is not there, or stays busy for longer than BUSY_SECONDS.
+    """
+    with _reachable(), _alone(engine, lock) as connection:
+        yield connection
+
+
 def read_change_number(connection: Connection) -> int:
     """The number of the latest committed change; 0 before the first."""
     return int(connection.execute(select(change_counter.c.change_number)).scalar_one())
@@ -118,11 +129,10 @@ def _is_current(engine: Engine) -> bool:
 
 
 @contextmanager
-def _exclusive(engine: Engine) -> Generator[Connection]:
-    """One transaction that no other migration runs beside."""
+def _alone(engine: Engine, lock: int | None) -> Generator[Connection]:
     with _writers(engine).begin() as connection:
-        if engine.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        if lock is not None and engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": lock})
         yield connection
 
 
