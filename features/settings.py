@@ -62,6 +62,17 @@ class Settings(BaseSettings):
         "forever. Unset: made once, kept in the data folder.",
     )
 
+    outgoing_hosts: str | None = Field(
+        default=None,
+        description="Hosts that may be called over http, on any port and in private networks, beside https on the "
+        "public internet: `crm.internal,hub.internal:8080`.",
+    )
+
+    @property
+    def allowed_hosts(self) -> frozenset[str]:
+        """Hosts, or `host:port`, of `outgoing_hosts`."""
+        return frozenset(one.strip().lower() for one in (self.outgoing_hosts or "").split(",") if one.strip())
+
     @property
     def events_dir(self) -> Path:
         """The event log: received=YYYY-MM-DD/*.parquet."""
