@@ -75,6 +75,10 @@ class Unauthenticated(RecommenderError):
     code = "unauthenticated"
 
 
+class WrongCredentials(Unauthenticated):
+    """What they showed opens nothing; who shows such things again and again is held off."""
+
+
 class NotAllowed(RecommenderError):
     """We know who calls, and they may not do this."""
 

@@ -18,10 +18,15 @@ CATALOGUE_READ, CATALOGUE_WRITE = "catalogue:read", "catalogue:write"
 PLACEMENTS_READ, PLACEMENTS_WRITE = "placements:read", "placements:write"
 DECISIONS_READ = "decisions:read"
 PROFILES_READ, PROFILES_WRITE = "profiles:read", "profiles:write"
+CONSENTS_READ, CONSENTS_WRITE = "consents:read", "consents:write"
+PRIVACY_READ, PRIVACY_WRITE = "privacy:read", "privacy:write"
+WEBHOOKS_READ, WEBHOOKS_WRITE = "webhooks:read", "webhooks:write"
+AUDIT_READ = "audit:read"
 
 ALL_SCOPES = frozenset(
     {EVENTS_WRITE, RECS_READ, CATALOGUE_READ, CATALOGUE_WRITE, PLACEMENTS_READ, PLACEMENTS_WRITE, DECISIONS_READ}
-    | {PROFILES_READ, PROFILES_WRITE}
+    | {PROFILES_READ, PROFILES_WRITE, CONSENTS_READ, CONSENTS_WRITE, PRIVACY_READ, PRIVACY_WRITE}
+    | {WEBHOOKS_READ, WEBHOOKS_WRITE, AUDIT_READ}
 )
 CONSENT_SELF = "consent:self"  # shoppers, of themselves; no other key has it
 PUBLIC_SCOPES = frozenset({EVENTS_WRITE, RECS_READ, CONSENT_SELF})  # all that a publishable key may ever do

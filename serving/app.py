@@ -31,6 +31,7 @@ from serving.catalogue.routes import catalogue_routes
 from serving.catalogue.use_cases import CatalogueDesk
 from serving.clock import Clock, day_of, utc_now
 from serving.consents import ConsentRecorder, Consents
+from serving.cors import Cors
 from serving.current import Current, Serving
 from serving.decisions.routes import decision_routes
 from serving.decisions.store import DecisionTraces
@@ -156,6 +157,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     for routes in routers:
         app.include_router(routes)
     app.add_middleware(ShortWay, routers=routers)
+    app.add_middleware(Cors, origins=lambda: gate.origins)
     app.add_middleware(Envelope, metrics=metrics, max_body_bytes=settings.max_body_bytes)
     describe(app)
     return app

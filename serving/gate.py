@@ -5,24 +5,21 @@ import binascii
 import ipaddress
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
-import jwt
 from starlette.types import Scope
 
 from features.keys import Key, digest_of, signing_secret
-from recommender.errors import NotAllowed, StoreUnavailable, Unauthenticated
+from recommender.errors import NotAllowed, StoreUnavailable, Unauthenticated, WrongCredentials
 from recommender.ids import AnonymousId, UserId
 from serving.access import ALL_SCOPES, PUBLIC_SCOPES, TRUSTED, Access
+from serving.origins import Caller, caller_of, is_of_this_machine, must_be_for
+from serving.user_tokens import read_token
 
-AUDIENCE = "recommender"
-LONGEST_TOKEN = timedelta(hours=1)
-LEEWAY = timedelta(seconds=30)  # that the clocks of two servers may differ by
-LONGEST_ID = 200  # characters of an id in a token
 MOST_SEEN = 10_000  # credentials whose meaning is remembered; then all of them are forgotten
 CREATE = "Create one with `recommender keys create`, and send it as `Authorization: Bearer <key>` (docs/keys.md)."
-NEW_TOKEN = "Sign a new token with the key's signing secret (docs/keys.md)."  # noqa: S105 - a sentence
+
+Credentials = tuple[bytes | None, bytes | None, Caller]  # Authorization, X-User-Token, and from where
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +28,7 @@ class _Known:
 
     access: Access
     until: float
+    key: Key | None = None
 
 
 class Gate:
@@ -39,17 +37,20 @@ class Gate:
     Args:
         secret: of the deployment, which the signing secrets of user tokens are made from.
         host: that the service listens on. As long as no key was ever made and nobody outside this machine can reach
-            the service, it trusts every caller, whatever key they send: so the demo needs none.
+            the service, it trusts every caller, whatever key they send: so nobody needs one to try it out.
 
     Attributes:
         is_ready: whether it has been told which keys there are.
+        origins: of the pages that may use some publishable key.
     """
 
     def __init__(self, secret: Callable[[], bytes], host: str, clock: Callable[[], datetime]) -> None:
         self._secret, self._clock = secret, clock
         self._is_loopback = is_loopback(host)
         self._keys: dict[str, Key] | None = None  # by digest; None: not read yet
-        self._seen: dict[tuple[bytes | None, bytes | None], _Known] = {}
+        self._seen: dict[Credentials, _Known] = {}
+        self._used: dict[str, datetime] = {}
+        self.origins: frozenset[str] = frozenset()
 
     @property
     def is_ready(self) -> bool:  # noqa: D102 - above
@@ -58,7 +59,14 @@ class Gate:
     def take(self, keys: Iterable[Key]) -> None:
         """Follow what changed; the first call is with all keys."""
         self._keys = (self._keys or {}) | {key.digest: key for key in keys}
+        live = [key for key in self._keys.values() if key.is_live(self._clock())]
+        self.origins = frozenset(origin for key in live for origin in key.origins)
         self._seen.clear()
+
+    def take_uses(self) -> dict[str, datetime]:
+        """When keys were used, by key id, since this was last asked."""
+        used, self._used = self._used, {}
+        return used
 
     def admit(self, scope: Scope, need: str, *, or_key_in_body: bool = False) -> Access:
         """Who sent a request that needs a scope.
@@ -68,30 +76,30 @@ class Gate:
 
         Raises:
             Unauthenticated: no key, or one that does not hold; or a user token that does not.
-            NotAllowed: the key has not this scope.
+            NotAllowed: the key has not this scope, or is not for this page or app.
         """
-        authorization = token = None
-        for name, value in scope["headers"]:
-            if name == b"authorization":
-                authorization = value
-            elif name == b"x-user-token":
-                token = value
+        headers = dict(scope["headers"])
+        authorization = headers.get(b"authorization")
         if authorization is None and or_key_in_body and self._keys:
             return Access(trusted=False, scopes=frozenset())
-        return self._checked(authorization, token, need)
+        return self._checked((authorization, headers.get(b"x-user-token"), caller_of(headers)), need)
 
     def admit_key(self, key: str | None, scope: Scope, need: str) -> Access:
         """Who sent a request whose body names the key; raises like `admit`."""
-        token = next((value for name, value in scope["headers"] if name == b"x-user-token"), None)
-        return self._checked(None if key is None else b"Bearer " + key.encode(), token, need)
+        headers = dict(scope["headers"])
+        authorization = None if key is None else b"Bearer " + key.encode()
+        return self._checked((authorization, headers.get(b"x-user-token"), caller_of(headers)), need)
 
-    def _checked(self, authorization: bytes | None, token: bytes | None, need: str) -> Access:
-        known = self._seen.get((authorization, token))
-        if known is None or known.until <= self._clock().timestamp():
-            known = self._recognise(authorization, token)
+    def _checked(self, credentials: Credentials, need: str) -> Access:
+        now = self._clock()
+        known = self._seen.get(credentials)
+        if known is None or known.until <= now.timestamp():
+            known = self._recognise(credentials, now)
             if len(self._seen) >= MOST_SEEN:
                 self._seen.clear()
-            self._seen[authorization, token] = known
+            self._seen[credentials] = known
+        if known.key is not None:
+            self._used[known.key.key_id] = now
         if need not in known.access.scopes:
             raise NotAllowed(
                 f"This key may not do that: it needs the scope {need}.",
@@ -99,53 +107,54 @@ class Gate:
             )
         return known.access
 
-    def _recognise(self, authorization: bytes | None, token: bytes | None) -> _Known:
+    def _recognise(self, credentials: Credentials, now: datetime) -> _Known:
+        authorization, token, caller = credentials
         if self._keys is None:
             raise StoreUnavailable("The keys have not been read yet.", remedy="Try again in a moment.")
         if not self._keys and self._is_loopback:
-            return _Known(TRUSTED, float("inf"))
+            return _trusted_for_now(caller)
         if authorization is None:
             raise Unauthenticated("This request carries no key.", remedy=CREATE)
         key = self._keys.get(digest_of(_key_in(authorization)))
-        now = self._clock()
-        if key is None or key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now):
-            raise Unauthenticated("This key is not known here, or no longer.", remedy=CREATE)
+        if key is None or not key.is_live(now):
+            raise WrongCredentials("This key is not known here, or no longer.", remedy=CREATE)
         until = float("inf") if key.expires_at is None else key.expires_at.timestamp()
         if key.kind != "pk":
             scopes = ALL_SCOPES if key.kind == "sk" else frozenset(key.scopes)
-            return _Known(replace(TRUSTED, scopes=scopes), until)
+            return _Known(replace(TRUSTED, scopes=scopes), until, key)
+        must_be_for(key, caller)
         if token is None:
-            return _Known(Access(trusted=False, scopes=PUBLIC_SCOPES), until)
-        claims = read_token(token, signing_secret(self._secret(), key.key_id), now)
+            return _Known(Access(trusted=False, scopes=PUBLIC_SCOPES), until, key)
+        claims = read_token(token, self._signing_secrets(key, now), now)
         anonymous = claims.get("anonymous_id")
         access = Access(
             trusted=False, subject=UserId(claims["sub"]), scopes=PUBLIC_SCOPES,
             anonymous_id=None if anonymous is None else AnonymousId(anonymous),
         )  # fmt: skip
-        return _Known(access, min(until, claims["exp"]))
+        return _Known(access, min(until, claims["exp"]), key)
+
+    def _signing_secrets(self, key: Key, now: datetime) -> list[str]:
+        """Secrets that a token beside this key may be signed with: its own first.
+
+        While a key and the one in its place overlap, the pages have one and the server signs for the other.
+        """
+        others = [
+            other.key_id
+            for other in (self._keys or {}).values()
+            if other.is_live(now) and (other.replaces == key.key_id or other.key_id == key.replaces)
+        ]
+        return [signing_secret(self._secret(), key_id) for key_id in (key.key_id, *others)]
 
 
-def read_token(token: bytes, secret: str, now: datetime) -> dict[str, Any]:
-    """The claims of a user token: `sub`, `exp`, and `anonymous_id` if it has one.
-
-    Raises:
-        Unauthenticated: it is not signed with this secret (HS256), not for us, too old, or made for too long.
-    """
-    required = {"require": ["sub", "exp", "aud"], "verify_exp": False, "verify_iat": False, "verify_nbf": False}
-    try:
-        claims = jwt.decode(token, secret, algorithms=["HS256"], audience=AUDIENCE, options=required)  # pyright: ignore[reportArgumentType] - a TypedDict there
-    except (jwt.InvalidTokenError, ValueError) as error:
-        raise Unauthenticated(
-            f"The user token does not hold: {error}.", field="X-User-Token", remedy=NEW_TOKEN
-        ) from None
-    ends, named = claims["exp"], [claims["sub"], claims.get("anonymous_id", "none")]
-    if not isinstance(ends, int | float) or isinstance(ends, bool) or not all(map(_is_id, named)):
-        raise Unauthenticated("The user token names no proper sub, exp or anonymous_id.", remedy=NEW_TOKEN)
-    left = ends - now.timestamp()
-    if not -LEEWAY.total_seconds() < left <= (LONGEST_TOKEN + LEEWAY).total_seconds():
-        what = "has ended" if left <= 0 else "holds for longer than an hour"
-        raise Unauthenticated(f"The user token {what}.", field="X-User-Token", remedy=NEW_TOKEN)
-    return claims | {"exp": ends + LEEWAY.total_seconds()}
+def _trusted_for_now(caller: Caller) -> _Known:
+    """Nobody made a key yet: trust this machine, but not the pages of strangers that its browser shows."""
+    page = caller[0]
+    if page is not None and not is_of_this_machine(page):
+        raise NotAllowed(
+            "Without any key, the service trusts only programs and pages of this machine.", field="Origin",
+            remedy="Make a key for the page: recommender keys create publishable --origin https://shop.example.",
+        )  # fmt: skip
+    return _Known(TRUSTED, float("inf"))
 
 
 def is_loopback(host: str) -> bool:
@@ -154,10 +163,6 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _is_id(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= LONGEST_ID and "\0" not in value
 
 
 def _key_in(authorization: bytes) -> str:

@@ -1,11 +1,12 @@
 """Keys in SQL: their hashes, and what became of them."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, RowMapping, Select, insert, select, update
 
-from features.keys import Key, KeyKind
+from features.keys import Key, KeyKind, successor_of
 from features.sql.engine import reading, writing
 from features.sql.tables.keys import keys
 from recommender.errors import InvalidInput
@@ -35,10 +36,39 @@ class KeyStore:
             write.connection.execute(update(keys).where(this, keys.c.revoked_at.is_(None)).values(**ended))
             found = read_keys(write.connection, select(keys).where(this))
             if not found:
-                raise InvalidInput(
-                    f"there is no key {key_id}", field="key_id", remedy="`recommender keys list` shows them."
-                )
+                raise _no_key(key_id)
             return found[0]
+
+    def rotate(self, key_id: str, now: datetime, overlap: timedelta) -> tuple[Key, Key, str]:
+        """Make a key in place of another, which ends after `overlap` (or earlier, where it would have).
+
+        The new one lives as long as the old one was made for.
+
+        Returns:
+            The old key as it is now, the new one, and the new key itself.
+
+        Raises:
+            InvalidInput: there is no such key, it has ended, or another has taken its place already.
+        """
+        with writing(self._engine) as write:
+            found = {key.key_id: key for key in read_keys(write.connection, select(keys))}
+            old = found.get(key_id)
+            if old is None:
+                raise _no_key(key_id)
+            if not old.is_live(now):
+                remedy = "Make a new one with `recommender keys create`."
+                raise InvalidInput(f"{key_id} has ended already", field="key_id", remedy=remedy)
+            heir = next((key for key in found.values() if key.replaces == key_id and key.is_live(now)), None)
+            if heir is not None:
+                remedy = f"Rotate {heir.key_id}, or revoke {key_id} to end it now."
+                raise InvalidInput(f"{heir.key_id} has taken the place of {key_id}", field="key_id", remedy=remedy)
+            lifetime = None if old.expires_at is None else old.expires_at - old.created_at
+            new, text = successor_of(old, now, None if lifetime is None else now + lifetime)
+            ends = now + overlap if old.expires_at is None else min(now + overlap, old.expires_at)
+            ended = {"expires_at": _text(ends), "change_number": write.change_number}
+            write.connection.execute(update(keys).where(keys.c.key_id == key_id).values(**ended))
+            write.connection.execute(insert(keys).values(**_values(new), change_number=write.change_number))
+            return replace(old, expires_at=ends), new, text
 
     def read_all(self) -> tuple[Key, ...]:
         """Every key, the oldest first."""
@@ -51,11 +81,17 @@ def read_keys(connection: Connection, query: Select[*tuple[Any, ...]]) -> tuple[
     return tuple(map(_key, connection.execute(query.order_by(keys.c.created_at, keys.c.key_id)).mappings()))
 
 
+def _no_key(key_id: str) -> InvalidInput:
+    return InvalidInput(f"there is no key {key_id}", field="key_id", remedy="`recommender keys list` shows them.")
+
+
 def _key(found: RowMapping) -> Key:
     return Key(
         key_id=found["key_id"], kind=cast("KeyKind", found["kind"]), digest=found["digest"], hint=found["hint"],
         label=found["label"], scopes=tuple(found["scopes"]), created_at=datetime.fromisoformat(found["created_at"]),
         expires_at=_moment(found["expires_at"]), revoked_at=_moment(found["revoked_at"]),
+        origins=tuple(found["origins"]), apps=tuple(found["apps"]), per_minute=found["per_minute"],
+        replaces=found["replaces"], last_used_at=_moment(found["last_used_at"]),
     )  # fmt: skip
 
 
@@ -65,6 +101,7 @@ def _values(key: Key) -> dict[str, object]:
         "scopes": list(key.scopes), "created_at": _text(key.created_at),
         "expires_at": None if key.expires_at is None else _text(key.expires_at),
         "revoked_at": None if key.revoked_at is None else _text(key.revoked_at),
+        "origins": list(key.origins), "apps": list(key.apps), "per_minute": key.per_minute, "replaces": key.replaces,
     }  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """The keys that callers show."""
 
-from sqlalchemy import JSON, BigInteger, Column, Index, String, Table
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, String, Table
 
 from features.sql.tables.base import metadata
 
@@ -17,6 +17,11 @@ keys = Table(
     Column("created_at", String(32), nullable=False),  # RFC 3339, UTC; so are the others
     Column("expires_at", String(32)),
     Column("revoked_at", String(32)),
+    Column("origins", JSON, nullable=False, server_default="[]"),  # of a publishable key; so are the apps
+    Column("apps", JSON, nullable=False, server_default="[]"),
+    Column("per_minute", Integer),
+    Column("replaces", String(40)),
+    Column("last_used_at", String(32)),  # written without a new change number: nobody follows it
     Column("change_number", BigInteger, nullable=False),
     Index(None, "change_number"),
 )

@@ -19,7 +19,7 @@ from features.sql.key_store import KeyStore
 from features.sql.tables.consents import consents
 from features.sql.tables.people import identifiers, identity_edges
 from serving.access import ALL_SCOPES, FREE, PUBLIC_SCOPES, ScopedRoute
-from serving.gate import AUDIENCE
+from serving.user_tokens import AUDIENCE
 from tests.integration.serving.shop import NOW, REGULAR, Client, Shop
 
 CONSENT = {"consent": {"categoryPreferences": {"personalisation": True}}}

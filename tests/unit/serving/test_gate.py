@@ -1,6 +1,7 @@
 """Who calls: keys, user tokens, and what each may do."""
 
 import base64
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.keys import Key, KeyKind, new_key, signing_secret
-from recommender.errors import NotAllowed, StoreUnavailable, Unauthenticated
+from features.keys import Key, KeyKind, new_key, parse_origin, signing_secret, successor_of
+from recommender.errors import InvalidInput, NotAllowed, StoreUnavailable, Unauthenticated
 from serving.access import ALL_SCOPES, CATALOGUE_WRITE, EVENTS_WRITE, RECS_READ, Access
-from serving.gate import AUDIENCE, Gate
+from serving.gate import Gate
+from serving.origins import origin_of
+from serving.user_tokens import AUDIENCE
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 SECRET = b"the secret of this deployment, long"
@@ -32,8 +35,9 @@ class Caller:
         self.gate.take([self.keys[kind]])
         return self.texts[kind]
 
-    def admit(self, key: str | None, need: str = RECS_READ, token: str | bytes | None = None) -> Access:
+    def admit(self, key: str | None, need: str = RECS_READ, token: str | bytes | None = None, **sent: str) -> Access:
         headers = [] if key is None else [(b"authorization", f"Bearer {key}".encode())]
+        headers += [(name.replace("_", "-").encode(), value.encode()) for name, value in sent.items()]
         if token is not None:
             headers.append((b"x-user-token", token if isinstance(token, bytes) else token.encode()))
         return self.gate.admit({"type": "http", "headers": headers}, need)
@@ -145,6 +149,89 @@ def test_a_token_that_claims_too_much_or_too_little_is_refused(caller: Caller, c
     key = caller.add("pk")
     with pytest.raises(Unauthenticated):
         caller.admit(key, token=caller.token(**claims))
+
+
+PAGE = "https://shop.example"
+
+
+@pytest.mark.parametrize(
+    ("sent", "may"),
+    [
+        ({"origin": PAGE}, True),
+        ({"origin": "https://evil.example"}, False),
+        ({"origin": "null"}, False),
+        ({"origin": "http://shop.example"}, False),
+        ({"origin": f"{PAGE}.evil.example"}, False),
+        ({"origin": f"{PAGE}@evil.example"}, False),
+        ({"origin": "https://evil.example", "referer": f"{PAGE}/page"}, False),
+        ({"referer": f"{PAGE}/page?of=it"}, True),
+        ({"referer": "https://evil.example/?https://shop.example"}, False),
+        ({"sec_fetch_site": "same-origin", "host": "shop.example"}, True),
+        ({"sec_fetch_site": "cross-site", "host": "shop.example"}, False),
+        ({"x_app_id": "com.example.shop"}, True),
+        ({"x_app_id": "com.example.evil"}, False),
+        ({}, False),
+    ],
+)
+def test_a_bound_key_opens_only_for_its_pages_and_apps(caller: Caller, sent: dict[str, str], may: bool):
+    key = caller.add("pk", origins=(PAGE,), apps=("com.example.shop",))
+    unbound = caller.add("pk")
+    for _ in range(2):  # the second time it is remembered
+        assert not caller.admit(unbound, **sent).trusted
+        if may:
+            assert not caller.admit(key, **sent).trusted
+            continue
+        with pytest.raises(NotAllowed) as caught:
+            caller.admit(key, **sent)
+        assert caught.value.field in {"Origin", "X-App-Id"}
+        assert caught.value.remedy
+
+
+def test_without_keys_pages_of_strangers_are_not_this_machine():
+    caller = Caller(host="127.0.0.1")
+    caller.gate.take([])
+    assert caller.admit(None, origin="http://localhost:3000").trusted
+    for page in ("https://evil.example", "null", "http://127.0.0.1.evil.example:8000"):
+        with pytest.raises(NotAllowed):
+            caller.admit(None, origin=page)
+
+
+def test_while_a_key_and_its_successor_overlap_tokens_for_either_hold_beside_either(caller: Caller):
+    old_text, old = caller.add("pk"), caller.keys["pk"]
+    new, new_text = successor_of(old, NOW, None)
+    caller.gate.take([new, replace(old, expires_at=NOW + timedelta(hours=1))])
+    claims = {"sub": "ann", "aud": AUDIENCE, "exp": NOW + timedelta(hours=2)}
+
+    def token(key: Key) -> str:
+        return jwt.encode(claims | {"exp": caller.now + timedelta(minutes=30)}, signing_secret(SECRET, key.key_id))
+
+    for text in (old_text, new_text):
+        for signer in (old, new):
+            assert caller.admit(text, token=token(signer)).subject == "ann"
+    caller.now = NOW + timedelta(hours=1)
+    assert caller.admit(new_text, token=token(new)).subject == "ann"
+    for text, signer in ((old_text, old), (new_text, old)):
+        with pytest.raises(Unauthenticated):
+            caller.admit(text, token=token(signer))
+
+
+def test_the_gate_says_once_which_keys_were_used(caller: Caller):
+    key = caller.add("sk")
+    caller.admit(key)
+    caller.now += timedelta(seconds=5)
+    caller.admit(key)
+    assert caller.gate.take_uses() == {caller.keys["sk"].key_id: caller.now}
+    assert caller.gate.take_uses() == {}
+
+
+@given(st.text(max_size=60) | st.from_regex(r"https?://[a-zA-Z0-9.:@/\[\]-]{0,40}", fullmatch=True))
+def test_an_origin_is_read_as_browsers_write_it_or_refused(text: str):
+    try:
+        origin = parse_origin(text)
+    except InvalidInput:
+        return
+    assert parse_origin(origin) == origin
+    assert origin_of(origin.encode()) == origin
 
 
 def test_a_token_ends_while_it_is_remembered(caller: Caller):
