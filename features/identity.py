@@ -3,7 +3,9 @@
 import hmac
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal
@@ -17,6 +19,8 @@ LOYALTY_CARD, EMAIL_HASH, PHONE_HASH = "loyalty_card", "email_hash", "phone_hash
 STRONG_KINDS = (LOYALTY_CARD, EMAIL_HASH, PHONE_HASH)  # beside the user id, these alone may make two profiles one
 
 Identifier = tuple[str, str]  # kind, normalised value
+Contact = Literal["email", "phone"]
+HASH_OF: dict[Contact, str] = {"email": EMAIL_HASH, "phone": PHONE_HASH}
 
 SECRET_FILE = "identity.secret"  # noqa: S105 - its name
 SECRET_BYTES = 32
@@ -43,23 +47,45 @@ class Presented:
         return found if self.anonymous_id is None else [*found, (ANONYMOUS_ID, str(self.anonymous_id))]
 
 
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """The event that presented identifiers: its id, and when it happened."""
+
+    event_id: str
+    occurred_at: datetime
+
+
 def loyalty_card(number: str) -> Identifier | None:
     """A loyalty card by its number; spaces and dashes do not count. None: nothing is left."""
     plain = re.sub(r"[\s-]", "", normalize("NFKC", number)).upper()
     return (LOYALTY_CARD, plain) if plain else None
 
 
-def hash_contact(kind: Literal["email", "phone"], value: str, secret: bytes) -> Identifier | None:
+def hash_contact(kind: Contact, value: str, secret: bytes) -> Identifier | None:
     """An email address or phone number as a keyed hash, so that whoever reads the store cannot try addresses out.
 
     An address counts in lower case; a number in the form of E.164, with its country ("+49 30 1234" or "0049...").
     None: it is neither, so it identifies nobody.
     """
-    plain = _email(value) if kind == "email" else _phone(value)
+    plain = _plain(kind, value)
     if plain is None:
         return None
-    digest = hmac.new(secret, f"{kind}:{plain}".encode(), sha256).hexdigest()
-    return (EMAIL_HASH if kind == "email" else PHONE_HASH), digest
+    return HASH_OF[kind], hmac.new(secret, f"{kind}:{plain}".encode(), sha256).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Contacts:
+    """How contacts become identifiers: the secret that they are hashed with, and which values name nobody."""
+
+    secret: Callable[[], bytes]
+    is_blocked: Callable[[Identifier], bool]
+
+    def identifier(self, kind: Contact, value: str) -> Identifier | None:
+        """As it is kept; None: it is no contact, or one that names nobody."""
+        plain = _plain(kind, value)
+        if plain is None or self.is_blocked((HASH_OF[kind], plain)):
+            return None
+        return hash_contact(kind, plain, self.secret())
 
 
 def read_secret(settings: Settings) -> bytes:
@@ -86,6 +112,10 @@ def _make_secret(file: Path) -> None:
         pass
     finally:
         beside.unlink()
+
+
+def _plain(kind: Contact, value: str) -> str | None:
+    return _email(value) if kind == "email" else _phone(value)
 
 
 def _email(value: str) -> str | None:

@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from features.events.dead_letters import DeadLetters
 from features.events.stream import EventStream
-from features.identity import read_secret
+from features.identity import Contacts, read_secret
 from features.identity_rules import read_rules
 from features.online.connection import connect
 from features.online.live_state import LiveState
@@ -61,7 +61,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     settings = settings or read_settings()
     engine, redis, metrics = open_engine(settings), connect(settings), Metrics()
     current, consents, placements = Current(), Consents(), Placements(read_shipped(settings))
-    secret = cache(lambda: read_secret(settings))
+    secret, rules = cache(lambda: read_secret(settings)), read_rules(settings)
     gate = Gate(secret, settings.host, clock)
     live, stream, traces = LiveState(redis), EventStream(redis, settings.stream_max_bytes), DecisionTraces(redis)
 
@@ -77,7 +77,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         take_keys=gate.take,
         take_identifiers=take_identifiers,
     )
-    people = IdentityStore(engine, read_rules(settings))
+    people, contacts = IdentityStore(engine, rules), Contacts(secret, rules.is_blocked)
     identities = Identities(people, live, overlay.announce, consents.have_withdrawn, clock)
 
     def swap(serving: Serving) -> None:
@@ -118,8 +118,9 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
             store=ConsentStore(engine), consents=consents, announce=overlay.announce, live=live
         ),
         dead_letters=DeadLetters(settings.dead_letters_dir),
-        secret=secret,
+        contacts=contacts,
         count=metrics.events_judged,
+        count_unkept=metrics.dead_letters_dropped,
     )
     rebuild = Rebuild(
         settings=settings,
@@ -151,7 +152,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         catalogue_routes(desk, clock),
         placement_routes(placements, PlacementStore(engine), overlay.announce),
         decision_routes(traces),
-        profile_routes(people, ProfileStore(engine), overlay.announce, rebuild, secret, clock),
+        profile_routes(people, ProfileStore(engine), overlay.announce, rebuild, contacts, clock),
         health_routes(current, engine, metrics, stream, lambda: watch.why_not),
     )
     for routes in routers:

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from redis.exceptions import RedisError
 
-from features.identity import Identifier, Presented
+from features.identity import Identifier, Occasion, Presented
 from features.online.keys import live_state_of_user, live_state_of_visitor
 from features.online.live_state import LiveState
 from features.people import Person
@@ -64,7 +64,7 @@ class Identities:
         self._changes = 0
 
     async def recognise(
-        self, presented: Sequence[Presented], vouched: Sequence[bool], event_ids: Sequence[str] | None = None
+        self, presented: Sequence[Presented], vouched: Sequence[bool], occasions: Sequence[Occasion]
     ) -> list[tuple[UserId, ...]]:
         """The user ids of the person behind each event, the canonical one first; none where nobody is known.
 
@@ -76,7 +76,7 @@ class Identities:
         """
         now = self._clock()
         asked = [index for index, is_vouched in enumerate(vouched) if is_vouched]
-        unknown = dict[Presented, str | None]()
+        unknown = dict[Presented, Occasion]()
         found = dict[Presented, Person]()
         for index in asked:
             one = presented[index]
@@ -84,7 +84,7 @@ class Identities:
             if remembered is not None and remembered.profile.holds and now < remembered.until:
                 found[one] = remembered.person
             elif one not in unknown:
-                unknown[one] = None if event_ids is None else event_ids[index]
+                unknown[one] = occasions[index]
         if unknown:
             found |= await self._ask(list(unknown), list(unknown.values()), now)
         users: list[tuple[UserId, ...]] = [()] * len(presented)
@@ -101,11 +101,9 @@ class Identities:
                 if (profile := self._profiles.pop(name, None)) is not None:
                     profile.holds = False
 
-    async def _ask(
-        self, unknown: list[Presented], event_ids: list[str | None], now: datetime
-    ) -> dict[Presented, Person]:
+    async def _ask(self, unknown: list[Presented], occasions: list[Occasion], now: datetime) -> dict[Presented, Person]:
         changes = self._changes
-        people, learnt = await asyncio.to_thread(self._store.recognise, unknown, now, event_ids)
+        people, learnt = await asyncio.to_thread(self._store.recognise, unknown, now, occasions)
         found = dict(zip(unknown, people, strict=True))
         await self._hand_over(found)
         if learnt:

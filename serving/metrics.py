@@ -54,6 +54,11 @@ class Metrics:
             ["status"],
             registry=self.registry,
         )
+        self._unkept = Counter(
+            "recommender_dead_letters_dropped_total",
+            "Rejected events that were not kept: the dead letters of the day were full, or could not be written.",
+            registry=self.registry,
+        )
         self._artifact = Gauge(
             "recommender_artifact_info",
             "1 for the artifact that answers.",
@@ -108,6 +113,10 @@ class Metrics:
         """Count events by what became of them."""
         for status, n in Counts(statuses).items():
             self._events.labels(status).inc(n)
+
+    def dead_letters_dropped(self, n: int) -> None:
+        """Count rejected events that were not kept."""
+        self._unkept.inc(n)
 
     def exposures_dropped(self, n: int) -> None:
         """Count served lists that were not recorded."""

@@ -8,7 +8,7 @@ from redis.exceptions import RedisError
 
 from features.events.dead_letters import DeadLetter, DeadLetters
 from features.events.stream import EventStream
-from features.identity import read_secret
+from features.identity import Contacts, read_secret
 from features.identity_rules import read_rules
 from features.online.connection import connect
 from features.online.live_state import LiveState
@@ -37,7 +37,7 @@ def replay_letters(settings: Settings, letters: Sequence[DeadLetter]) -> ReplayR
 
 
 async def _replay(settings: Settings, letters: Sequence[DeadLetter]) -> ReplayReport:
-    engine, consents = open_engine(settings), Consents()
+    engine, consents, rules = open_engine(settings), Consents(), read_rules(settings)
     migrate(engine)
     numbers = {str(item.item_id): item.item_number for item in CatalogueStore(engine).read_all()}
     consents.take_granted(ConsentStore(engine).users_with(PERSONALISATION))
@@ -51,14 +51,14 @@ async def _replay(settings: Settings, letters: Sequence[DeadLetter]) -> ReplayRe
             consents.take(read_standing(engine).consents)
 
         identities = Identities(
-            IdentityStore(engine, read_rules(settings)),
+            IdentityStore(engine, rules),
             live,
             announce,
             has_withdrawn=consents.have_withdrawn,
             clock=utc_now,
         )
         ingest = Ingest(
-            stream=EventStream(redis),
+            stream=EventStream(redis, settings.stream_max_bytes),
             live=live,
             number_of=numbers.get,
             personalisation_of=consents.of,
@@ -67,8 +67,9 @@ async def _replay(settings: Settings, letters: Sequence[DeadLetter]) -> ReplayRe
                 store=ConsentStore(engine), consents=consents, announce=announce, live=live
             ),
             dead_letters=dead_letters,
-            secret=cache(lambda: read_secret(settings)),
+            contacts=Contacts(cache(lambda: read_secret(settings)), rules.is_blocked),
             count=lambda _: None,
+            count_unkept=lambda _: None,
         )
         try:
             await redis.ping()

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from features.identity import EMAIL_HASH, PHONE_HASH, Identifier, hash_contact, loyalty_card
+from features.identity import EMAIL_HASH, PHONE_HASH, Contacts, Identifier, loyalty_card
 from recommender.errors import InvalidInput
 
 PROFILE_PREFIX = "prf_"
@@ -35,18 +35,22 @@ class IdentifierBody(Body):
     kind: Kind
     value: Text = Field(examples=["household-1"])
 
-    def identifier(self, secret: Callable[[], bytes], field: str) -> Identifier:
-        """As it is kept; raises InvalidInput for what is none of its kind."""
+    def identifier(
+        self, secret: Callable[[], bytes], field: str, is_blocked: Callable[[Identifier], bool] = lambda _: False
+    ) -> Identifier:
+        """As it is kept; raises InvalidInput for what is none of its kind, or a contact that is blocked."""
         found: Identifier | None = (self.kind, self.value)
         if self.kind == "loyalty_card":
             found = loyalty_card(self.value)
         elif self.kind in {"email", "phone"}:
-            found = hash_contact("email" if self.kind == "email" else "phone", self.value, secret())
+            found = Contacts(secret, is_blocked).identifier("email" if self.kind == "email" else "phone", self.value)
         elif self.kind in {EMAIL_HASH, PHONE_HASH}:
             found = (self.kind, self.value.lower())
         if found is None:
             raise InvalidInput(
-                f"this is no {self.kind}", field=field, remedy="Send a@b.example, or a number like +493012345."
+                f"this is no {self.kind} of somebody's",
+                field=field,
+                remedy="Send a@b.example, or a number like +493012345, that identity.toml does not block.",
             )
         return found
 

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from features.events.dead_letters import DeadLetters
 from features.events.stream import EventStream
+from features.identity import Contacts
+from features.identity_rules import read_rules
 from features.online.live_state import LiveState
 from features.settings import Settings
 from recommender.ids import ItemNumber
@@ -31,7 +33,8 @@ def ingest_over(redis: "Redis", settings: Settings, **changes: Any) -> Ingest:
         "recognise": each_alone,
         "record_consents": nothing_recorded,
         "dead_letters": DeadLetters(settings.dead_letters_dir),
-        "secret": lambda: b"a secret of the tests",
+        "contacts": Contacts(lambda: b"a secret of the tests", read_rules(settings).is_blocked),
         "count": lambda statuses: None,
+        "count_unkept": lambda n: None,
     }
     return Ingest(**(parts | changes))

@@ -51,6 +51,7 @@ class DeadLetters:
         self._folder = folder
         self._lock = threading.Lock()
         self._day: date | None = None
+        self._full_day: date | None = None
 
     def append(self, letters: Sequence[DeadLetter]) -> int:
         """Write letters of one moment; on disk when this returns. Returns how many did not fit: nothing raises."""
@@ -62,7 +63,10 @@ class DeadLetters:
         try:
             with self._lock:
                 self._begin(day)
-                return 0 if self._write(self._file(day), data) else len(letters)
+                if self._write(self._file(day), data):
+                    return 0
+                self._warn_of_full(day, len(letters))
+                return len(letters)
         except OSError:
             log.warning("%d rejected events could not be kept", len(letters), exc_info=True)
             return len(letters)
@@ -95,6 +99,12 @@ class DeadLetters:
             if file.stem < oldest:
                 file.unlink(missing_ok=True)
         self._day = day
+
+    def _warn_of_full(self, day: date, n: int) -> None:
+        """Once a day: whoever sends that many broken events would fill the log as well."""
+        if day != self._full_day:
+            log.warning("the dead letters of %s are full: %d rejected events, and those to come, are not kept", day, n)
+            self._full_day = day
 
     def _file(self, day: date) -> Path:
         return self._folder / f"{day.isoformat()}.jsonl"

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
 
-from features.identity import USER_ID, Identifier, Presented
+from features.identity import USER_ID, Identifier, Occasion, Presented
 from features.identity_rules import IdentityRules
 from features.people import Pair, People, Person, links_of, partition
 from features.sql.engine import Write, reading, writing
@@ -40,21 +40,23 @@ class IdentityStore:
         self._engine, self._rules = engine, rules
 
     def recognise(
-        self, events: Sequence[Presented], now: datetime, event_ids: Sequence[str | None] | None = None
+        self, events: Sequence[Presented], now: datetime, occasions: Sequence[Occasion | None] | None = None
     ) -> tuple[list[Person], bool]:
         """Who is behind each event, and whether anything was learnt from them; what they show is on disk then.
+
+        What is learnt bears the name and moment of its event in `occasions`.
 
         Raises:
             StoreUnavailable.
         """
         found, learnt = list[Person](), False
-        names = event_ids or [None] * len(events)
+        named = occasions or [None] * len(events)
         for start in range(0, len(events), EVENTS_AT_ONCE):
             part = events[start : start + EVENTS_AT_ONCE]
             with reading(self._engine) as connection:
                 people = self._load(connection, part, now)
             if _says_something_new(people, part):
-                people = self._learn(part, names[start : start + EVENTS_AT_ONCE], now)
+                people = self._learn(part, named[start : start + EVENTS_AT_ONCE], now)
                 learnt = learnt or bool(people.added)
             found += [people.who(one) for one in part]
         return found, learnt
@@ -156,29 +158,30 @@ class IdentityStore:
             )
         return node.profile
 
-    def _learn(self, events: Sequence[Presented], event_ids: Sequence[str | None], now: datetime) -> People:
+    def _learn(self, events: Sequence[Presented], occasions: Sequence[Occasion | None], now: datetime) -> People:
         with writing(self._engine) as write:
             links = (link for one in events for link in links_of(one, self._rules))
             insert_missing(write, (identifier for link in links for identifier in link), now)
             people = self._load(write.connection, events, now)
             before = {one: node.profile for one, node in people.nodes.items()}
-            linked = [(people.link(one), event_id) for one, event_id in zip(events, event_ids, strict=True)]
+            linked = [(people.link(one), occasion) for one, occasion in zip(events, occasions, strict=True)]
             self._record(write, people, before, linked, now, source="event", reason="presented together")
             return people
 
     def _record(
         self, write: Write, people: People, before: Mapping[Identifier, int],
-        linked: Iterable[tuple[list[Pair], str | None]], now: datetime, *, source: str, reason: str,
+        linked: Iterable[tuple[list[Pair], Occasion | None]], now: datetime, *, source: str, reason: str,
     ) -> list[int | None]:  # fmt: skip
         """Write new edges, what made them, and who moved; returns the number of each merge, None where none was."""
         profile_of = {people.nodes[one].number: profile for one, profile in before.items()}
         moment, linked = text_of(now), list(linked)
         merges = [
             {
-                "source": source, "event_id": event_id, "reason": reason, "undoes": None, "edges": pairs,
+                "source": source, "event_id": None if occasion is None else occasion.event_id, "reason": reason,
+                "undoes": None, "edges": pairs,
                 "profiles": sorted({profile_of[number] for pair in pairs for number in pair}), "made_at": moment,
             }
-            for pairs, event_id in linked
+            for pairs, occasion in linked
             if pairs
         ]  # fmt: skip
         made = insert(identity_merges).returning(identity_merges.c.merge_number, sort_by_parameter_order=True)
@@ -186,10 +189,11 @@ class IdentityStore:
         numbers = [next(fresh) if pairs else None for pairs, _ in linked]
         rows = [
             {
-                "a": a, "b": b, "strength": people.added[a, b], "merge_number": number, "occurred_at": moment,
-                "received_at": moment, "removed_at": None,
+                "a": a, "b": b, "strength": people.added[a, b], "merge_number": number,
+                "occurred_at": moment if occasion is None else text_of(occasion.occurred_at), "received_at": moment,
+                "removed_at": None,
             }
-            for (pairs, _), number in zip(linked, numbers, strict=True)
+            for (pairs, occasion), number in zip(linked, numbers, strict=True)
             for a, b in pairs
         ]  # fmt: skip
         for row in rows if source == "api" else ():  # what was taken back and is said again

@@ -5,18 +5,21 @@ from typing import Any
 
 import msgspec
 
-from features.identity import Identifier, Presented, hash_contact, loyalty_card
+from features.identity import Contacts, Identifier, Occasion, Presented, loyalty_card
 from recommender.ids import AnonymousId, UserId
 from serving.access import Access
 from serving.events.reading import Reading, text_of
 from serving.events.rows import Named
 
-# The user ids of the person behind each event, the canonical one first; the second argument says who is vouched for.
-Recognise = Callable[[Sequence[Presented], Sequence[bool]], Awaitable[list[tuple[UserId, ...]]]]
+# The user ids of the person behind each event, the canonical one first; the second argument says who is vouched for,
+# the third which event it is.
+Recognise = Callable[[Sequence[Presented], Sequence[bool], Sequence[Occasion]], Awaitable[list[tuple[UserId, ...]]]]
 CARD_TRAITS = ("loyalty_card", "loyaltyCard")
 
 
-async def each_alone(presented: Sequence[Presented], vouched: Sequence[bool]) -> list[tuple[UserId, ...]]:
+async def each_alone(
+    presented: Sequence[Presented], vouched: Sequence[bool], _: Sequence[Occasion]
+) -> list[tuple[UserId, ...]]:
     """Recognise by user id alone: no two identifiers belong to one person."""
     return [
         (one.user_id,) if is_vouched and one.user_id is not None else ()
@@ -24,7 +27,7 @@ async def each_alone(presented: Sequence[Presented], vouched: Sequence[bool]) ->
     ]
 
 
-def presented_by(reading: Reading, secret: Callable[[], bytes]) -> Presented:
+def presented_by(reading: Reading, contacts: Contacts) -> Presented:
     """All identifiers of an event; contacts as keyed hashes."""
     call = reading.call
     user_id = text_of(call.userId)
@@ -32,7 +35,7 @@ def presented_by(reading: Reading, secret: Callable[[], bytes]) -> Presented:
     return Presented(
         None if user_id is None else UserId(user_id),
         None if anonymous_id is None else AnonymousId(anonymous_id),
-        _strong_of(reading, secret),
+        _strong_of(reading, contacts),
     )
 
 
@@ -67,7 +70,7 @@ def named_in_log(reading: Reading, presented: Presented, vouched: Presented) -> 
     )
 
 
-def _strong_of(reading: Reading, secret: Callable[[], bytes]) -> tuple[Identifier, ...]:
+def _strong_of(reading: Reading, contacts: Contacts) -> tuple[Identifier, ...]:
     call, context = reading.call, reading.context
     traits = {**(context.traits or {}), **(call.traits or {})}
     for external in context.externalIds or ():
@@ -77,8 +80,8 @@ def _strong_of(reading: Reading, secret: Callable[[], bytes]) -> tuple[Identifie
         card = call.properties.get(CARD_TRAITS[0])
     found = [
         None if (text := _text(card)) is None else loyalty_card(text),
-        None if (text := _text(traits.get("email"))) is None else hash_contact("email", text, secret()),
-        None if (text := _text(traits.get("phone"))) is None else hash_contact("phone", text, secret()),
+        None if (text := _text(traits.get("email"))) is None else contacts.identifier("email", text),
+        None if (text := _text(traits.get("phone"))) is None else contacts.identifier("phone", text),
     ]
     return tuple(identifier for identifier in found if identifier is not None)
 

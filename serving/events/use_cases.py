@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 
 from features.events.dead_letters import DeadLetter, DeadLetters, letter_id_of, without_secrets
 from features.events.stream import EventStream, Note, note_of
-from features.identity import Presented
+from features.identity import Contacts, Occasion, Presented
 from features.online.live_state import LiveEntry, LiveState
 from features.online.projection import Updates, updates_of
 from features.sql.consent_store import Consent
@@ -20,6 +20,7 @@ from recommender.ids import ItemNumber, UserId
 from serving.events.arrival import Arrival
 from serving.events.people import Recognise, presented_by, vouched_for
 from serving.events.reading import Reading, Rejected, read_event
+from serving.events.rows import moment_of
 from serving.events.schemas import Context, Kind
 from serving.events.taking import Taken, consents_in, take
 
@@ -48,8 +49,7 @@ class Ingest:
         personalisation_of: the consent on record of a user: True, False (refused or withdrawn), None (never asked).
         recognise: the user ids of the person behind each event.
         record_consents: writes what people said on purposes; when it returns, SQL and live state have it.
-        secret: what contacts are hashed with.
-        count: told the status of each event.
+        count: told the status of each event; `count_unkept` how many rejected ones the dead letters had no room for.
     """
 
     stream: EventStream
@@ -59,8 +59,9 @@ class Ingest:
     recognise: Recognise
     record_consents: Callable[[Sequence[Consent]], Awaitable[None]]
     dead_letters: DeadLetters
-    secret: Callable[[], bytes]
+    contacts: Contacts
     count: Callable[[Iterable[str]], None]
+    count_unkept: Callable[[int], None]
 
     async def __call__(
         self,
@@ -111,11 +112,12 @@ class Ingest:
 
     async def _take(self, readings: Sequence[Reading], arrival: Arrival) -> list[Taken]:
         """Recognise the people behind the events, record what they said on consent, and make the rows."""
-        presented = [presented_by(reading, self.secret) for reading in readings]
+        presented = [presented_by(reading, self.contacts) for reading in readings]
         facts = [vouched_for(one, arrival.access) for one in presented]
         people: list[tuple[UserId, ...]] = [()] * len(readings)
         if not arrival.privacy_signal:
-            people = await self.recognise([fact for fact, _ in facts], [vouched for _, vouched in facts])
+            occasions = [_occasion_of(reading, arrival) for reading in readings]
+            people = await self.recognise([fact for fact, _ in facts], [vouched for _, vouched in facts], occasions)
             # With nothing vouched for, an event touches its own anonymous id alone, whoever is known behind it.
             people = [known if fact[1] else () for known, fact in zip(people, facts, strict=True)]
             said = consents_in(readings, [fact for fact, _ in facts], arrival)
@@ -168,7 +170,13 @@ class Ingest:
                         trusted=arrival.access.trusted, subject=arrival.access.subject,
                     )
                 )  # fmt: skip
-        await asyncio.to_thread(self.dead_letters.append, letters)
+        if unkept := await asyncio.to_thread(self.dead_letters.append, letters):
+            self.count_unkept(unkept)
+
+
+def _occasion_of(reading: Reading, arrival: Arrival) -> Occasion:
+    occurred_at, _ = moment_of(reading.timestamp, reading.sent_at or arrival.sent_at, arrival.received_at)
+    return Occasion(reading.message_id, occurred_at)
 
 
 def _updates_of(events: Iterable[Taken]) -> Updates:

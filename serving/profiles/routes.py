@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from starlette.responses import Response
 
-from features.identity import Identifier
+from features.identity import Contacts, Identifier
 from features.sql.identity_store import IdentityStore
 from features.sql.profile_store import ProfileStore
 from serving.access import PROFILES_READ, PROFILES_WRITE, ScopedRoute, needs
@@ -33,7 +33,7 @@ def profile_routes(
     profiles: ProfileStore,
     announce: Callable[[], Awaitable[None]],
     rebuild: Callable[[Sequence[Identifier], datetime], Awaitable[None]],
-    secret: Callable[[], bytes],
+    contacts: Contacts,
     clock: Clock,
 ) -> APIRouter:
     """The routes.
@@ -46,7 +46,10 @@ def profile_routes(
     @router.post("/merges", response_model=MergedReply, responses=problems, openapi_extra=writes)
     async def merge_profiles(body: MergeBody) -> Response:
         """Say that identifiers are one person's. Saying it again changes nothing; DELETE takes it back."""
-        named = [one.identifier(secret, f"identifiers[{place}].value") for place, one in enumerate(body.identifiers)]
+        named = [
+            one.identifier(contacts.secret, f"identifiers[{place}].value", contacts.is_blocked)
+            for place, one in enumerate(body.identifiers)
+        ]
         merged = await asyncio.to_thread(store.merge, named, body.reason, clock())
         await announce()
         profile = await asyncio.to_thread(profiles.read, merged.profile_number)
@@ -65,12 +68,14 @@ def profile_routes(
     @router.get("/{profile_id:path}", response_model=ProfileReply, responses=problems, openapi_extra=reads)
     async def read_profile(profile_id: ProfileName) -> Response:
         """Read a profile: identifiers, traits, and the merges that hold it together."""
-        return json_response(profile_reply(await asyncio.to_thread(profiles.read, person_named(profile_id, secret))))
+        return json_response(
+            profile_reply(await asyncio.to_thread(profiles.read, person_named(profile_id, contacts.secret)))
+        )
 
     @router.patch("/{profile_id:path}", response_model=ProfileReply, responses=problems, openapi_extra=writes)
     async def change_profile(profile_id: ProfileName, body: TraitsBody) -> Response:
         """State traits; of two words on one trait, also after a merge, the newer counts."""
-        name = person_named(profile_id, secret)
+        name = person_named(profile_id, contacts.secret)
         return json_response(profile_reply(await asyncio.to_thread(profiles.change_traits, name, body.traits, clock())))
 
     return router

@@ -8,9 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, select
 
-from features.identity import EMAIL_HASH, LOYALTY_CARD, Identifier, Presented
+from features.identity import EMAIL_HASH, LOYALTY_CARD, Identifier, Occasion, Presented
 from features.identity_rules import IdentityRules, Limit
 from features.sql.changes import read_changes, read_standing
+from features.sql.identity_rows import text_of
 from features.sql.identity_store import IdentityStore
 from features.sql.tables.people import identifiers, identity_edges, identity_merges
 from recommender.errors import InvalidInput, UnknownMerge, UnknownProfile
@@ -134,6 +135,16 @@ def test_the_shop_may_merge_what_no_event_may_and_take_it_back(people: People) -
     assert people.store.members(["bob"], ever=True) == {"bob": {"ann", "bob"}}  # caps do not begin anew
     assert people.store.merge(both, "after all", NOW).merge_number not in {None, merged.merge_number}
     assert people.store.members(["ann"]) == {"ann": {"ann", "bob"}}
+
+
+def test_what_an_event_shows_bears_its_name_and_its_moment(people: People) -> None:
+    happened = NOW - timedelta(hours=3)
+    people.store.recognise([shown("bob"), shown("ann", card="c1")], NOW, [None, Occasion("msg-1", happened)])
+    with people.engine.connect() as connection:
+        edge = connection.execute(select(identity_edges.c.occurred_at, identity_edges.c.received_at)).one()
+        [event_id] = connection.execute(select(identity_merges.c.event_id)).scalars()
+    assert tuple(edge) == (text_of(happened), text_of(NOW))
+    assert event_id == "msg-1"
 
 
 def test_what_was_taken_back_no_event_brings_again(people: People) -> None:

@@ -1,12 +1,19 @@
+import os
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import orjson
 import pytest
+from redis import Redis
 
-from features.events.dead_letters import DeadLetter, DeadLetters
+from features.events.dead_letters import BYTES_PER_DAY, DeadLetter, DeadLetters
 from features.online.connection import connect
+from features.online.keys import EVENT_STREAM_BYTES
+from recommender.errors import StoreUnavailable
+from serving.access import TRUSTED
+from serving.events.arrival import Arrival
 from serving.events.replay import ReplayReport, replay
+from serving.replay import replay_letters
 from tests.ingesting import ingest_over
 from tests.integration.events.test_ingestion import NOW, Shop, shop, viewed
 
@@ -59,6 +66,49 @@ def test_old_letters_are_forgotten(tmp_path: Path):
 def test_a_folder_that_cannot_be_written_stops_nobody(tmp_path: Path):
     (tmp_path / "file").touch()
     assert DeadLetters(tmp_path / "file").append([letter(1)]) == 1
+
+
+def test_what_finds_no_room_is_counted(shop, letters, caplog):
+    letters.append([letter(1)])
+    [file] = shop.settings.dead_letters_dir.glob("*.jsonl")
+    os.truncate(file, BYTES_PER_DAY)  # a hole: nothing is written
+    dropped = list[int]()
+
+    async def run() -> None:
+        async with connect(shop.settings) as redis:
+            ingest = ingest_over(redis, shop.settings, count_unkept=dropped.append, dead_letters=letters)
+            arrival = Arrival(now=NOW, received_at=NOW, access=TRUSTED)
+            for _ in range(2):
+                [outcome, _] = await ingest([b"{}", b"[]"], arrival)
+                assert outcome.status == "rejected"
+
+    shop.run(run)
+    assert dropped == [2, 2]
+    assert [record.args[1] for record in caplog.records] == [2]  # said once a day
+
+
+def test_a_replay_from_the_command_line_keeps_to_the_limits_of_the_service(shop, letters):
+    """A stream that is full for the service is full for the replay: the letters stay."""
+    fitting = {"event": "Product Viewed", "userId": "ann", "properties": {"product_id": "milk"}}
+    text = orjson.dumps(fitting).decode()
+    letters.append([DeadLetter(letter_id="l1", received_at=NOW, field=None, reason="", text=text, trusted=True)])
+    with Redis.from_url(shop.settings.redis_url) as redis:
+        redis.set(EVENT_STREAM_BYTES, 2 << 20)
+    full = shop.settings.model_copy(update={"stream_max_bytes": 1 << 20})
+    with pytest.raises(StoreUnavailable):
+        replay_letters(full, letters.read())
+    assert [one.letter_id for one in letters.read()] == ["l1"]
+    assert replay_letters(shop.settings, letters.read()) == ReplayReport(accepted=1, duplicates=0, still_rejected=0)
+    assert letters.read() == []
+
+
+def test_a_replay_without_redis_says_what_to_start(shop, letters, tmp_path):
+    letters.append([letter(1)])
+    away = shop.settings.model_copy(update={"redis_url": f"unix://{tmp_path}/nobody.sock"})
+    with pytest.raises(StoreUnavailable, match="Redis cannot be reached") as refused:
+        replay_letters(away, letters.read())
+    assert "recommender serve" in refused.value.remedy
+    assert len(letters.read()) == 1
 
 
 def test_a_replay_takes_in_what_fits_now_exactly_once(shop, letters):

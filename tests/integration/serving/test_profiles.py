@@ -57,7 +57,14 @@ def test_a_profile_shows_who_it_is_and_what_made_it(shop: Shop) -> None:
     async def use(client: Client) -> None:
         traits = {"loyalty_card": "47-11", "email": " Ann@Example.org "}
         await client.post(
-            "/v1/identify", json={"userId": "ann", "anonymousId": "a-1", "traits": traits, "context": CONSENT}
+            "/v1/identify",
+            json={
+                "userId": "ann",
+                "anonymousId": "a-1",
+                "traits": traits,
+                "context": CONSENT,
+                "messageId": "login-1",
+            },
         )
         profile = (await client.get("/v1/profiles/user_id:ann")).json()
         kinds = [(one["kind"], one["value"]) for one in profile["identifiers"]]
@@ -66,8 +73,24 @@ def test_a_profile_shows_who_it_is_and_what_made_it(shop: Shop) -> None:
         for name in (profile["profile_id"], "loyalty_card:47 11", "anonymous_id:a-1"):
             assert (await client.get(f"/v1/profiles/{name}")).json() == profile
         [merge] = profile["merges"]
+        assert merge["event_id"] == "login-1"
         assert (await client.delete(f"{MERGES}/{merge['merge_id']}")).status_code == 204
         assert len((await client.get("/v1/profiles/user_id:ann")).json()["identifiers"]) == 1
+
+    shop.run(use)
+
+
+def test_contacts_that_name_nobody_link_nobody(shop: Shop) -> None:
+    async def use(client: Client) -> None:
+        for user in ("ann", "bob"):
+            traits = {"email": "No-Reply@shop.example", "phone": "+49 000 000000"}
+            body = {"userId": user, "traits": traits, "context": CONSENT}
+            assert (await client.post("/v1/identify", json=body)).status_code == 200
+            assert (await client.get(f"/v1/profiles/user_id:{user}")).status_code == 404
+        named = [{"kind": "user_id", "value": "ann"}, {"kind": "email", "value": "test@shop.example"}]
+        refused = await client.post(MERGES, json={"identifiers": named, "reason": "a test"})
+        assert refused.status_code == 422, refused.text
+        assert refused.json()["errors"][0]["pointer"] == "/identifiers/1/value"
 
     shop.run(use)
 
