@@ -1,5 +1,7 @@
 """What can go wrong, named for what happened. `serving/problems.py` gives each its HTTP status."""
 
+from recommender.offers.refusal import Refusal
+
 
 class RecommenderError(Exception):
     """Root of the errors that a caller may meet.
@@ -83,6 +85,15 @@ class NotAllowed(RecommenderError):
     """We know who calls, and they may not do this."""
 
     code = "not_allowed"
+
+
+class CouponRefused(RecommenderError):
+    """A coupon, reservation or redemption does not allow what was asked; `reason` is of the closed list."""
+
+    def __init__(self, reason: Refusal, what: str = "") -> None:
+        super().__init__(f"{what}: {reason.value.replace('_', ' ')}" if what else reason.value.replace("_", " "))
+        self.reason = reason
+        self.code = reason.value
 
 
 class BrokenArtifact(RecommenderError):

@@ -1,0 +1,127 @@
+"""Accounts: which ones a hold touches, whether they have room, and how they move."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from sqlalchemy import Connection, and_, or_, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from features.ledger.books import Allowed
+from features.ledger.values import NO_LIMIT, Balance, CapPer, Limit
+from features.sql.tables.ledger import ledger_accounts
+from recommender.offers.refusal import Refusal
+
+Key = tuple[str, str, str]  # dimension, member, day
+FIELDS = ("pending_count", "posted_count", "pending_money", "posted_money")
+
+accounts = ledger_accounts.c
+KEY = accounts.dimension, accounts.member, accounts.day
+AMOUNTS = tuple(accounts[name] for name in FIELDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a hold counts; `store_id` and `device` are "" when there is none."""
+
+    campaign_id: str
+    day: str
+    store_id: str
+    shopper: str
+    device: str
+
+    def accounts(self) -> list[Key]:
+        """Its accounts, always in the same order. Shoppers and devices have one a day: any period is a sum of days."""
+        found = [("campaign", "", ""), ("day", "", self.day), ("shopper", self.shopper, self.day)]
+        found += [("device", self.device, self.day)] if self.device else []
+        found += [("store", self.store_id, "")] if self.store_id else []
+        return sorted(found)
+
+
+def judge(
+    connection: Connection, allowed: Allowed, place: Place, person: Collection[str], money: int
+) -> Refusal | None:
+    """Whether one more coupon of `money` minor units fits under every limit and cap; None: it does.
+
+    The campaign is locked, so what is read here stays true until the commit.
+
+    Args:
+        person: all that the shopper is known by, `place.shopper` among them.
+    """
+    if (not place.device and any(cap.of == "device" for cap in allowed.caps)) or (
+        not place.store_id and allowed.per_store != NO_LIMIT
+    ):
+        return Refusal.NOT_ELIGIBLE  # what cannot be counted is not allowed
+    balances = _read(connection, place, person)
+    limits: list[tuple[Key, Limit]] = [
+        (("campaign", "", ""), allowed.budget),
+        (("day", "", place.day), allowed.per_day),
+        (("store", place.store_id, ""), allowed.per_store),
+    ]
+    if not all(balances.get(key, Balance()).leaves(limit, money) for key, limit in limits):
+        return Refusal.BUDGET_EXHAUSTED
+    for cap in allowed.caps:
+        since = period_start(cap.per, place.day)
+        used = [balance for (dimension, _, day), balance in balances.items() if dimension == cap.of and day >= since]
+        if not sum(used, Balance()).leaves(Limit(count=cap.most), money):
+            return Refusal.FREQUENCY_CAP
+    return None
+
+
+def period_start(per: CapPer, day: str) -> str:
+    """The first day of the calendar period that a day lies in; "" is before all days."""
+    this = date.fromisoformat(day)
+    match per:
+        case "campaign":
+            return ""
+        case "day":
+            return day
+        case "week":
+            return (this - timedelta(days=this.weekday())).isoformat()
+        case "month":
+            return this.replace(day=1).isoformat()
+
+
+def hold(connection: Connection, place: Place, money: int) -> None:
+    """Hold one coupon of `money` in all accounts of a place."""
+    amounts = dict(zip(FIELDS, (1, 0, money, 0), strict=True))
+    rows = [
+        {"campaign_id": place.campaign_id, "dimension": dimension, "member": member, "day": day, **amounts}
+        for dimension, member, day in place.accounts()
+    ]
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    insert = dialect.insert(ledger_accounts).values(rows)
+    connection.execute(
+        insert.on_conflict_do_update(
+            index_elements=["campaign_id", "dimension", "member", "day"],
+            set_={name: accounts[name] + insert.excluded[name] for name in ("pending_count", "pending_money")},
+        )
+    )
+
+
+def move(connection: Connection, place: Place, change: Balance) -> None:
+    """Add a change, which may be negative, to all accounts of a place; none may fall below 0."""
+    moved = {name: accounts[name] + getattr(change, name) for name in FIELDS if getattr(change, name)}
+    if moved:
+        these = and_(accounts.campaign_id == place.campaign_id, tuple_(*KEY).in_(place.accounts()))
+        connection.execute(update(ledger_accounts).where(these).values(moved))
+
+
+def read_balances(connection: Connection, campaign_id: str) -> dict[Key, Balance]:
+    """All accounts of a campaign, by key."""
+    return _balances(connection, [accounts.campaign_id == campaign_id])
+
+
+def _read(connection: Connection, place: Place, person: Collection[str]) -> dict[Key, Balance]:
+    named = or_(
+        tuple_(*KEY).in_(place.accounts()),
+        and_(accounts.dimension == "shopper", accounts.member.in_(person)),
+        and_(accounts.dimension == "device", accounts.member == place.device),
+    )
+    return _balances(connection, [accounts.campaign_id == place.campaign_id, named])
+
+
+def _balances(connection: Connection, where: Sequence[object]) -> dict[Key, Balance]:
+    query = select(*KEY, *AMOUNTS).where(*where)  # pyright: ignore[reportArgumentType] - conditions
+    rows: Iterable[Sequence[object]] = connection.execute(query)
+    return {(row[0], row[1], row[2]): Balance(*row[3:]) for row in rows}  # pyright: ignore[reportArgumentType]

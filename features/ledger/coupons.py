@@ -1,0 +1,96 @@
+"""Rows of coupons: their codes, how they are read, and how they change."""
+
+import hmac
+from base64 import b32encode
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, select, update
+
+from features.ledger.books import Allowed, Books, lock_campaigns
+from features.ledger.values import Coupon
+from features.sql.tables.ledger import allowances, coupons
+from recommender.offers.refusal import Refusal
+
+CODE_BYTES = 10  # 16 characters of base32
+
+
+def code_of(secret: bytes, coupon_id: str) -> str:
+    """What is typed at a till."""
+    return b32encode(hmac.new(secret, f"coupon-code:{coupon_id}".encode(), sha256).digest()[:CODE_BYTES]).decode()
+
+
+def code_digest(code: str) -> str:
+    """What a typed code is found by; case, spaces and dashes do not count."""
+    return sha256("".join(code.upper().replace("-", "").split()).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A coupon as it lies in the table, with what its campaign may spend; nobody else can change it now."""
+
+    facts: RowMapping
+    allowed: Allowed
+
+    @property
+    def coupon_id(self) -> str:  # noqa: D102 - the column
+        return self.facts["coupon_id"]
+
+    def has_live_hold(self, now: datetime) -> bool:
+        """Whether the budget for it is still held."""
+        return self.facts["hold_number"] is not None and now < self.instant("hold_until")
+
+    def instant(self, name: str) -> datetime:
+        """A column as an aware instant."""
+        return datetime.fromisoformat(self.facts[name])
+
+    def out_of_window(self, now: datetime) -> Refusal | None:
+        """Why it is too early or too late for this coupon."""
+        if now < self.instant("valid_from"):
+            return Refusal.NOT_STARTED
+        return Refusal.EXPIRED if now >= self.instant("valid_until") else None
+
+
+def lock_coupons(books: Books, coupon_ids: Collection[str]) -> dict[str, Row]:
+    """Lock the campaigns of these coupons, then read them; an unknown id is left out."""
+    chosen = coupons.c.coupon_id.in_(set(coupon_ids))
+    campaigns = books.connection.execute(select(coupons.c.campaign_id).where(chosen).distinct()).scalars().all()
+    allowed = lock_campaigns(books.connection, campaigns)
+    rows = books.connection.execute(select(coupons).where(chosen)).mappings()
+    return {row["coupon_id"]: Row(row, allowed[row["campaign_id"]]) for row in rows}
+
+
+def change(books: Books, coupon_id: str, **values: object) -> None:
+    """Change a coupon whose campaign is locked."""
+    books.connection.execute(update(coupons).where(coupons.c.coupon_id == coupon_id).values(**values))
+
+
+def find_ids(connection: Connection, codes: Sequence[str]) -> dict[str, str]:
+    """Ids of coupons by code as it was typed."""
+    digests = {code_digest(code): code for code in codes}
+    query = select(coupons.c.code_digest, coupons.c.coupon_id).where(coupons.c.code_digest.in_(digests))
+    return {digests[digest]: coupon_id for digest, coupon_id in connection.execute(query)}
+
+
+def read_coupons(connection: Connection, secret: bytes, where: ColumnElement[bool]) -> list[Coupon]:
+    """Coupons by a condition on their table, the newest first."""
+    query = (
+        select(coupons, allowances.c.currency)
+        .join(allowances, allowances.c.campaign_id == coupons.c.campaign_id)
+        .where(where)
+        .order_by(coupons.c.issued_at.desc(), coupons.c.coupon_id)
+    )
+    return [coupon_of(secret, row) for row in connection.execute(query).mappings()]
+
+
+def coupon_of(secret: bytes, row: RowMapping | dict[str, Any]) -> Coupon:
+    """The value of a row that has its campaign's currency."""
+    return Coupon(
+        coupon_id=row["coupon_id"], code=code_of(secret, row["coupon_id"]), decision_id=row["decision_id"],
+        campaign_id=row["campaign_id"], version=row["version"], state=row["state"], shopper=row["shopper"],
+        bound=row["bound"], stores=tuple(row["stores"]), most_discount=row["most_discount"], currency=row["currency"],
+        valid_from=datetime.fromisoformat(row["valid_from"]), valid_until=datetime.fromisoformat(row["valid_until"]),
+    )  # fmt: skip

@@ -1,0 +1,54 @@
+"""Shoppers and devices as the ledger knows them: by keyed digests, which outlive an erasure and tell nobody's name."""
+
+import hmac
+from collections.abc import Collection
+from hashlib import sha256
+
+from sqlalchemy import Connection, insert, select, update
+
+from features.identity import Identifier
+from features.sql.tables.ledger import ledger_kin
+from features.sql.tables.people import identifiers
+
+DIGEST_CHARACTERS = 32  # hex: 128 bits
+
+
+def digest_of(secret: bytes, identifier: Identifier) -> str:
+    """What an identifier is known by here; a device is one of kind "device"."""
+    kind, value = identifier
+    return hmac.new(secret, f"ledger:{kind}:{value}".encode(), sha256).hexdigest()[:DIGEST_CHARACTERS]
+
+
+def device_digest(secret: bytes, device_id: str | None) -> str:
+    """What a device is known by here; "" for none."""
+    return "" if device_id is None else digest_of(secret, ("device", device_id))
+
+
+def person_digests(connection: Connection, secret: bytes, identifier: Identifier) -> set[str]:
+    """All that the person behind an identifier is known by: their identifiers of today, and kin of those erased."""
+    known = identifiers.c
+    own = select(known.profile_number).where(known.kind == identifier[0], known.value == identifier[1])
+    linked = connection.execute(select(known.kind, known.value).where(known.profile_number.in_(own)))
+    found = {digest_of(secret, identifier), *(digest_of(secret, (kind, value)) for kind, value in linked)}
+    return found | _kin_of(connection, found)
+
+
+def remember_kin(connection: Connection, secret: bytes, erased: Collection[Identifier]) -> None:
+    """Note that identifiers were one person's, before an erasure forgets it: what they used counts together for ever.
+
+    Call it in the transaction of the erasure.
+    """
+    digests = {digest_of(secret, identifier) for identifier in erased}
+    if len(digests) < 2:
+        return
+    family = digests | _kin_of(connection, digests)
+    kin = min(family)
+    connection.execute(update(ledger_kin).where(ledger_kin.c.shopper.in_(family)).values(kin=kin))
+    known = set(connection.execute(select(ledger_kin.c.shopper).where(ledger_kin.c.shopper.in_(family))).scalars())
+    if family - known:
+        connection.execute(insert(ledger_kin), [{"shopper": shopper, "kin": kin} for shopper in family - known])
+
+
+def _kin_of(connection: Connection, digests: Collection[str]) -> set[str]:
+    kin = select(ledger_kin.c.kin).where(ledger_kin.c.shopper.in_(digests))
+    return set(connection.execute(select(ledger_kin.c.shopper).where(ledger_kin.c.kin.in_(kin))).scalars())

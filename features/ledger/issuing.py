@@ -1,0 +1,91 @@
+"""Issuing a coupon: judged, held and written in one transaction."""
+
+from datetime import datetime
+
+from sqlalchemy import insert
+
+from features.ledger.accounts import Place, judge
+from features.ledger.books import TILL_GRACE, Allowed, Books, lock_campaigns, new_id, text_of
+from features.ledger.coupons import Row, change, code_digest, code_of, coupon_of, read_coupons
+from features.ledger.entries import open_hold
+from features.ledger.holders import device_digest, digest_of, person_digests
+from features.ledger.values import Coupon, IssueRequest
+from features.sql.tables.ledger import coupons
+from recommender.errors import InvalidInput
+from recommender.offers.refusal import Refusal
+
+
+def issue(books: Books, request: IssueRequest) -> Coupon | Refusal:
+    """Issue the coupon of a decision, or say why not; a refusal has written nothing.
+
+    Asked again for the same decision, it answers with the same coupon.
+
+    Raises:
+        InvalidInput: the request contradicts itself, or the decision has a coupon of another campaign or shopper.
+    """
+    _check(request, books.now)
+    allowed = lock_campaigns(books.connection, [request.campaign_id]).get(request.campaign_id)
+    if allowed is None:
+        return Refusal.KILLED
+    shopper = digest_of(books.secret, request.holder)
+    known = read_coupons(books.connection, books.secret, coupons.c.decision_id == request.decision_id)
+    if known:
+        return _same(known[0], request, shopper)
+    device = device_digest(books.secret, request.device_id)
+    place = Place(request.campaign_id, allowed.day(books.now), request.store_id or "", shopper, device)
+    person = person_digests(books.connection, books.secret, request.holder)
+    refused = Refusal.KILLED if allowed.state != "open" else None
+    refused = refused or judge(books.connection, allowed, place, person, request.most_discount)
+    return refused or _write(books, allowed, request, place)
+
+
+def hold_again(books: Books, row: Row, person: set[str]) -> Refusal | None:
+    """Hold the budget anew for a coupon whose hold was resolved, as after a rollback; None: it is held."""
+    facts, allowed = row.facts, row.allowed
+    if allowed.state != "open":
+        return Refusal.KILLED
+    place = Place(allowed.campaign_id, allowed.day(books.now), facts["store_id"], facts["shopper"], facts["device"])
+    refused = judge(books.connection, allowed, place, person | {place.shopper}, facts["most_discount"])
+    if refused is None:
+        until = row.instant("valid_until") + TILL_GRACE
+        number = open_hold(books, row.coupon_id, place, facts["most_discount"], until)
+        change(books, row.coupon_id, hold_number=number, hold_until=text_of(until))
+    return refused
+
+
+def _write(books: Books, allowed: Allowed, request: IssueRequest, place: Place) -> Coupon:
+    coupon_id, until = new_id("cpn"), request.valid_until + TILL_GRACE
+    number = open_hold(books, coupon_id, place, request.most_discount, until)
+    row = {
+        "coupon_id": coupon_id, "code_digest": code_digest(code_of(books.secret, coupon_id)),
+        "decision_id": request.decision_id, "campaign_id": request.campaign_id, "version": allowed.version,
+        "state": "issued", "shopper": place.shopper, "device": place.device, "bound": request.bound,
+        "store_id": place.store_id, "stores": list(request.stores), "most_discount": request.most_discount,
+        "valid_from": text_of(request.valid_from), "valid_until": text_of(request.valid_until),
+        "hold_number": number, "hold_until": text_of(until), "issued_at": text_of(books.now),
+    }  # fmt: skip
+    books.connection.execute(insert(coupons).values(row))
+    return coupon_of(books.secret, row | {"currency": allowed.currency})
+
+
+def _same(known: Coupon, request: IssueRequest, shopper: str) -> Coupon:
+    if (known.campaign_id, known.shopper) != (request.campaign_id, shopper):
+        raise InvalidInput(
+            f"Decision {request.decision_id} has a coupon of another campaign or shopper.",
+            field="decision_id",
+            remedy="Name each decision anew.",
+        )
+    return known
+
+
+def _check(request: IssueRequest, now: datetime) -> None:
+    if request.most_discount < 0:
+        raise InvalidInput(
+            f"most_discount must be at least 0, got {request.most_discount}",
+            field="most_discount",
+            remedy="Send the largest discount in minor units.",
+        )
+    if request.valid_until <= max(now, request.valid_from):
+        raise InvalidInput(
+            "A coupon must end after it begins, and after now.", field="valid_until", remedy="Send a later time."
+        )

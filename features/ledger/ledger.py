@@ -1,0 +1,115 @@
+"""The ledger: each call is one transaction, on disk when it returns."""
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine
+
+from features.identity import Identifier
+from features.ledger import expiry, proof, rollback, tills
+from features.ledger.accounts import Key, read_balances
+from features.ledger.books import Books, allow
+from features.ledger.coupons import read_coupons
+from features.ledger.holders import person_digests
+from features.ledger.issuing import issue
+from features.ledger.proof import Flaw
+from features.ledger.values import (
+    Allowance,
+    Balance,
+    Coupon,
+    IssueRequest,
+    Redemption,
+    Reservation,
+    ReserveRequest,
+)
+from features.sql.engine import exclusive, reading
+from features.sql.tables.ledger import coupons
+from recommender.offers.refusal import Refusal
+
+KEYS_KEPT = timedelta(days=2)  # how long a repeated call is recognised by its key
+
+
+class Ledger:
+    """Coupons and what they cost; see `Books` for doing several things in one transaction.
+
+    Every call raises StoreUnavailable when the database is not there; a call that raises has changed nothing.
+    """
+
+    def __init__(self, engine: Engine, secret: Callable[[], bytes], clock: Callable[[], datetime]) -> None:
+        self._engine, self._secret, self._clock = engine, secret, clock
+
+    @contextmanager
+    def writing(self) -> Generator[Books]:
+        """Open the books for one transaction; committed at the end, undone by an exception."""
+        with exclusive(self._engine) as connection:
+            yield Books(connection, self._secret(), self._clock())
+
+    def allow(self, allowance: Allowance) -> None:
+        """State what a campaign may spend from now on; see `features.ledger.books.allow`."""
+        with self.writing() as books:
+            allow(books.connection, allowance)
+
+    def issue(self, request: IssueRequest) -> Coupon | Refusal:
+        """Issue the coupon of a decision; see `features.ledger.issuing.issue`."""
+        with self.writing() as books:
+            return issue(books, request)
+
+    def reserve(self, request: ReserveRequest) -> Reservation:
+        """Claim coupons for a basket; see `features.ledger.tills.reserve`."""
+        with self.writing() as books:
+            return tills.reserve(books, request)
+
+    def redeem(self, reservation_id: str, order_id: str, store_id: str) -> list[Redemption]:
+        """Use the coupons of a reservation; see `features.ledger.tills.redeem`."""
+        with self.writing() as books:
+            return tills.redeem(books, reservation_id, order_id, store_id)
+
+    def release(self, reservation_id: str, store_id: str | None = None) -> None:
+        """Let the coupons of a reservation go; see `features.ledger.tills.release`."""
+        with self.writing() as books:
+            tills.release(books, reservation_id, store_id)
+
+    def roll_back(
+        self, redemption_id: str, amount: int | None = None, store_id: str | None = None, *, reissue: bool = False
+    ) -> Redemption:
+        """Take a redemption back; see `features.ledger.rollback.roll_back`."""
+        with self.writing() as books:
+            return rollback.roll_back(books, redemption_id, amount, store_id, reissue=reissue)
+
+    def expire_due(self, most: int = 500) -> int:
+        """End coupons whose hold is past its deadline, up to `most`; returns how many."""
+        with reading(self._engine) as connection:
+            if not expiry.is_due(connection, self._clock()):
+                return 0
+        with self.writing() as books:
+            expiry.forget_keys(books.connection, books.now - KEYS_KEPT)
+            return expiry.expire(books, most)
+
+    def wallet(self, shopper: Identifier) -> list[Coupon]:
+        """Coupons that a person can still use, by whichever of their identifiers they came, the newest first."""
+        with reading(self._engine) as connection:
+            person = person_digests(connection, self._secret(), shopper)
+            mine = coupons.c.shopper.in_(person) & coupons.c.state.in_(["issued", "reserved"])
+            now = self._clock()
+            return [one for one in read_coupons(connection, self._secret(), mine) if now < one.valid_until]
+
+    def balances(self, campaign_id: str) -> dict[Key, Balance]:
+        """All accounts of a campaign by (dimension, member, day)."""
+        with reading(self._engine) as connection:
+            return read_balances(connection, campaign_id)
+
+    def verify(self) -> list[Flaw]:
+        """What is not as the entries say it must be; nothing, if all is well."""
+        with self.writing() as books:
+            return proof.find_flaws(books)
+
+    def overruns(self) -> list[Flaw]:
+        """Budgets above their limit, which may only be where the limit was lowered afterwards."""
+        with self.writing() as books:
+            return proof.find_overruns(books)
+
+    def rebuild(self) -> int:
+        """Write all balances anew from the entries; returns how many accounts there are."""
+        with self.writing() as books:
+            return proof.rebuild(books)

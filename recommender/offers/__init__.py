@@ -1,0 +1,1 @@
+"""Campaigns, the coupons they give, and whether to give one."""
