@@ -9,12 +9,11 @@ from hypothesis import strategies as st
 
 from features.events.schema import (
     EVENT_COLUMNS,
-    ORDER_CANCELLED,
     ORDER_COMPLETED,
-    ORDER_REFUNDED,
     PRODUCT_ADDED,
     PRODUCT_REMOVED,
     PRODUCT_VIEWED,
+    TAKES_BACK,
 )
 from features.offline.histories import build_histories, purchases_before
 from features.offline.purchases import read_purchases
@@ -33,7 +32,6 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DAY_MS = 86_400_000
 NOW_MS = int(NOW.timestamp() * 1000)
 NOW_DAY = NOW_MS / DAY_MS
-TAKES_BACK = (ORDER_REFUNDED, ORDER_CANCELLED)
 PRICES = (100, 250, 250, None, 900, 40)
 BRANDS = ("own", None, "acme")
 CATEGORIES = ("dairy", "dairy", "dairy", "bakery", "bakery", None)

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 import polars as pl
 
-from features.events.schema import ORDER_CANCELLED, ORDER_REFUNDED, PRODUCT_ADDED, PRODUCT_VIEWED
+from features.events.schema import PRODUCT_ADDED, PRODUCT_VIEWED, TAKES_BACK
 from features.identity import USER_ID
 from features.offline.people import PERSONS, of_persons
 from features.offline.purchases import day_of, read_purchases
@@ -19,8 +19,8 @@ TOUCH_EVENTS = (PRODUCT_VIEWED, PRODUCT_ADDED)
 
 # An event may itself have refused, whatever its shopper agreed to at other times; imports need not say. What takes a
 # purchase back always counts.
-TAKES_BACK = pl.col("event").is_in([ORDER_REFUNDED, ORDER_CANCELLED])
-MAY_LEARN = pl.col("consent").is_null() | pl.col("consent").list.contains("personalisation") | TAKES_BACK
+UNDOES_AN_ORDER = pl.col("event").is_in(TAKES_BACK)
+MAY_LEARN = pl.col("consent").is_null() | pl.col("consent").list.contains("personalisation") | UNDOES_AN_ORDER
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +95,8 @@ def read_interactions(
     unasked = by_user.filter(MAY_LEARN).join(users, left_on="said_as", right_on="user_id", how="anti")
     left_out = pl.concat([unasked, refused]).select(pl.len())
     agreed = by_user.filter(MAY_LEARN).join(users, left_on="said_as", right_on="user_id", how="semi")
-    takes_back = events.filter(TAKES_BACK)
-    purchases = read_purchases(pl.concat([agreed.filter(~TAKES_BACK), takes_back])).join(positions, on="item_id")
+    takes_back = events.filter(UNDOES_AN_ORDER)
+    purchases = read_purchases(pl.concat([agreed.filter(~UNDOES_AN_ORDER), takes_back])).join(positions, on="item_id")
     touches = _touches(agreed).join(positions, on="item_id")
     bought, touched, n_left_out = pl.collect_all(
         [

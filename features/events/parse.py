@@ -9,9 +9,8 @@ import polars as pl
 from features.events.schema import (
     EVENT_COLUMNS,
     ITEM_EVENTS,
-    ORDER_CANCELLED,
     ORDER_COMPLETED,
-    ORDER_REFUNDED,
+    TAKES_BACK,
     TIME,
 )
 
@@ -110,7 +109,7 @@ def _missing() -> Iterator[_Problem]:
     for name in ("event_id", "event", "occurred_at"):
         yield pl.col(name).is_null(), f"{name} is missing"
     yield ~pl.col("event").is_in(ITEM_EVENTS), f"event is none of {', '.join(ITEM_EVENTS)}"
-    takes_back = pl.col("event").is_in([ORDER_REFUNDED, ORDER_CANCELLED])
+    takes_back = pl.col("event").is_in(TAKES_BACK)
     is_of_order = takes_back | (pl.col("event") == ORDER_COMPLETED)
     yield pl.col("item_id").is_null() & ~takes_back, "item_id is missing"
     yield pl.col("order_id").is_null() & is_of_order, "order_id is missing"

@@ -50,7 +50,8 @@ PRODUCT_CLICKED = "Product Clicked"
 RECOMMENDATION_SERVED = "Recommendation Served"  # ours, one row a list: who got what from where
 RECOMMENDATION_VIEWED = "Recommendation Viewed"
 RECOMMENDATION_CLICKED = "Recommendation Clicked"
-ITEM_EVENTS = (PRODUCT_VIEWED, PRODUCT_ADDED, PRODUCT_REMOVED, ORDER_COMPLETED, ORDER_REFUNDED, ORDER_CANCELLED)
+TAKES_BACK = (ORDER_REFUNDED, ORDER_CANCELLED)  # nothing that the shopper does: they undo an order, or a part of one
+ITEM_EVENTS = (PRODUCT_VIEWED, PRODUCT_ADDED, PRODUCT_REMOVED, ORDER_COMPLETED, *TAKES_BACK)
 
 
 def empty_events() -> pl.DataFrame:

@@ -3,7 +3,7 @@
 import polars as pl
 
 from features.definitions import WHOLE_SHARE
-from features.events.schema import ORDER_CANCELLED, ORDER_COMPLETED, ORDER_REFUNDED
+from features.events.schema import ORDER_COMPLETED, TAKES_BACK
 
 MICROSECONDS_PER_DAY = 86_400_000_000
 
@@ -72,5 +72,5 @@ def _taken_back_orders(events: pl.LazyFrame) -> pl.LazyFrame:
 
 def taken_back(events: pl.LazyFrame) -> pl.LazyFrame:
     """Refunds and cancellations: order_id, item_id (null: the whole order), quantity f64 (null: all of it), day f64."""
-    takes_back = pl.col("event").is_in([ORDER_REFUNDED, ORDER_CANCELLED]) & pl.col("order_id").is_not_null()
+    takes_back = pl.col("event").is_in(TAKES_BACK) & pl.col("order_id").is_not_null()
     return events.filter(takes_back).select("order_id", "item_id", "quantity", day=day_of("occurred_at"))

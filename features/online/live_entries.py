@@ -13,6 +13,7 @@ from features.events.schema import (
     PRODUCT_ADDED,
     PRODUCT_REMOVED,
     PRODUCT_VIEWED,
+    TAKES_BACK,
 )
 from features.online.live_events import LiveEntry, LiveEvent, LivePlace, PlaceKind
 from recommender.ids import ItemNumber
@@ -29,7 +30,6 @@ LIVE_KINDS = {
     ORDER_REFUNDED: EventKind.REFUNDED,
     ORDER_CANCELLED: EventKind.CANCELLED,
 }
-TAKES_BACK = (ORDER_REFUNDED, ORDER_CANCELLED)
 ZONE_KINDS = {
     "Zone Entered": PlaceKind.ZONE,
     "Zone Dwelled": PlaceKind.ZONE,

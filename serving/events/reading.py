@@ -8,7 +8,7 @@ from uuid import uuid4
 import msgspec
 from msgspec import DecodeError, Raw, Struct
 
-from features.events.schema import ORDER_CANCELLED, ORDER_COMPLETED, ORDER_REFUNDED
+from features.events.schema import ORDER_COMPLETED, TAKES_BACK
 from features.events.vocabulary import (
     GROUP_JOINED,
     PAGE_VIEWED,
@@ -26,7 +26,7 @@ NAME_OF_CALL = {
     "identify": USER_IDENTIFIED, "page": PAGE_VIEWED, "screen": SCREEN_VIEWED, "group": GROUP_JOINED,
     "alias": USER_ALIASED,
 }  # fmt: skip
-ORDERS = (ORDER_COMPLETED, ORDER_REFUNDED, ORDER_CANCELLED)
+ORDERS = (ORDER_COMPLETED, *TAKES_BACK)
 NO_PROPERTIES = Properties()
 NO_CONTEXT = Context()
 

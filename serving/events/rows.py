@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from features.definitions import ACCEPTED_LEAD
+from features.events.schema import TAKES_BACK
 from features.events.stream import EventRow
-from features.online.live_entries import TAKES_BACK
 from recommender.money import MINOR_DIGITS
 from serving.events.reading import EARLIEST, Reading, text_of
 from serving.events.schemas import Product, Properties
