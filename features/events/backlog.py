@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from features.online.keys import DRAINED, EVENT_STREAM, EVENT_STREAM_BYTES, UNPROJECTED
+from features.online.keys import DRAINED, EVENT_STREAM, EVENT_STREAM_BYTES, UNPROJECTED, load_script
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,26 +27,22 @@ class Backlog:
     last_drained_at: int | None
 
 
-def ask_for_backlog(pipeline: Any) -> None:  # noqa: ANN401 - of redis, blocking or not
-    """Put the questions into a pipeline; `backlog_of` reads its replies. One round trip."""
-    pipeline.time()
-    pipeline.get(EVENT_STREAM_BYTES)
-    pipeline.xlen(EVENT_STREAM)
-    pipeline.xrange(EVENT_STREAM, count=1)
-    pipeline.hlen(UNPROJECTED)
-    pipeline.hgetall(DRAINED)
+def backlog_question() -> tuple[str, int, str, str, str, str]:
+    """What `eval` of a client, blocking or not, is called with; `backlog_of` reads the reply."""
+    keys = EVENT_STREAM, EVENT_STREAM_BYTES, UNPROJECTED, DRAINED
+    return load_script("read_backlog"), len(keys), *keys
 
 
-def backlog_of(replies: list[Any]) -> Backlog:
-    """Read the replies to `ask_for_backlog`."""
-    (seconds, microseconds), n_bytes, entries, oldest, unprojected, drained = replies
-    age = seconds + microseconds / 1e6 - int(oldest[0][0].split(b"-")[0]) / 1e3 if oldest else 0.0
+def backlog_of(reply: Any) -> Backlog:  # noqa: ANN401 - of redis
+    """Read the reply to `backlog_question`."""
+    (seconds, microseconds), n_bytes, entries, oldest, unprojected, (rows, files, drained_at) = reply
+    age = int(seconds) + int(microseconds) / 1e6 - int(oldest.split(b"-")[0]) / 1e3 if oldest else 0.0
     return Backlog(
         waiting_bytes=int(n_bytes or 0),
         waiting_entries=entries,
         oldest_seconds=max(age, 0.0),
         unprojected=unprojected,
-        drained_rows=int(drained.get(b"rows", 0)),
-        drained_files=int(drained.get(b"files", 0)),
-        last_drained_at=int(drained[b"at"]) if b"at" in drained else None,
+        drained_rows=int(rows or 0),
+        drained_files=int(files or 0),
+        last_drained_at=None if drained_at is None else int(drained_at),
     )

@@ -10,7 +10,7 @@ from uuid import uuid4
 import orjson
 from redis.exceptions import RedisError
 
-from features.events.backlog import Backlog, ask_for_backlog, backlog_of
+from features.events.backlog import Backlog, backlog_of, backlog_question
 from features.online.keys import (
     EVENT_STREAM,
     EVENT_STREAM_BYTES,
@@ -49,6 +49,7 @@ class EventStream:
         self._redis = redis
         self.waiting_bytes = waiting_bytes
         self._script = load_script("append_events")
+        self._backlog_question = backlog_question()
         self._settled: list[bytes] = []
 
     async def append(self, rows: Sequence[EventRow]) -> None:
@@ -79,10 +80,8 @@ class EventStream:
 
     async def backlog(self) -> Backlog:
         """How much waits to be drained; one round trip."""
-        pipeline = self._redis.pipeline(transaction=False)
-        ask_for_backlog(pipeline)
         try:
-            return backlog_of(await pipeline.execute())
+            return backlog_of(await self._redis.eval(*self._backlog_question))
         except (RedisError, OSError) as error:
             raise StoreUnavailable(f"the event stream cannot be reached: {error}") from error
 

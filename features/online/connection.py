@@ -6,10 +6,11 @@ from typing import Any
 from redis import Redis as BlockingRedis
 from redis.asyncio import BlockingConnectionPool, Redis, UnixDomainSocketConnection
 from redis.asyncio.cluster import RedisCluster
-from redis.asyncio.retry import Retry
+from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.cluster import RedisCluster as BlockingRedisCluster
 from redis.exceptions import RedisError, ResponseError
+from redis.retry import Retry
 
 from features.online.embedded import socket_path
 from features.settings import Settings
@@ -31,7 +32,7 @@ def connect(settings: Settings) -> Redis:
         "socket_timeout": SOCKET_TIMEOUT_SECONDS,
         "socket_connect_timeout": SOCKET_TIMEOUT_SECONDS,
         # Once more at once: after a restart of the server, the first use of each kept connection fails.
-        "retry": Retry(NoBackoff(), 1),
+        "retry": AsyncRetry(NoBackoff(), 1),
     }
     if settings.redis_url is not None and settings.redis_url.startswith(CLUSTER):
         nodes: Any = RedisCluster.from_url(_plain(settings.redis_url), socket_timeout=SOCKET_TIMEOUT_SECONDS)
@@ -48,9 +49,13 @@ def connect_blocking(settings: Settings) -> BlockingRedis:
     if settings.redis_url is not None and settings.redis_url.startswith(CLUSTER):
         nodes: Any = BlockingRedisCluster.from_url(_plain(settings.redis_url), socket_timeout=30.0)
         return nodes
+    options: dict[str, Any] = {
+        "socket_timeout": 30.0,
+        "retry": Retry(NoBackoff(), 1),
+    }  # redis-py's own waits for seconds
     if settings.redis_url is not None:
-        return BlockingRedis.from_url(settings.redis_url, socket_timeout=30.0)
-    return BlockingRedis(unix_socket_path=str(socket_path(settings.data_dir)), socket_timeout=30.0)
+        return BlockingRedis.from_url(settings.redis_url, **options)
+    return BlockingRedis(unix_socket_path=str(socket_path(settings.data_dir)), **options)
 
 
 def _plain(cluster_url: str) -> str:
@@ -58,45 +63,59 @@ def _plain(cluster_url: str) -> str:
 
 
 async def check_redis(redis: Redis, *, allow_lossy: bool = False) -> str:
-    """Make sure that this Redis keeps what it acknowledges; returns its name and version.
+    """Make sure that this Redis keeps what it acknowledges; of a cluster, every node. Returns its name and version.
 
     Raises:
         StoreUnavailable: it cannot be reached, is older than 7.0, evicts keys, or has no append-only file that is
             synced before each answer (the last three are let pass with `allow_lossy`).
     """
     try:
-        server = await redis.info("server", "persistence", "memory")
+        names = [await _check_server(redis, allow_lossy=allow_lossy, **node) for node in await _nodes(redis)]
     except RedisError as error:
         raise StoreUnavailable(f"Redis cannot be reached: {error}", remedy="Check REDIS_URL.") from error
+    return names[0] if len(names) == 1 else f"{len(names)} nodes of {', '.join(sorted(set(names)))}"
+
+
+async def _nodes(redis: Redis) -> list[dict[str, Any]]:
+    """For each server behind this client the options of a command that make it the one that is asked."""
+    if not isinstance(redis, RedisCluster):
+        return [{}]
+    cluster: Any = await redis.initialize()
+    return [{"target_nodes": node} for node in cluster.get_nodes()]  # replicas too: one may take over
+
+
+async def _check_server(redis: Redis, *, allow_lossy: bool, **node: Any) -> str:  # noqa: ANN401 - of redis
+    server = await redis.info("server", "persistence", "memory", **node)
     version = str(server["redis_version"])
+    who = f"the Redis node {node['target_nodes'].name}" if node else "this Redis"
     if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_VERSION:
-        raise StoreUnavailable(f"Redis {version} is too old", remedy="Use Redis 7.0 or later, or Valkey.")
+        raise StoreUnavailable(f"{who} is {version}, which is too old", remedy="Use Redis 7.0 or later, or Valkey.")
     name = f"{server.get('server_name', 'redis')} {server.get('valkey_version', version)}"
     if allow_lossy:
         return name
     policy = str(server["maxmemory_policy"])
     if policy != "noeviction":
         raise StoreUnavailable(
-            f"this Redis evicts keys ({policy}), so accepted events could vanish",
+            f"{who} evicts keys ({policy}), so accepted events could vanish",
             remedy="Set maxmemory-policy to noeviction, or RECOMMENDER_ALLOW_LOSSY_REDIS=true.",
         )
     if not int(server["aof_enabled"]):
         raise StoreUnavailable(
-            "this Redis has no append-only file, so accepted events could vanish in a crash",
+            f"{who} has no append-only file, so accepted events could vanish in a crash",
             remedy="Set appendonly to yes, or RECOMMENDER_ALLOW_LOSSY_REDIS=true.",
         )
-    if (syncs := await _when_it_syncs(redis)) not in ("always", None):
+    if (syncs := await _when_it_syncs(redis, **node)) not in ("always", None):
         raise StoreUnavailable(
-            f"this Redis syncs its append-only file {syncs!r}, so a crash could take back accepted events",
+            f"{who} syncs its append-only file {syncs!r}, so a crash could take back accepted events",
             remedy="Set appendfsync to always, or RECOMMENDER_ALLOW_LOSSY_REDIS=true.",
         )
     return name
 
 
-async def _when_it_syncs(redis: Redis) -> str | None:
+async def _when_it_syncs(redis: Redis, **node: Any) -> str | None:  # noqa: ANN401 - of redis
     """Its `appendfsync`; None where the provider does not let us ask."""
     try:
-        reply: dict[Any, Any] = await redis.config_get("appendfsync")
+        reply: dict[Any, Any] = await redis.config_get("appendfsync", **node)
     except ResponseError:
         log.warning("this Redis does not say when it syncs its append-only file: make sure that appendfsync is always")
         return None

@@ -2,7 +2,7 @@
 
 from redis.exceptions import RedisError
 
-from features.events.backlog import Backlog, ask_for_backlog, backlog_of
+from features.events.backlog import Backlog, backlog_of, backlog_question
 from features.events.drain import drain
 from features.online.connection import connect_blocking
 from features.settings import Settings
@@ -32,6 +32,4 @@ def drain_now(settings: Settings) -> str:
 def read_backlog(settings: Settings) -> Backlog:
     """How much waits; raises RedisError."""
     with connect_blocking(settings) as redis:
-        pipeline = redis.pipeline(transaction=False)
-        ask_for_backlog(pipeline)
-        return backlog_of(pipeline.execute())
+        return backlog_of(redis.eval(*backlog_question()))

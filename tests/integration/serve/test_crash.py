@@ -18,7 +18,7 @@ import httpx
 import pytest
 from redis.exceptions import RedisError
 
-from features.events.backlog import ask_for_backlog, backlog_of
+from features.events.backlog import backlog_of, backlog_question
 from features.online.connection import connect
 from features.online.embedded import EmbeddedValkey, socket_path
 from features.online.keys import DRAIN_LEASE
@@ -130,9 +130,7 @@ def kill_at_random(service: Service, stand_by: StandBy, choice: random.Random, s
 
 def all_projected(service: Service) -> bool:
     with service.redis() as redis:
-        pipeline = redis.pipeline(transaction=False)
-        ask_for_backlog(pipeline)
-        backlog = backlog_of(pipeline.execute())
+        backlog = backlog_of(redis.eval(*backlog_question()))
     return backlog.unprojected == 0 and backlog.waiting_entries == 0 and backlog.waiting_bytes == 0
 
 
