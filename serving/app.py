@@ -60,7 +60,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     """Build the application; without settings, those of the environment. Nothing is connected before it starts."""
     settings = settings or read_settings()
     engine, redis, metrics = open_engine(settings), connect(settings), Metrics()
-    current, consents, placements = Current(), Consents(), Placements(read_shipped(settings))
+    current, consents, placements = Current(), Consents(clock), Placements(read_shipped(settings))
     secret, rules = cache(lambda: read_secret(settings)), read_rules(settings)
     gate = Gate(secret, settings.host, clock)
     live, stream, traces = LiveState(redis), EventStream(redis, settings.stream_max_bytes), DecisionTraces(redis)
@@ -112,7 +112,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         stream=stream,
         live=live,
         number_of=number_of,
-        personalisation_of=consents.of,
+        personalisation_of=consents.personalisation_of,
         recognise=identities.recognise,
         record_consents=ConsentRecorder(
             store=ConsentStore(engine), consents=consents, announce=overlay.announce, live=live
@@ -131,9 +131,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         has_withdrawn=consents.have_withdrawn,
     )
     desk = CatalogueDesk(CatalogueStore(engine), StockStore(engine), overlay.announce)
-    background = Background(
-        engine=engine, redis=redis, overlay=overlay, consents=consents, watch=watch, exposures=exposures
-    )
+    background = Background(engine=engine, redis=redis, overlay=overlay, watch=watch, exposures=exposures)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:

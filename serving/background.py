@@ -9,12 +9,10 @@ from typing import Any
 from redis.asyncio import Redis
 from sqlalchemy import Engine
 
-from features.sql.consent_store import PERSONALISATION, ConsentStore
 from features.sql.engine import migrate
 from recommender.errors import StoreUnavailable
 from serving.artifact_watch import ArtifactWatch
 from serving.catalogue.overlay import CatalogueOverlay
-from serving.consents import Consents
 from serving.recommendations.exposures import Exposures
 
 RETRY_SECONDS = 1.0
@@ -29,7 +27,6 @@ class Background:
     engine: Engine
     redis: Redis
     overlay: CatalogueOverlay
-    consents: Consents
     watch: ArtifactWatch
     exposures: Exposures
 
@@ -58,14 +55,11 @@ class Background:
             try:
                 await asyncio.to_thread(migrate, self.engine)
                 await self.overlay.start()
-                # Read after the overlay's change number, so that what changes in between comes again.
-                granted = await asyncio.to_thread(ConsentStore(self.engine).users_with, PERSONALISATION)
             except StoreUnavailable as error:
                 self.watch.why_not = str(error)
                 log.warning("waiting for the database: %s", error)
                 await asyncio.sleep(RETRY_SECONDS)
             else:
-                self.consents.take_granted(granted)
                 return
 
 

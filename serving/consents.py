@@ -1,41 +1,61 @@
-"""What shoppers last said on personalisation: known to each worker, so that no request waits for SQL."""
+"""What everybody allows, known to each worker so that no request waits for SQL; and the only way to write it down."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from redis.exceptions import RedisError
 
-from features.identity import USER_ID
+from features.identity import USER_ID, Identifier
 from features.online.keys import live_state_of_user
 from features.online.live_state import LiveState
-from features.sql.changes import ConsentState, IdentifierState
-from features.sql.consent_store import PERSONALISATION, Consent, ConsentStore
+from features.sql.changes import IdentifierState
+from features.sql.consent_states import ConsentState
+from features.sql.consent_store import ConsentStore
+from recommender.consent import PERSONALISATION, WHOLE, Entry
+from recommender.consent_answers import (
+    SILENCE,
+    Answer,
+    Answers,
+    answer_in,
+    answers_of,
+    pack_answers,
+    strictest,
+)
 from recommender.errors import StoreUnavailable
 from recommender.ids import UserId
 
 
 class Consents:
-    """The consent on record of each shopper; follows the changes in SQL.
+    """The answers on record of every identifier, and which user ids are one person; follows the changes in SQL."""
 
-    Of several users who are one person, each one's withdrawal counts for all of them, and a consent for its own alone.
-    """
-
-    def __init__(self) -> None:
-        self._granted: dict[UserId, bool] = {}
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._answers = dict[str, dict[str, Answers]]()  # by kind and value
+        self._ends = dict[Identifier, tuple[tuple[datetime, str], ...]]()  # when grants end, of those that do
+        self._same = dict[Answers, Answers]()  # equal integers are kept once
         self._profile_of: dict[UserId, int] = {}  # of people with several user ids
         self._users_of: dict[int, set[UserId]] = {}
 
-    def of(self, user_id: UserId) -> bool | None:
-        """True: granted; False: refused or withdrawn; None: never said anything."""
-        return False if self.have_withdrawn(user_id) else self._granted.get(user_id)
+    def answers(self, named: Iterable[Identifier]) -> Answers:
+        """What is on record of somebody who comes under these identifiers: of each purpose the stricter answer."""
+        found = SILENCE
+        for kind, value in named:
+            if (of_kind := self._answers.get(kind)) is not None and (answers := of_kind.get(value)) is not None:
+                if self._ends:
+                    answers = self._without_ended((kind, value), answers)
+                found = strictest(found, answers)
+        return found
+
+    def personalisation_of(self, user_id: UserId) -> bool | None:
+        """True: granted; False: refused, withdrawn or ended; None: never said anything."""
+        answer = answer_in(self.answers([(USER_ID, user_id)]), PERSONALISATION)
+        return None if answer is Answer.NONE else answer is not Answer.REFUSED
 
     def have_withdrawn(self, user_id: UserId) -> bool:
         """Whether nothing personal of this shopper may be used. Of who never said anything nothing is stored."""
-        profile = self._profile_of.get(user_id)
-        if profile is None:
-            return self._granted.get(user_id) is False
-        return any(self._granted.get(user) is False for user in self._users_of[profile])
+        return self.personalisation_of(user_id) is False
 
     def same_person(self, user_id: UserId) -> frozenset[UserId]:
         """All user ids of the person who has this one."""
@@ -57,15 +77,29 @@ class Consents:
             if len(self._users_of[profile]) == 1:  # nothing to remember: they speak for themselves
                 self._profile_of.pop(self._users_of.pop(profile).pop())
 
-    def take(self, changes: Iterable[ConsentState]) -> None:
+    def take(self, changed: Iterable[ConsentState]) -> None:
         """Follow what changed."""
-        for change in changes:
-            if change.purpose == PERSONALISATION:
-                self._granted[change.user_id] = change.granted
+        for state in changed:
+            kind, value = state.identifier
+            answers = pack_answers(answers_of(state.standings))
+            if answers:
+                self._answers.setdefault(kind, {})[value] = self._same.setdefault(answers, answers)
+            else:
+                self._answers.get(kind, {}).pop(value, None)
+            ends = [
+                (standing.until, purpose)
+                for (purpose, topic), standing in state.standings.items()
+                if topic == WHOLE and standing.until is not None
+            ]
+            if ends:
+                self._ends[state.identifier] = tuple(ends)
+            else:
+                self._ends.pop(state.identifier, None)
 
-    def take_granted(self, users: Iterable[UserId]) -> None:
-        """Take over who had granted it."""
-        self._granted.update(dict.fromkeys(users, True))
+    def _without_ended(self, identifier: Identifier, answers: Answers) -> Answers:
+        now = self._clock()
+        over = {purpose: Answer.REFUSED for until, purpose in self._ends.get(identifier, ()) if until <= now}
+        return strictest(answers, pack_answers(over))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,15 +115,17 @@ class ConsentRecorder:
     announce: Callable[[], Awaitable[None]]
     live: LiveState
 
-    async def __call__(self, said: Sequence[Consent]) -> None:
+    async def __call__(self, said: Sequence[Entry]) -> int:
         """Record it; when this returns, SQL has it, and nothing is left in live state of who withdrew.
+
+        Returns how many entries were new.
 
         Raises:
             StoreUnavailable: one of the two could not be reached; the same call may be made again.
         """
-        await asyncio.to_thread(self.store.append_once, said)
+        new = await asyncio.to_thread(self.store.append, said)
         await self.announce()
-        users = {one.user_id for one in said if one.purpose == PERSONALISATION}
+        users = {UserId(one.subject[1]) for one in said if one.subject[0] == USER_ID}
         people = {same for user_id in users for same in self.consents.same_person(user_id)}
         withdrawn = [live_state_of_user(user_id) for user_id in people if self.consents.have_withdrawn(user_id)]
         if withdrawn:
@@ -98,3 +134,4 @@ class ConsentRecorder:
             except (RedisError, OSError) as error:
                 message = f"a withdrawal of consent is written down, but live state cannot be reached: {error}"
                 raise StoreUnavailable(message, remedy="Send the same request again later.") from error
+        return new

@@ -15,7 +15,7 @@ from features.online.live_state import LiveState
 from features.settings import Settings
 from features.sql.catalogue_store import CatalogueStore
 from features.sql.changes import read_standing
-from features.sql.consent_store import PERSONALISATION, ConsentStore
+from features.sql.consent_store import ConsentStore
 from features.sql.engine import migrate, open_engine
 from features.sql.identity_store import IdentityStore
 from recommender.errors import StoreUnavailable
@@ -37,10 +37,9 @@ def replay_letters(settings: Settings, letters: Sequence[DeadLetter]) -> ReplayR
 
 
 async def _replay(settings: Settings, letters: Sequence[DeadLetter]) -> ReplayReport:
-    engine, consents, rules = open_engine(settings), Consents(), read_rules(settings)
+    engine, consents, rules = open_engine(settings), Consents(utc_now), read_rules(settings)
     migrate(engine)
     numbers = {str(item.item_id): item.item_number for item in CatalogueStore(engine).read_all()}
-    consents.take_granted(ConsentStore(engine).users_with(PERSONALISATION))
     consents.take(read_standing(engine).consents)
     dead_letters = DeadLetters(settings.dead_letters_dir)
     async with connect(settings) as redis:
@@ -61,7 +60,7 @@ async def _replay(settings: Settings, letters: Sequence[DeadLetter]) -> ReplayRe
             stream=EventStream(redis, settings.stream_max_bytes),
             live=live,
             number_of=numbers.get,
-            personalisation_of=consents.of,
+            personalisation_of=consents.personalisation_of,
             recognise=identities.recognise,
             record_consents=ConsentRecorder(
                 store=ConsentStore(engine), consents=consents, announce=announce, live=live

@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from features.identity import USER_ID
 from features.keys import Key
 from recommender.arrays import Rows
 from recommender.catalogue import Catalogue, CatalogueItem
+from recommender.consent import PERSONALISATION, Entry, State
 from recommender.ids import GroupId, ItemId, ItemNumber, StoreId, UserId
 from recommender.model import FoldIn, Histories, Model, Neighbours, Popularity, Rhythm
 from recommender.ranking.candidate_features import FEATURES
@@ -18,6 +20,15 @@ from serving.gate import Gate
 
 NOW_DAY = 20_000.5
 N_CATEGORIES = 5
+
+
+def said(user_id: str, state: State, occurred_at: datetime, **more: object) -> Entry:
+    """What a user said on personalisation; `more` replaces what it has."""
+    usual: dict[str, object] = {
+        "entry_id": f"{user_id} {state} {occurred_at}", "subject": (USER_ID, user_id), "purpose": PERSONALISATION,
+        "state": state, "occurred_at": occurred_at, "received_at": occurred_at, "system": "test", "notice_version": "1",
+    }  # fmt: skip
+    return Entry(**(usual | more))  # pyright: ignore[reportArgumentType] - by name, checked where they are used
 
 
 def item(number: int, **facts: object) -> CatalogueItem:

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from features.events.log import scan_events
 from features.settings import Settings
 from features.sql.catalogue_store import CatalogueStore
-from features.sql.consent_store import PERSONALISATION, ConsentStore
+from features.sql.consent_states import ConsentStates
 from features.sql.engine import migrate, open_engine, reading
-from features.sql.persons import read_persons, same_people
+from features.sql.persons import read_persons
 from recommender.catalogue import CatalogueItem
+from recommender.consent import PERSONALISATION
 from recommender.errors import NotEnoughData
 from recommender.ids import PlacementId, UserId
 from recommender.placements import Placement, load_placements
@@ -31,8 +32,8 @@ class TrainingData:
     Attributes:
         catalogue: all items, ascending by item number.
         change_number: the change of the SQL store that the catalogue stands for.
-        consenting: users whose personalisation consent is in force; of one person with several ids,
-            a refusal counts for all.
+        consenting: users whose personalisation consent is in force; of one person with several ids, all
+            or none.
         prices: dated prices, as `training.assortment.prices_at` takes them; None: nobody kept them.
     """
 
@@ -65,10 +66,7 @@ def read_training_data(settings: Settings, until: datetime | None) -> TrainingDa
     catalogue, change_number = CatalogueStore(engine).read_snapshot()
     with reading(engine) as connection:
         persons = read_persons(connection)
-    granted, refused = (
-        ask(PERSONALISATION) for ask in (ConsentStore(engine).users_with, ConsentStore(engine).users_without)
-    )
-    consenting = frozenset(granted - same_people(refused, persons))
+    consenting, _ = ConsentStates(engine).users(PERSONALISATION, datetime.now(UTC))
     engine.dispose()
     if not catalogue:
         raise NotEnoughData("The catalogue is empty.", remedy="Bring it with `recommender import catalogue FILE`.")
@@ -78,7 +76,7 @@ def read_training_data(settings: Settings, until: datetime | None) -> TrainingDa
         interactions=read_interactions(scan_events(settings), catalogue, consenting, until_day, persons),
         catalogue=catalogue,
         change_number=change_number,
-        consenting=consenting,
+        consenting=frozenset(consenting),
         prices=pl.scan_parquet(prices) if prices.exists() else None,
     )
 

@@ -13,10 +13,8 @@ from features.events.schema import (
     TAKES_BACK,
     TIME,
 )
+from recommender.consent import PURPOSES
 
-PURPOSES = (
-    "personalisation", "analytics", "marketing_email", "marketing_push", "marketing_sms", "in_store_location",
-)  # fmt: skip
 CHANNELS = ("store", "web", "app", "email", "call_centre")
 EARLIEST_AT = datetime(1990, 1, 1, tzinfo=UTC)
 CLOCK_SKEW = timedelta(minutes=5)  # how far a source's clock may run ahead of ours

@@ -16,11 +16,9 @@ from features.events.schema import (
     TAKES_BACK,
 )
 from features.online.live_events import LiveEntry, LiveEvent, LivePlace, PlaceKind
+from recommender.consent import IN_STORE_LOCATION, PERSONALISATION
 from recommender.ids import ItemNumber
 from recommender.shopper import EventKind
-
-PERSONALISATION = "personalisation"
-IN_STORE_LOCATION = "in_store_location"  # the purpose without which nobody is followed through a store
 
 LIVE_KINDS = {
     PRODUCT_VIEWED: EventKind.VIEWED,

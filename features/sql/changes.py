@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, Select, func, select
 
 from features.identity import USER_ID, Identifier
 from features.keys import Key
-from features.sql.consent_store import current_consents
+from features.sql.consent_states import ConsentState, read_all_states, read_changed_states
 from features.sql.engine import read_change_number, reading
 from features.sql.item_rows import COLUMNS, current_items, items_of
 from features.sql.key_store import read_keys
@@ -16,7 +16,7 @@ from features.sql.tables.catalogue import placements, store_stock
 from features.sql.tables.keys import keys
 from features.sql.tables.people import identifiers
 from recommender.catalogue import CatalogueItem
-from recommender.ids import ItemId, ItemNumber, PlacementId, StoreId, UserId
+from recommender.ids import ItemId, ItemNumber, PlacementId, StoreId
 
 Definition = Mapping[str, Any]  # a placement as JSON; `parse_placement` checks it
 
@@ -28,15 +28,6 @@ class StoreStockLine:
     store_id: StoreId
     item_number: ItemNumber
     quantity: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class ConsentState:
-    """Whether a purpose is consented to now."""
-
-    user_id: UserId
-    purpose: str
-    granted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +82,13 @@ def read_since_artifact(engine: Engine, after: int) -> Changes:
 def read_standing(engine: Engine) -> Changes:
     """Read what no artifact holds.
 
-    That is: all saved placements, all keys, all consents that were refused or withdrawn, and the
-    user ids of people who have more than one.
+    That is: all saved placements, all keys, all consents, and the user ids of people who have more than one.
     """
     with reading(engine) as connection:
         return Changes(
             read_change_number(connection),
             placements=_read_placements(connection, _placements()),
-            consents=_read_consents(connection, current_consents(granted=False)),
+            consents=tuple(read_all_states(connection)),
             keys=read_keys(connection, select(keys)),
             identifiers=_read_identifiers(connection, _users_of_many()),
         )
@@ -110,7 +100,7 @@ def _read(connection: Connection, number: int, after: int) -> Changes:
         *_read_items(connection, after),
         _read_stock(connection, _stock().where(store_stock.c.change_number > after)),
         _read_placements(connection, _placements().where(placements.c.change_number > after)),
-        _read_consents(connection, current_consents(after)),
+        tuple(read_changed_states(connection, after)),
         read_keys(connection, select(keys).where(keys.c.change_number > after)),
         _read_identifiers(connection, _identifiers().where(identifiers.c.change_number > after)),
     )
@@ -149,10 +139,6 @@ def _read_stock(connection: Connection, query: Select[Any, Any, Any]) -> tuple[S
 
 def _read_placements(connection: Connection, query: Select[Any, Any]) -> tuple[tuple[PlacementId, Definition], ...]:
     return tuple((PlacementId(name), definition) for name, definition in connection.execute(query).all())
-
-
-def _read_consents(connection: Connection, query: Select[Any, Any, Any]) -> tuple[ConsentState, ...]:
-    return tuple(ConsentState(*row) for row in connection.execute(query).all())
 
 
 def _read_items(connection: Connection, after: int) -> tuple[tuple[CatalogueItem, ...], tuple[ItemId, ...]]:

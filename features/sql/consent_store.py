@@ -1,118 +1,87 @@
-"""Consents in SQL: append-only; what counts is the newest word of a user on a purpose."""
+"""The ledger of consents in SQL: append-only, each entry once."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Collection, Sequence
+from datetime import datetime
 
-from sqlalchemy import Engine, Select, Subquery, func, insert, select
+from sqlalchemy import Engine, Row, insert, select
 
+from features.identity import Identifier
 from features.sql.chunks import chunks_of
 from features.sql.engine import reading, writing
-from features.sql.tables.consents import consents
-from recommender.ids import UserId
+from features.sql.identity_rows import named_as, text_of
+from features.sql.tables.consents import consent_entries
+from recommender.consent import Entry, State
 
-PERSONALISATION = "personalisation"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Consent:
-    """What a user said about a purpose, when, where, and under which notice. Times are aware."""
-
-    user_id: UserId
-    purpose: str
-    granted: bool
-    source: str
-    notice_version: str
-    occurred_at: datetime
-    received_at: datetime
+COLUMNS = consent_entries.c
 
 
 class ConsentStore:
-    """The record of consents."""
+    """The ledger of consents. What its entries come to is read by features/sql/consent_states.py."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def append(self, said: Consent) -> int:
-        """Append one; it is on disk when this returns. Returns the change number."""
-        return self._append([said])
+    def append(self, entries: Sequence[Entry]) -> int:
+        """Append those whose id is not in it yet; they are on disk when this returns. Returns how many were new.
 
-    def append_once(self, said: Sequence[Consent]) -> None:
-        """Append those whose source has not yet said this; they are on disk when this returns."""
-        with writing(self._engine) as write:
-            fresh = {(one.user_id, one.purpose, one.source): one for one in said}
-            key = consents.c.user_id, consents.c.purpose, consents.c.source
-            for chunk in chunks_of(list(fresh)):
-                users = {user_id for user_id, _, _ in chunk}
-                known = write.connection.execute(select(*key).where(consents.c.user_id.in_(users)))
-                for user_id, purpose, source in known.all():
-                    fresh.pop((UserId(user_id), purpose, source), None)
-            if fresh:
-                write.connection.execute(
-                    insert(consents), [_values(one, write.change_number) for one in fresh.values()]
-                )
+        Few go in one transaction, many in several: after a failure the same call may be made again.
 
-    def append_many(self, said: Sequence[Consent]) -> None:
-        """Append many, in several transactions."""
-        for chunk in chunks_of(said):
-            self._append(chunk)
+        Raises:
+            StoreUnavailable.
+        """
+        fresh = 0
+        for chunk in chunks_of(entries):
+            with writing(self._engine) as write:
+                new = dict[str, Entry]()
+                for entry in chunk:
+                    new.setdefault(entry.entry_id, entry)
+                known = select(COLUMNS.entry_id).where(COLUMNS.entry_id.in_(new))
+                for entry_id in write.connection.execute(known).scalars():
+                    del new[entry_id]
+                if new:
+                    rows = [_values(entry, write.change_number) for entry in new.values()]
+                    write.connection.execute(insert(consent_entries), rows)
+                fresh += len(new)
+        return fresh
 
-    def users_with(self, purpose: str) -> set[UserId]:
-        """Users who consent to a purpose now."""
-        return self._users(purpose, granted=True)
-
-    def users_without(self, purpose: str) -> set[UserId]:
-        """Users who refused a purpose or withdrew from it. Those who never said anything are in neither set."""
-        return self._users(purpose, granted=False)
-
-    def _users(self, purpose: str, *, granted: bool) -> set[UserId]:
-        newest = _newest(select(consents).where(consents.c.purpose == purpose))
-        users = select(newest.c.user_id).where(newest.c.place == 1, newest.c.granted == granted)
+    def history(self, identifiers: Collection[Identifier]) -> list[Entry]:
+        """All that was ever said under these identifiers, in the order it was taken down."""
         with reading(self._engine) as connection:
-            return {UserId(user_id) for user_id in connection.execute(users).scalars()}
+            rows = [
+                row
+                for where in named_as(identifiers, COLUMNS.kind, COLUMNS.value)
+                for row in connection.execute(select(consent_entries).where(where))
+            ]
+        return [entry_of(row) for row in sorted(rows, key=lambda row: row.id)]
 
-    def _append(self, said: Sequence[Consent]) -> int:
-        with writing(self._engine) as write:
-            write.connection.execute(insert(consents), [_values(one, write.change_number) for one in said])
-            return write.change_number
-
-
-def current_consents(after: int | None = None, *, granted: bool | None = None) -> Select[Any, Any, Any]:
-    """User, purpose and whether it is granted now.
-
-    Only of users of whom something was appended after a change number, if given; only granted ones, or only others.
-    """
-    rows = select(consents)
-    if after is not None:
-        touched = select(consents.c.user_id).where(consents.c.change_number > after)
-        rows = rows.where(consents.c.user_id.in_(touched))
-    newest = _newest(rows)
-    current = select(newest.c.user_id, newest.c.purpose, newest.c.granted).where(newest.c.place == 1)
-    return current if granted is None else current.where(newest.c.granted == granted)
+    def changes(self, after_id: int, limit: int) -> list[tuple[int, Entry]]:
+        """The first `limit` entries after the one of a number (0: from the start), each with its number."""
+        query = select(consent_entries).where(COLUMNS.id > after_id).order_by(COLUMNS.id).limit(limit)
+        with reading(self._engine) as connection:
+            return [(row.id, entry_of(row)) for row in connection.execute(query)]
 
 
-def _newest(rows: Select[*tuple[Any, ...]]) -> Subquery:
-    """The rows with their `place`: 1 for the newest of its user and purpose."""
-    columns = rows.selected_columns
-    order = (columns["occurred_at"].desc(), columns["id"].desc())
-    place = func.row_number().over(partition_by=(columns["user_id"], columns["purpose"]), order_by=order)
-    return rows.add_columns(place.label("place")).subquery()
+def entry_of(row: Row[*tuple[object, ...]]) -> Entry:
+    """The entry of a row of the table."""
+    return Entry(
+        entry_id=row.entry_id, subject=(row.kind, row.value), purpose=row.purpose, topic=row.topic,
+        state=State(row.state), occurred_at=datetime.fromisoformat(row.occurred_at),
+        received_at=datetime.fromisoformat(row.received_at),
+        expires_at=None if row.expires_at is None else datetime.fromisoformat(row.expires_at), imported=row.imported,
+        vouched=row.vouched, guardian=row.guardian, channel=row.channel, system=row.system, form=row.form,
+        operator=row.operator, notice_version=row.notice_version, proof=row.proof, jurisdiction=row.jurisdiction,
+        raw_signal=row.raw_signal,
+    )  # fmt: skip
 
 
-def _values(said: Consent, change_number: int) -> dict[str, object]:
+def _values(entry: Entry, change_number: int) -> dict[str, object]:
+    kind, value = entry.subject
     return {
-        "user_id": said.user_id,
-        "purpose": said.purpose,
-        "granted": said.granted,
-        "source": said.source,
-        "notice_version": said.notice_version,
-        "occurred_at": _text(said.occurred_at),
-        "received_at": _text(said.received_at),
-        "change_number": change_number,
-    }
-
-
-def _text(instant: datetime) -> str:
-    """RFC 3339 in UTC with microseconds, always as long: texts order as the instants do."""
-    return instant.astimezone(UTC).isoformat(timespec="microseconds")
+        "entry_id": entry.entry_id, "kind": kind, "value": value, "purpose": entry.purpose, "topic": entry.topic,
+        "state": entry.state.value, "channel": entry.channel, "system": entry.system, "form": entry.form,
+        "operator": entry.operator, "notice_version": entry.notice_version, "proof": entry.proof,
+        "jurisdiction": entry.jurisdiction, "raw_signal": entry.raw_signal, "imported": entry.imported,
+        "vouched": entry.vouched, "guardian": entry.guardian, "occurred_at": text_of(entry.occurred_at),
+        "received_at": text_of(entry.received_at),
+        "expires_at": None if entry.expires_at is None else text_of(entry.expires_at), "change_number": change_number,
+    }  # fmt: skip

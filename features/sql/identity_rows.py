@@ -1,6 +1,6 @@
 """Rows of the graph of identifiers: how parts of it are read, and identifiers added."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar, cast
 
@@ -20,18 +20,12 @@ COLUMNS = (
 ONE, OTHER = identifiers.alias("one"), identifiers.alias("other")
 
 Value = TypeVar("Value", int, str)
+Link = tuple[Identifier, Identifier, datetime]
 
 
 def read_nodes(connection: Connection, named: Collection[Identifier]) -> dict[Identifier, Node]:
     """Those of the identifiers that are on record."""
-    values = dict[str, list[str]]()
-    for kind, value in named:
-        values.setdefault(kind, []).append(value)
-    wheres = [
-        (identifiers.c.kind == kind) & identifiers.c.value.in_(part)
-        for kind, of_kind in values.items()
-        for part in _parts(of_kind)
-    ]
+    wheres = named_as(named, identifiers.c.kind, identifiers.c.value)
     return {node.identifier: node for node in _read(connection, wheres)}
 
 
@@ -55,6 +49,18 @@ def read_edges_of(connection: Connection, numbers: Collection[int]) -> dict[Pair
         query = select(edges.a, edges.b, edges.strength, edges.removed_at)
         for a, b, strength, removed_at in connection.execute(query.where(or_(edges.a.in_(part), edges.b.in_(part)))):
             found[a, b] = cast("Strength", strength) if removed_at is None else None
+    return found
+
+
+def read_links(connection: Connection, named: Mapping[int, Identifier]) -> list[Link]:
+    """What makes some identifiers, by number, one person, and since when."""
+    edges, found = identity_edges.c, list[Link]()
+    for part in _parts(named):
+        query = select(edges.a, edges.b, edges.received_at).where(
+            edges.a.in_(part), edges.strength == "same", edges.removed_at.is_(None)
+        )
+        for a, b, received_at in connection.execute(query):
+            found.append((named[a], named[b], datetime.fromisoformat(received_at)))
     return found
 
 
@@ -94,6 +100,16 @@ def insert_missing(write: Write, named: Iterable[Identifier], now: datetime) -> 
     write.connection.execute(insert(identifiers), rows)
     alone = update(identifiers).where(identifiers.c.profile_number == 0)
     write.connection.execute(alone.values(profile_number=identifiers.c.identifier_number))
+
+
+def named_as(
+    named: Iterable[Identifier], kind: ColumnElement[str], value: ColumnElement[str]
+) -> list[ColumnElement[bool]]:
+    """Conditions, one a statement, that together find the rows of some identifiers."""
+    values = dict[str, list[str]]()
+    for one, text in dict.fromkeys(named):
+        values.setdefault(one, []).append(text)
+    return [(kind == one) & value.in_(part) for one, of_kind in values.items() for part in _parts(of_kind)]
 
 
 def text_of(instant: datetime) -> str:

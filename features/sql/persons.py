@@ -1,14 +1,11 @@
 """Who is one person, for jobs that read the whole log."""
 
-from collections.abc import Set as AbstractSet
-
 import polars as pl
 from sqlalchemy import Connection, func, select
 
 from features.identity import USER_ID
 from features.offline.people import PERSONS
 from features.sql.tables.people import identifiers
-from recommender.ids import UserId
 
 
 def read_persons(connection: Connection) -> pl.DataFrame:
@@ -28,10 +25,3 @@ def read_persons(connection: Connection) -> pl.DataFrame:
     )
     stands_for = named.filter(pl.col("kind") == USER_ID).group_by("profile").agg(person=pl.col("value").min())
     return named.join(stands_for, on="profile").select(list(PERSONS)).sort("kind", "value")
-
-
-def same_people(users: AbstractSet[UserId], persons: pl.DataFrame) -> frozenset[UserId]:
-    """These users, with all other user ids of the same people."""
-    known = persons.filter(pl.col("kind") == USER_ID)
-    theirs = known.filter(pl.col("value").is_in(sorted(users)))["person"].unique()
-    return frozenset(users) | {UserId(user) for user in known.filter(pl.col("person").is_in(theirs.implode()))["value"]}

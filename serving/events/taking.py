@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
 from features.definitions import ACCEPTED_AGE
-from features.events.parse import PURPOSES
 from features.events.stream import EventRow
 from features.events.vocabulary import CONSENT_UPDATED
-from features.identity import Presented
+from features.identity import USER_ID, Identifier, Presented
 from features.online.keys import live_state_of_user, live_state_of_visitor
 from features.online.live_entries import LIVE_KINDS, entries_of, is_live
 from features.online.live_state import LiveEntry
-from features.sql.consent_store import PERSONALISATION, Consent
+from recommender.consent import PERSONALISATION, PURPOSES, Entry, State
 from recommender.ids import ItemNumber, UserId
 from serving.events.arrival import Arrival
 from serving.events.people import named_in_log
@@ -92,25 +92,32 @@ def purposes_of(reading: Reading, recorded: Sequence[bool | None]) -> list[str]:
     return sorted(in_force)
 
 
-def consents_in(readings: Sequence[Reading], vouched: Sequence[Presented], arrival: Arrival) -> list[Consent]:
+def consents_in(readings: Sequence[Reading], vouched: Sequence[Presented], arrival: Arrival) -> list[Entry]:
     """What users said on purposes in `Consent Updated`; one that is not vouched for said nothing."""
-    said: list[Consent] = []
+    said: list[Entry] = []
     for reading, who in zip(readings, vouched, strict=True):
         consent = reading.context.consent
         if reading.name != CONSENT_UPDATED or consent is None or who.user_id is None:
             continue
         sent_at = reading.sent_at or arrival.sent_at
         occurred_at, _ = moment_of(reading.timestamp, sent_at, arrival.received_at)
+        subject = USER_ID, str(who.user_id)
         notice = (reading.call.properties or {}).get("notice_version", "")
         said += [
-            Consent(
-                user_id=who.user_id, purpose=purpose, granted=granted, source=f"event:{reading.message_id[:90]}",
-                notice_version=str(notice)[:40], occurred_at=occurred_at, received_at=arrival.now,
+            Entry(
+                entry_id=_entry_id(reading.message_id, subject, purpose), subject=subject, purpose=purpose,
+                state=State.GRANTED if granted else State.WITHDRAWN, system="events", notice_version=str(notice)[:200],
+                occurred_at=occurred_at, received_at=arrival.now,
             )
             for purpose, granted in consent.categoryPreferences.items()
             if purpose in PURPOSES
         ]  # fmt: skip
     return said
+
+
+def _entry_id(message_id: str, subject: Identifier, purpose: str) -> str:
+    """Names what a message says of somebody, so that no other sender can take the name first."""
+    return "event:" + blake2b("\0".join((*subject, purpose, message_id)).encode(), digest_size=16).hexdigest()
 
 
 def _item_id(product: Product, number_of: NumberOf) -> str:

@@ -15,7 +15,7 @@ from features.events.stream import EventStream, Note, note_of
 from features.identity import Contacts, Occasion, Presented
 from features.online.live_state import LiveEntry, LiveState
 from features.online.projection import Updates, updates_of
-from features.sql.consent_store import Consent
+from recommender.consent import Entry
 from recommender.ids import ItemNumber, UserId
 from serving.events.arrival import Arrival
 from serving.events.people import Recognise, presented_by, vouched_for
@@ -57,7 +57,7 @@ class Ingest:
     number_of: Callable[[str], ItemNumber | None]
     personalisation_of: Callable[[UserId], bool | None]
     recognise: Recognise
-    record_consents: Callable[[Sequence[Consent]], Awaitable[None]]
+    record_consents: Callable[[Sequence[Entry]], Awaitable[int]]
     dead_letters: DeadLetters
     contacts: Contacts
     count: Callable[[Iterable[str]], None]

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,18 @@ from sqlalchemy import Engine, delete
 
 from features.online.embedded import EmbeddedValkey
 from features.sql.catalogue_store import CatalogueStore
+from features.sql.consent_states import ConsentState
 from features.sql.consent_store import ConsentStore
 from features.sql.engine import engine_of, migrate
 from features.sql.placement_store import PlacementStore
 from features.sql.stock_store import StockLine, StockStore
 from features.sql.tables.catalogue import items, store_stock
 from recommender.catalogue import NUMBER_FACTS, TEXT_FACTS, Catalogue
+from recommender.consent import State
 from recommender.ids import ItemId, PlacementId, StoreId
 from serving.catalogue.change_signal import ChangeSignal
 from serving.catalogue.overlay import CatalogueOverlay
-from tests.builders import item
-from tests.contract.sql.test_other_stores import said
+from tests.builders import item, said
 
 SECONDS = 30  # a busy machine's patience, no measurement
 
@@ -128,21 +130,22 @@ def test_a_swap_and_a_rollback_bring_nothing_back(engine: Engine, tmp_path: Path
 
 def test_placements_and_consents_are_handed_on(engine: Engine, tmp_path: Path) -> None:
     told: list[Any] = []
+    noon = datetime(2026, 5, 1, 12, tzinfo=UTC)
     placements, consents = PlacementStore(engine), ConsentStore(engine)
     placements.put(PlacementId("home"), {"title": "A"})
-    consents.append_many([said("no", 0, granted=False), said("yes", 0, granted=True)])
+    consents.append([said("no", State.DENIED, noon), said("yes", State.GRANTED, noon)])
 
     async def follow() -> None:
         overlay = overlay_of(engine, Redis(unix_socket_path=str(tmp_path / "nobody.sock")), told)
         await overlay.start()
-        consents.append(said("yes", 1, granted=False))
+        consents.append([said("yes", State.WITHDRAWN, noon + timedelta(minutes=1))])
         placements.put(PlacementId("cart"), {"title": "B"})
         await overlay.refresh()
         await overlay.refresh()
 
     asyncio.run(follow())
-    names = [[one.user_id if hasattr(one, "user_id") else one[0] for one in taken] for taken in told]
-    assert names == [["home"], ["no"], ["cart"], ["yes"]]
+    names = [sorted(one.identifier[1] if isinstance(one, ConsentState) else one[0] for one in taken) for taken in told]
+    assert names == [["home"], ["no", "yes"], ["cart"], ["yes"]]
 
 
 def from_scratch(engine: Engine) -> Catalogue:

@@ -13,10 +13,12 @@ from features.artifact.shelf import ArtifactShelf
 from features.events.drain import drain
 from features.progress import Silent
 from features.settings import Settings
-from features.sql.consent_store import PERSONALISATION, Consent, ConsentStore
+from features.sql.consent_store import ConsentStore
 from features.sql.engine import open_engine
+from recommender.consent import State
 from recommender.ids import UserId
 from serving.app import create_app
+from tests.builders import said
 from tests.integration.serving.shop import serving
 from tests.unit.training.small_shop import START, open_shop, orders
 from training.run import train
@@ -31,10 +33,7 @@ def shop(valkey_data_dir: Path, tmp_path: Path) -> Settings:
     """A shop with three imported weeks, which shares the running Valkey."""
     opened = open_shop(tmp_path, orders(n_users=8, n_days=21), consenting=8)
     engine = open_engine(opened)
-    ConsentStore(engine).append(
-        Consent(user_id=NEW, purpose=PERSONALISATION, granted=True, source="web", notice_version="1", occurred_at=NOW,
-                received_at=NOW)
-    )  # fmt: skip
+    ConsentStore(engine).append([said(NEW, State.GRANTED, NOW)])
     engine.dispose()
     return opened.model_copy(update={"redis_url": f"unix://{valkey_data_dir / 'valkey' / 'valkey.sock'}"})
 

@@ -10,14 +10,16 @@ import polars as pl
 from sqlalchemy import Engine
 
 from features.events.log import write_events
+from features.identity import USER_ID
 from features.progress import ProgressReport
 from features.settings import Settings
 from features.sql.catalogue_store import CatalogueStore
-from features.sql.consent_store import Consent, ConsentStore
+from features.sql.consent_store import ConsentStore
 from features.sql.engine import migrate, open_engine
 from features.sql.stock_store import StockLine, StockStore
 from features.sql.store_store import Store, StoreStore
-from recommender.ids import ItemId, StoreId, UserId
+from recommender.consent import Entry, State
+from recommender.ids import ItemId, StoreId
 from training.prepare.facts import write_facts
 from training.prepare.items import catalogue_facts, catalogue_items
 from training.prepare.orders import CONSENT, order_events, read_lines
@@ -28,7 +30,7 @@ from training.prepare.stock import chain_stock, store_stock
 
 MARKET = "default"
 TIMEZONE = "America/New_York"  # the data set does not say; its days break at 05:00 UTC
-CONSENT_SOURCE = "import:complete-journey"
+CONSENT_SOURCE = "complete-journey"
 NOTICE_VERSION = "demo-1"
 ORDERS_FILE = "complete-journey"
 SESSIONS_FILE = "simulated-sessions"  # of its own, so that `remove_events` can drop it
@@ -130,23 +132,23 @@ def _write_catalogue(engine: Engine, facts: pl.DataFrame, lines: pl.DataFrame, p
 
 
 def _grant_consents(consents: ConsentStore, lines: pl.DataFrame) -> None:
-    """Grant all purposes of CONSENT to every household from its first purchase; who has answered is not overruled."""
-    answered = {purpose: consents.users_with(purpose) | consents.users_without(purpose) for purpose in CONSENT}
+    """Import grants of all purposes of CONSENT, by every household with its first purchase; they overrule no answer."""
     first = lines.group_by("household_id").agg(pl.col("occurred_at").min()).sort("household_id")
-    consents.append_many(
+    consents.append(
         [
-            Consent(
-                user_id=UserId(user_id),
+            Entry(
+                entry_id=f"{CONSENT_SOURCE}:{user_id}:{purpose}",
+                subject=(USER_ID, user_id),
                 purpose=purpose,
-                granted=True,
-                source=CONSENT_SOURCE,
+                state=State.GRANTED,
+                system=CONSENT_SOURCE,
+                imported=True,
                 notice_version=NOTICE_VERSION,
                 occurred_at=first_at,
                 received_at=first_at,
             )
             for user_id, first_at in first.iter_rows()
             for purpose in CONSENT
-            if user_id not in answered[purpose]
         ]
     )
 

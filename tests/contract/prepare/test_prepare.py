@@ -9,10 +9,12 @@ from features.events.log import scan_events
 from features.progress import Silent
 from features.settings import Settings
 from features.sql.catalogue_store import CatalogueStore
-from features.sql.consent_store import Consent, ConsentStore
+from features.sql.consent_states import ConsentStates
+from features.sql.consent_store import ConsentStore
 from features.sql.engine import open_engine
 from features.sql.store_store import StoreStore
-from recommender.ids import UserId
+from recommender.consent import State
+from tests.builders import said
 from tests.small_journey import FUEL, MILK, MONDAY, NEVER_SOLD, RAMEN, WINE, source
 from training.prepare.complete_journey import prepare
 
@@ -52,7 +54,7 @@ def test_the_data_folder_holds_all_that_training_and_serving_need(settings):
     assert items[str(WINE)].min_age == 21
     assert [store.store_id for store in StoreStore(engine).read_all()] == ["300", "301"]
     for purpose in ("personalisation", "analytics"):
-        assert ConsentStore(engine).users_with(purpose) == {"0", "1", "2"}
+        assert ConsentStates(engine).users(purpose, NOW) == ({"0", "1", "2"}, set())
     engine.dispose()
     for fact in ("prices", "assortment", "displays"):
         assert pl.read_parquet(settings.facts_dir / f"{fact}.parquet").height > 0
@@ -86,12 +88,8 @@ def test_a_shopper_who_withdrew_is_not_asked_again(settings):
     prepare(settings, Silent(), source=JOURNEY, now=NOW)
     engine = open_engine(settings)
     consents = ConsentStore(engine)
-    withdrawal = Consent(
-        user_id=UserId("1"), purpose="personalisation", granted=False, source="test", notice_version="1",
-        occurred_at=NOW, received_at=NOW,
-    )  # fmt: skip
-    consents.append(withdrawal)
+    consents.append([said("1", State.WITHDRAWN, NOW)])
     (settings.facts_dir / "prepared.json").unlink()
     prepare(settings, Silent(), source=JOURNEY, now=NOW)
-    assert consents.users_without("personalisation") == {"1"}
+    assert ConsentStates(engine).users("personalisation", NOW) == ({"0", "2"}, {"1"})
     engine.dispose()

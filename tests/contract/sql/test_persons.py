@@ -9,7 +9,7 @@ from features.identity import LOYALTY_CARD, Presented
 from features.identity_rules import IdentityRules
 from features.sql.engine import reading
 from features.sql.identity_store import IdentityStore
-from features.sql.persons import read_persons, same_people
+from features.sql.persons import read_persons
 from features.sql.tables.people import identifiers, identity_edges, identity_merges
 from recommender.ids import AnonymousId, UserId
 
@@ -33,4 +33,3 @@ def test_the_least_user_id_stands_for_all_identifiers_of_a_person(engine: Engine
     assert set(persons.iter_rows()) == {
         ("user_id", "a", "a"), ("user_id", "b", "a"), (LOYALTY_CARD, "77", "a"), ("anonymous_id", "browser", "a"),
     }  # fmt: skip
-    assert same_people({UserId("b"), UserId("alone")}, persons) == {"a", "b", "alone"}

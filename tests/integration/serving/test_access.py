@@ -16,7 +16,7 @@ from sqlalchemy import select
 from features.identity import read_secret
 from features.keys import Key, KeyKind, new_key, signing_secret
 from features.sql.key_store import KeyStore
-from features.sql.tables.consents import consents
+from features.sql.tables.consents import consent_entries
 from features.sql.tables.people import identifiers, identity_edges
 from serving.access import ALL_SCOPES, FREE, PUBLIC_SCOPES, ScopedRoute
 from serving.user_tokens import AUDIENCE
@@ -48,7 +48,7 @@ class GuardedShop(Shop):
         with Redis.from_url(str(self.settings.redis_url)) as redis:
             live: dict[bytes, Any] = {key: redis.get(key) for key in redis.scan_iter("shopper:*")}
         with self.engine.connect() as connection:
-            tables = identifiers, identity_edges, consents
+            tables = identifiers, identity_edges, consent_entries
             live[b"sql"] = [connection.execute(select(table)).all() for table in tables]
         return live
 

@@ -9,8 +9,10 @@ import pytest
 
 from features.online.connection import connect
 from features.online.live_state import LiveState
-from features.sql.consent_store import Consent, ConsentStore
+from features.sql.consent_store import ConsentStore
+from recommender.consent import State
 from recommender.ids import ItemNumber, UserId
+from tests.builders import said
 from tests.integration.serving.shop import NOW, Client, Shop, serving
 from tests.integration.serving.test_people import CONSENT, track
 
@@ -152,11 +154,7 @@ def test_bad_input_is_named_and_changes_nothing(
 
 
 def test_a_merge_is_known_to_every_worker_and_the_stricter_consent_counts(shop: Shop) -> None:
-    said = Consent(
-        user_id=UserId("bob"), purpose="personalisation", granted=False, source="a test", notice_version="1",
-        occurred_at=NOW, received_at=NOW,
-    )  # fmt: skip
-    ConsentStore(shop.engine).append(said)
+    ConsentStore(shop.engine).append([said("bob", State.DENIED, NOW)])
 
     async def use(client: Client) -> None:
         assert (await client.recommend(user_id="regular"))["personalised"]

@@ -1,13 +1,14 @@
 """Recommendations over HTTP, with real stores: who gets what, and what consent means."""
 
 import asyncio
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from features.sql.consent_store import PERSONALISATION, Consent, ConsentStore
+from features.sql.consent_store import ConsentStore
+from recommender.consent import State
+from tests.builders import said
 from tests.integration.serving.shop import NOW, REGULAR, Client, Shop, item_ids, serving
 
 PLACEMENTS = ["home", "discover", "product", "cart", "category", "post_purchase", "buy_again", "trending", "new"]
@@ -93,14 +94,9 @@ def test_without_consent_the_answer_is_that_of_a_stranger(shop: Shop) -> None:
 
 
 def test_a_withdrawal_holds_for_the_next_answer_and_for_a_service_that_starts_later(shop: Shop) -> None:
-    said = Consent(
-        user_id=REGULAR, purpose=PERSONALISATION, granted=False, source="web", notice_version="1",
-        occurred_at=NOW - timedelta(minutes=1), received_at=NOW,
-    )  # fmt: skip
-
     async def withdraw(client: Client) -> None:
         assert (await client.recommend(user_id=REGULAR))["personalised"]
-        await asyncio.to_thread(ConsentStore(shop.engine).append, said)
+        await asyncio.to_thread(ConsentStore(shop.engine).append, [said(REGULAR, State.WITHDRAWN, NOW)])
         async with asyncio.timeout(10):
             while (await client.recommend(user_id=REGULAR))["personalised"]:
                 await asyncio.sleep(0.01)

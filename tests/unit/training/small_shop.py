@@ -10,10 +10,10 @@ from features.events.log import write_events
 from features.events.schema import EVENT_COLUMNS, ORDER_COMPLETED
 from features.settings import Settings
 from features.sql.catalogue_store import CatalogueStore
-from features.sql.consent_store import PERSONALISATION, Consent, ConsentStore
+from features.sql.consent_store import ConsentStore
 from features.sql.engine import migrate, open_engine
-from recommender.ids import UserId
-from tests.builders import item
+from recommender.consent import State
+from tests.builders import item, said
 from training.config import TrainingConfig, parse_training_config
 
 START = datetime(2024, 6, 1, tzinfo=UTC)
@@ -110,12 +110,7 @@ def open_shop(folder: Path, log: pl.DataFrame, *, consenting: int = 40) -> Setti
     engine = open_engine(settings)
     migrate(engine)
     CatalogueStore(engine).upsert_many([item(number, added_day=START_DAY - 1) for number in range(N_ITEMS)])
-    said = [
-        Consent(user_id=UserId(f"u{user}"), purpose=PERSONALISATION, granted=True, source="test", notice_version="1",
-                occurred_at=START, received_at=START)
-        for user in range(consenting)
-    ]  # fmt: skip
-    ConsentStore(engine).append_many(said)
+    ConsentStore(engine).append([said(f"u{user}", State.GRANTED, START) for user in range(consenting)])
     engine.dispose()
     if len(log):
         write_events(settings, log, "test")

@@ -1,0 +1,108 @@
+"""What the ledger of consents comes to, for each identifier: read whole at the start, then of whoever was touched."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine, select
+
+from features.identity import ANONYMOUS_ID, USER_ID, Identifier
+from features.sql.consent_store import entry_of
+from features.sql.engine import reading
+from features.sql.identity_rows import Link, named_as, read_links, read_members, read_nodes
+from features.sql.tables.consents import consent_entries
+from features.sql.tables.people import identifiers
+from recommender.consent import Entry, Standings, State, counting_for, fold, joining_moments, state_of
+from recommender.ids import UserId
+
+IDENTIFIERS_AT_ONCE = 2_000
+ENTRIES = consent_entries.c
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentState:
+    """What holds for one identifier now, of purposes and topics; empty: nothing was ever said."""
+
+    identifier: Identifier
+    standings: Standings
+
+
+class ConsentStates:
+    """What everybody allows, as the ledger and the graph of identifiers have it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def of(self, named: Collection[Identifier]) -> list[ConsentState]:
+        """What holds for the people behind some identifiers, for each identifier of theirs; raises StoreUnavailable."""
+        with reading(self._engine) as connection:
+            return _states_of(connection, named)
+
+    def users(self, purpose: str, now: datetime) -> tuple[set[UserId], set[UserId]]:
+        """User ids with a grant in force, and those of whom anything else holds; who never spoke is in neither."""
+        granted, refused = set[UserId](), set[UserId]()
+        with reading(self._engine) as connection:
+            for state in read_all_states(connection):
+                kind, value = state.identifier
+                found = state_of(state.standings, purpose, now)
+                if kind == USER_ID and found is not None:
+                    (granted if found is State.GRANTED else refused).add(UserId(value))
+        return granted, refused
+
+
+def read_all_states(connection: Connection) -> Iterator[ConsentState]:
+    """What holds for everybody of whom anything is in the ledger; some come twice."""
+    spoke = select(ENTRIES.kind, ENTRIES.value).distinct().order_by(ENTRIES.kind, ENTRIES.value)
+    named = [(kind, value) for kind, value in connection.execute(spoke)]
+    for start in range(0, len(named), IDENTIFIERS_AT_ONCE):
+        yield from _states_of(connection, named[start : start + IDENTIFIERS_AT_ONCE])
+
+
+def read_changed_states(connection: Connection, after: int) -> list[ConsentState]:
+    """What holds for everybody of whom something was appended, or who was joined or parted, after a change number."""
+    spoke = select(ENTRIES.kind, ENTRIES.value).where(ENTRIES.change_number > after)
+    moved = select(identifiers.c.profile_number).where(identifiers.c.change_number > after)
+    touched = [(kind, value) for kind, value in connection.execute(spoke)]
+    members = read_members(connection, set(connection.execute(moved).scalars()))
+    return _states_of(connection, [*touched, *members])
+
+
+def _states_of(connection: Connection, named: Collection[Identifier]) -> list[ConsentState]:
+    profile_of = {one: node.profile for one, node in read_nodes(connection, named).items()}
+    nodes = read_members(connection, set(profile_of.values()))
+    people = dict[int | Identifier, list[Identifier]]()
+    for one in dict.fromkeys([*named, *nodes]):
+        people.setdefault(nodes[one].profile if one in nodes else one, []).append(one)
+    entries = _read_entries(connection, [one for together in people.values() for one in together])
+    states = list[ConsentState]()
+    for together in people.values():
+        spoke = [one for one in together if one in entries]
+        links = list[Link]()
+        if len(spoke) > 1:  # few people have said something under two names
+            links = read_links(connection, {nodes[one].number: one for one in together})
+        states += _states_of_person(together, [entry for one in spoke for entry in entries[one]], links)
+    return states
+
+
+def _states_of_person(
+    together: Collection[Identifier], entries: Sequence[Entry], links: Collection[Link]
+) -> Iterator[ConsentState]:
+    joined_at = joining_moments(links, {entry.subject for entry in entries})
+    of_all = fold((entry for entry in entries if entry.vouched), joined_at)
+    own = {entry.subject for entry in entries}
+    for one in together:
+        if one[0] != ANONYMOUS_ID:
+            yield ConsentState(one, of_all)
+        elif one in own:
+            yield ConsentState(one, fold(counting_for(one, entries), joined_at))
+        else:  # a device may be shared: what its owner refused holds on it, what they granted does not
+            yield ConsentState(one, {about: said for about, said in of_all.items() if said.state is not State.GRANTED})
+
+
+def _read_entries(connection: Connection, named: Collection[Identifier]) -> dict[Identifier, list[Entry]]:
+    found = dict[Identifier, list[Entry]]()
+    for where in named_as(named, ENTRIES.kind, ENTRIES.value):
+        for row in connection.execute(select(consent_entries).where(where)):
+            entry = entry_of(row)
+            found.setdefault(entry.subject, []).append(entry)
+    return found
