@@ -8,6 +8,7 @@ from fastapi import Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
+from features.audit import Author
 from recommender.errors import NotAllowed
 from recommender.ids import AnonymousId, UserId
 
@@ -44,12 +45,14 @@ class Access:
         subject: the user that a verified user token names.
         anonymous_id: that the same token names.
         scopes: what the key may do.
+        actor: the id of the key; "local" where none is needed.
     """
 
     trusted: bool
     subject: UserId | None = None
     anonymous_id: AnonymousId | None = None
     scopes: frozenset[str] = ALL_SCOPES
+    actor: str = "local"
 
     def vouches_for(self, user_id: UserId | None) -> bool:
         """Whether the caller may say that it is, or acts for, this user."""
@@ -85,6 +88,11 @@ class ScopedRoute(APIRoute):
     def get_route_handler(self) -> Handler:
         """What answers a request, guarded."""
         return guarded(self, super().get_route_handler())
+
+
+def author_of(request: Request) -> Author:
+    """Who the audit trail names for what a request writes; of a route that needs a key."""
+    return Author(request.state.access.actor, request.scope["request_id"])
 
 
 def needs(scope: str, *, or_self: str | None = None, key_in_body: bool = False) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from features.sql.profile_store import ProfileStore
 from features.sql.stock_store import StockStore
 from recommender.ids import ItemNumber
 from serving.artifact_watch import ArtifactWatch
+from serving.audit.routes import audit_routes
 from serving.background import Background
 from serving.catalogue.change_signal import ChangeSignal
 from serving.catalogue.overlay import CatalogueOverlay
@@ -151,6 +152,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         placement_routes(placements, PlacementStore(engine), overlay.announce),
         decision_routes(traces),
         profile_routes(people, ProfileStore(engine), overlay.announce, rebuild, contacts, clock),
+        audit_routes(engine),
         health_routes(current, engine, metrics, stream, lambda: watch.why_not),
     )
     for routes in routers:

@@ -121,15 +121,15 @@ class Gate:
         until = float("inf") if key.expires_at is None else key.expires_at.timestamp()
         if key.kind != "pk":
             scopes = ALL_SCOPES if key.kind == "sk" else frozenset(key.scopes)
-            return _Known(replace(TRUSTED, scopes=scopes), until, key)
+            return _Known(replace(TRUSTED, scopes=scopes, actor=key.key_id), until, key)
         must_be_for(key, caller)
         if token is None:
-            return _Known(Access(trusted=False, scopes=PUBLIC_SCOPES), until, key)
+            return _Known(Access(trusted=False, scopes=PUBLIC_SCOPES, actor=key.key_id), until, key)
         claims = read_token(token, self._signing_secrets(key, now), now)
         anonymous = claims.get("anonymous_id")
         access = Access(
             trusted=False, subject=UserId(claims["sub"]), scopes=PUBLIC_SCOPES,
-            anonymous_id=None if anonymous is None else AnonymousId(anonymous),
+            anonymous_id=None if anonymous is None else AnonymousId(anonymous), actor=key.key_id,
         )  # fmt: skip
         return _Known(access, min(until, claims["exp"]), key)
 

@@ -23,6 +23,7 @@ TAGS = [
     {"name": "placements", "description": "Where items are shown, and by which rules."},
     {"name": "decisions", "description": "Why a list looks as it does."},
     {"name": "profiles", "description": "Who is one person, across channels; merging people, and taking it back."},
+    {"name": "audit", "description": "Who changed what; docs/audit.md."},
     {"name": "health", "description": "For whoever operates the service."},
 ]
 

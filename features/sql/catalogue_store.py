@@ -6,7 +6,9 @@ from operator import attrgetter
 
 from sqlalchemy import ColumnElement, Connection, Engine, FromClause, bindparam, select, update
 
+from features.audit import SYSTEM, Author, Entry
 from features.progress import ProgressReport, Silent
+from features.sql.audit_store import append_audit
 from features.sql.chunks import SMALL
 from features.sql.engine import Write, read_change_number, reading, writing
 from features.sql.item_rows import COLUMNS, current_items, items_of, move_staged, read_pending
@@ -57,13 +59,14 @@ class CatalogueStore:
         with reading(self._engine) as connection:
             return read_change_number(connection)
 
-    def put(self, item: CatalogueItem) -> tuple[CatalogueItem, int]:
+    def put(self, item: CatalogueItem, *, by: Author = SYSTEM) -> tuple[CatalogueItem, int]:
         """State all facts of one item; its number comes from the catalogue, whatever the value says.
 
         Returns the item as it now stands and the change number.
         """
         with writing(self._engine) as write:
             _state(write, [item], ITEM_FACTS)
+            append_audit(write.connection, Entry(by, "catalogue.put", "item", item.item_id))
             return _select(write.connection, items, items.c.item_id == item.item_id)[0], write.change_number
 
     def upsert_many(
@@ -72,6 +75,7 @@ class CatalogueStore:
         *,
         facts: Sequence[str] = ITEM_FACTS,
         progress: ProgressReport | None = None,
+        by: Author = SYSTEM,
     ) -> Upserted:
         """State facts of many items at once; all of them become visible together.
 
@@ -88,14 +92,16 @@ class CatalogueStore:
         changed = self._changed(stated, facts)
         if not changed:
             return Upserted(0, self.change_number())
+        entry = Entry(by, "catalogue.import", "items", details={"rows": len(changed)})
         if len(changed) > SMALL:
             with (progress or Silent()).step("Writing the catalogue", len(changed)) as step:
-                return Upserted(len(changed), import_in_chunks(self._engine, changed, facts, step))
+                return Upserted(len(changed), import_in_chunks(self._engine, changed, facts, step, entry))
         with writing(self._engine) as write:
             _state(write, changed, facts)
+            append_audit(write.connection, entry)
             return Upserted(len(changed), write.change_number)
 
-    def delete(self, item_id: ItemId) -> int:
+    def delete(self, item_id: ItemId, *, by: Author = SYSTEM) -> int:
         """Take an item out of the catalogue, and what stores said of its stock; raises UnknownItem.
 
         Its number stays taken: the same id gets it back when it is stated again. Returns the change number.
@@ -108,6 +114,7 @@ class CatalogueStore:
             write.connection.execute(update(items).where(items.c.item_number == number).values(deleted=True, **changed))
             of_item = update(store_stock).where(store_stock.c.item_number == number)
             write.connection.execute(of_item.values(quantity=None, **changed))
+            append_audit(write.connection, Entry(by, "catalogue.delete", "item", item_id))
             return write.change_number
 
     def _changed(self, stated: Sequence[CatalogueItem], facts: Sequence[str]) -> list[CatalogueItem]:

@@ -59,6 +59,17 @@ def migrate(engine: Engine) -> None:
 
 
 @contextmanager
+def opened(settings: Settings) -> Generator[Engine]:
+    """The database of a command: its schema up to date, closed at the end; raises StoreUnavailable."""
+    engine = open_engine(settings)
+    try:
+        migrate(engine)
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
 def reading(engine: Engine) -> Generator[Connection]:
     """Read in one snapshot; raises StoreUnavailable when the database is not there."""
     with _reachable(), engine.connect() as connection:

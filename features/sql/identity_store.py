@@ -6,9 +6,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
 
+from features.audit import SYSTEM, Author, Entry
 from features.identity import USER_ID, Identifier, Occasion, Presented
 from features.identity_rules import IdentityRules
 from features.people import Pair, People, Person, links_of, partition
+from features.sql.audit_store import append_audit
 from features.sql.engine import Write, reading, writing
 from features.sql.identity_rows import (
     count_strong_edges,
@@ -67,7 +69,7 @@ class IdentityStore:
             people = self._load(connection, events, now)
         return [people.who(one) for one in events]
 
-    def merge(self, named: Sequence[Identifier], reason: str, now: datetime) -> Merged:
+    def merge(self, named: Sequence[Identifier], reason: str, now: datetime, *, by: Author = SYSTEM) -> Merged:
         """Take identifiers for one person on the shop's word, whatever the limits of their kinds; doing it again
         changes nothing.
 
@@ -94,9 +96,12 @@ class IdentityStore:
                     f"these cannot be one person: {error}", field="identifiers", remedy="Merge fewer of them."
                 ) from None
             [number] = self._record(write, people, before, [(pairs, None)], now, source="api", reason=reason)
-            return Merged(number, people.nodes[ordered[0]].profile)
+            profile = people.nodes[ordered[0]].profile
+            details = {"identifiers": len(ordered)} | ({} if number is None else {"merge": f"mrg_{number}"})
+            append_audit(write.connection, Entry(by, "profiles.merge", "profile", f"prf_{profile}", details))
+            return Merged(number, profile)
 
-    def unmerge(self, merge_number: int, reason: str, now: datetime) -> list[Identifier]:
+    def unmerge(self, merge_number: int, reason: str, now: datetime, *, by: Author = SYSTEM) -> list[Identifier]:
         """Take a merge back: the profiles are again what they would be without it. Doing it again changes nothing.
 
         Returns the identifiers of all profiles that it touched, none if it had been taken back before.
@@ -131,6 +136,7 @@ class IdentityStore:
             }  # fmt: skip
             connection.execute(insert(identity_merges).values(row))
             _move(write, {node.number: (one, node.profile, new[node.number]) for one, node in nodes.items()})
+            append_audit(write.connection, Entry(by, "profiles.unmerge", "merge", f"mrg_{merge_number}"))
             return list(nodes)
 
     def members(self, users: Collection[str], *, ever: bool = False) -> dict[str, frozenset[str]]:

@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 
 import polars as pl
 
+from features.audit import CLI
 from features.import_file import REASON, ROW, ImportReport, read_text, write_rejected
 from features.progress import ProgressReport
 from features.settings import Settings
@@ -43,7 +44,7 @@ def import_catalogue(settings: Settings, file: Path, progress: ProgressReport) -
     engine = open_engine(settings)
     try:
         migrate(engine)
-        written = CatalogueStore(engine).upsert_many(items, facts=facts, progress=progress)
+        written = CatalogueStore(engine).upsert_many(items, facts=facts, progress=progress, by=CLI)
     finally:
         engine.dispose()
     return ImportReport(
@@ -67,7 +68,7 @@ def import_stores(settings: Settings, file: Path, progress: ProgressReport) -> I
     engine = open_engine(settings)
     try:
         migrate(engine)
-        n_changed = StoreStore(engine).upsert_many(stores)
+        n_changed = StoreStore(engine).upsert_many(stores, by=CLI)
     finally:
         engine.dispose()
     return ImportReport(

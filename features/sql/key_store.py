@@ -6,7 +6,9 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, RowMapping, Select, insert, select, update
 
+from features.audit import SYSTEM, Author, Entry
 from features.keys import Key, KeyKind, successor_of
+from features.sql.audit_store import append_audit
 from features.sql.engine import reading, writing
 from features.sql.tables.keys import keys
 from recommender.errors import InvalidInput
@@ -18,13 +20,14 @@ class KeyStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def add(self, key: Key) -> int:
+    def add(self, key: Key, *, by: Author = SYSTEM) -> int:
         """Keep a new key. Returns the change number."""
         with writing(self._engine) as write:
             write.connection.execute(insert(keys).values(**_values(key), change_number=write.change_number))
+            append_audit(write.connection, Entry(by, "keys.create", "key", key.key_id, {"kind": key.kind}))
             return write.change_number
 
-    def revoke(self, key_id: str, now: datetime) -> Key:
+    def revoke(self, key_id: str, now: datetime, *, by: Author = SYSTEM) -> Key:
         """End a key; revoking it again changes nothing.
 
         Raises:
@@ -37,9 +40,10 @@ class KeyStore:
             found = read_keys(write.connection, select(keys).where(this))
             if not found:
                 raise _no_key(key_id)
+            append_audit(write.connection, Entry(by, "keys.revoke", "key", key_id))
             return found[0]
 
-    def rotate(self, key_id: str, now: datetime, overlap: timedelta) -> tuple[Key, Key, str]:
+    def rotate(self, key_id: str, now: datetime, overlap: timedelta, *, by: Author = SYSTEM) -> tuple[Key, Key, str]:
         """Make a key in place of another, which ends after `overlap` (or earlier, where it would have).
 
         The new one lives as long as the old one was made for.
@@ -68,6 +72,7 @@ class KeyStore:
             ended = {"expires_at": _text(ends), "change_number": write.change_number}
             write.connection.execute(update(keys).where(keys.c.key_id == key_id).values(**ended))
             write.connection.execute(insert(keys).values(**_values(new), change_number=write.change_number))
+            append_audit(write.connection, Entry(by, "keys.rotate", "key", key_id, {"successor": new.key_id}))
             return replace(old, expires_at=ends), new, text
 
     def read_all(self) -> tuple[Key, ...]:

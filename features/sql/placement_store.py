@@ -5,6 +5,8 @@ from typing import Any
 
 from sqlalchemy import Engine, delete, insert, select
 
+from features.audit import SYSTEM, Author, Entry
+from features.sql.audit_store import append_audit
 from features.sql.engine import reading, writing
 from features.sql.tables.catalogue import placements
 from recommender.ids import PlacementId
@@ -28,11 +30,12 @@ class PlacementStore:
         with reading(self._engine) as connection:
             return {PlacementId(name): definition for name, definition in connection.execute(query)}
 
-    def put(self, placement_id: PlacementId, definition: Mapping[str, Any]) -> int:
+    def put(self, placement_id: PlacementId, definition: Mapping[str, Any], *, by: Author = SYSTEM) -> int:
         """Save a definition, in place of one saved before. Returns the change number."""
         with writing(self._engine) as write:
             same = placements.c.placement_id == placement_id
             write.connection.execute(delete(placements).where(same))
             row = {"definition": dict(definition), "change_number": write.change_number}
             write.connection.execute(insert(placements).values(placement_id=placement_id, **row))
+            append_audit(write.connection, Entry(by, "placements.put", "placement", placement_id))
             return write.change_number

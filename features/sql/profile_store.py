@@ -7,7 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, insert, or_, select
 
+from features.audit import SYSTEM, Author, Entry
 from features.identity import Identifier
+from features.sql.audit_store import append_audit
 from features.sql.engine import reading, writing
 from features.sql.identity_rows import insert_missing, read_members, read_nodes, read_nodes_of_numbers, text_of
 from features.sql.tables.people import identity_edges, identity_merges, profile_traits
@@ -51,7 +53,9 @@ class ProfileStore:
         with reading(self._engine) as connection:
             return _read(connection, name)
 
-    def change_traits(self, name: int | Identifier, traits: Mapping[str, Any], now: datetime) -> Profile:
+    def change_traits(
+        self, name: int | Identifier, traits: Mapping[str, Any], now: datetime, *, by: Author = SYSTEM
+    ) -> Profile:
         """State traits, None to take one away; a profile of a new identifier begins with them.
 
         Raises:
@@ -76,6 +80,8 @@ class ProfileStore:
                 )
             if stated:
                 write.connection.execute(insert(profile_traits), stated)
+            details = {"stated": len(stated), "removed": len(traits) - len(stated)}
+            append_audit(write.connection, Entry(by, "profiles.change", "profile", f"prf_{profile.number}", details))
             return _read(write.connection, profile.number)
 
 

@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, Engine, delete, exists, insert, select, update
 
+from features.audit import Entry
 from features.progress import Step
+from features.sql.audit_store import append_audit
 from features.sql.bulk import insert_rows
 from features.sql.chunks import chunks_of
 from features.sql.engine import Write, reading, writing
@@ -25,10 +27,12 @@ class ImportOvertaken(RecommenderError):
     code = "import_overtaken"
 
 
-def import_in_chunks(engine: Engine, rows: Sequence[CatalogueItem], facts: Sequence[str], step: Step) -> int:
+def import_in_chunks(
+    engine: Engine, rows: Sequence[CatalogueItem], facts: Sequence[str], step: Step, entry: Entry
+) -> int:
     """State `facts` of all rows at once; a new item takes all its facts from its row. Returns the change number.
 
-    `step` advances by one for each row.
+    `step` advances by one for each row; `entry` is in the audit trail from the moment when they count.
 
     Raises:
         ImportOvertaken: nothing of this import counts, the other one does.
@@ -43,7 +47,7 @@ def import_in_chunks(engine: Engine, rows: Sequence[CatalogueItem], facts: Seque
             _check_not_overtaken(write.connection, import_number)
             _stage(write.connection, chunk, import_number, known)
         step.advance(len(chunk))
-    change_number = _show(engine, import_number)
+    change_number = _show(engine, import_number, entry)
     finish_import(engine)
     return change_number
 
@@ -112,11 +116,12 @@ def _stage(connection: Connection, rows: Sequence[CatalogueItem], import_number:
     insert_rows(connection, staged_items, ("import_number", "item_number", *ITEM_FACTS), staged)
 
 
-def _show(engine: Engine, import_number: int) -> int:
+def _show(engine: Engine, import_number: int, entry: Entry) -> int:
     while True:
         with writing(engine) as write:
             _check_not_overtaken(write.connection, import_number)
             if read_pending(write.connection) is None:
+                append_audit(write.connection, entry)
                 return _set_visible(write, import_number)
         finish_import(engine)
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine, bindparam, delete, insert, update
 
+from features.audit import SYSTEM, Author, Entry
 from features.progress import ProgressReport, Silent
+from features.sql.audit_store import append_audit
 from features.sql.catalogue_store import find_numbers, unknown_item
 from features.sql.chunks import chunks_of
 from features.sql.engine import Write, writing
@@ -31,7 +33,7 @@ class StockStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def set_lines(self, lines: Sequence[StockLine], *, synthetic: bool = False) -> int:
+    def set_lines(self, lines: Sequence[StockLine], *, synthetic: bool = False, by: Author = SYSTEM) -> int:
         """State the stock of all lines, or of none; of several lines of one item and store the last counts.
 
         Returns the change number.
@@ -47,15 +49,21 @@ class StockStore:
             last = {(line.store_id, numbers[line.item_id]): line.quantity for line in lines}
             _set_chain(write, {number: quantity for (store, number), quantity in last.items() if store is None})
             _set_stores(write, {key: quantity for key, quantity in last.items() if key[0] is not None}, synthetic)
+            append_audit(write.connection, Entry(by, "stock.set", "stock", details={"lines": len(lines)}))
             return write.change_number
 
     def set_many(
-        self, lines: Sequence[StockLine], *, synthetic: bool = False, progress: ProgressReport | None = None
+        self,
+        lines: Sequence[StockLine],
+        *,
+        synthetic: bool = False,
+        progress: ProgressReport | None = None,
+        by: Author = SYSTEM,
     ) -> None:
         """State the stock of many lines, in several transactions: one that fails leaves those before it in force."""
         with (progress or Silent()).step("Writing stock", len(lines)) as step:
             for chunk in chunks_of(lines):
-                self.set_lines(chunk, synthetic=synthetic)
+                self.set_lines(chunk, synthetic=synthetic, by=by)
                 step.advance(len(chunk))
 
 

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import Engine, delete, insert, select
 
+from features.audit import SYSTEM, Author, Entry
+from features.sql.audit_store import append_audit
 from features.sql.chunks import chunks_of
 from features.sql.engine import reading, writing
 from features.sql.tables.catalogue import stores
@@ -38,7 +40,7 @@ class StoreStore:
                 for store_id, name, timezone, market in rows
             ]
 
-    def upsert_many(self, stated: Sequence[Store]) -> int:
+    def upsert_many(self, stated: Sequence[Store], *, by: Author = SYSTEM) -> int:
         """State all facts of the stores, in one transaction; no store twice. Returns how many were new or different.
 
         A shop has thousands of stores at most, so that nobody waits long. If none is different, nothing is written.
@@ -53,4 +55,5 @@ class StoreStore:
                 write.connection.execute(delete(stores).where(stores.c.store_id.in_(ids)))
                 rows = [{**asdict(store), "deleted": False, "change_number": write.change_number} for store in chunk]
                 write.connection.execute(insert(stores), rows)
+            append_audit(write.connection, Entry(by, "stores.import", "stores", details={"rows": len(changed)}))
         return len(changed)

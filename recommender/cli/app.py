@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from recommender.cli.audit import audit_app, record
 from recommender.cli.events import events_app
 from recommender.cli.keys import keys_app
 from recommender.errors import RecommenderError
@@ -29,6 +30,7 @@ app.add_typer(import_app, name="import")
 app.add_typer(artifacts_app, name="artifacts")
 app.add_typer(events_app, name="events")
 app.add_typer(keys_app, name="keys")
+app.add_typer(audit_app, name="audit")
 
 console = Console()
 errors = Console(stderr=True)
@@ -81,7 +83,9 @@ def import_events(file: File) -> None:
     from features.settings import read_settings
     from recommender.cli.tables import imported
 
-    console.print(imported(run(read_settings(), file, Terminal())))
+    report = run(read_settings(), file, Terminal())
+    record("events.import", "events", accepted=report.accepted, rejected=report.rejected)
+    console.print(imported(report))
 
 
 @import_app.command("catalogue")
@@ -123,7 +127,10 @@ def train(
     from training.run import train as run
 
     cut = until.replace(tzinfo=UTC) if until else None
-    console.print(trained(run(read_settings(), until=cut, config_file=config, force=force, progress=Terminal())))
+    report = run(read_settings(), until=cut, config_file=config, force=force, progress=Terminal())
+    if not report.already_published:
+        record("artifacts.publish", "artifact", report.artifact_id, forced=int(force))
+    console.print(trained(report))
 
 
 @app.command()
@@ -172,7 +179,9 @@ def artifacts_rollback(
     from features.artifact.shelf import ArtifactShelf
     from features.settings import read_settings
 
-    console.print(f"serving {ArtifactShelf(read_settings().artifacts_dir).rollback(to)}")
+    artifact_id = ArtifactShelf(read_settings().artifacts_dir).rollback(to)
+    record("artifacts.rollback", "artifact", artifact_id)
+    console.print(f"serving {artifact_id}")
 
 
 @app.command()

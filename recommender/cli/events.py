@@ -9,6 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from recommender.cli.audit import record
+
 if TYPE_CHECKING:
     from features.events.dead_letters import DeadLetter
     from features.settings import Settings
@@ -60,6 +62,7 @@ def replay(since: Since = None, reason: Reason = None) -> None:
 
     settings = read_settings()
     report = replay_letters(settings, _letters(settings, since, reason))
+    record("events.replay", "events", accepted=report.accepted, rejected=report.still_rejected)
     console.print(
         f"{report.accepted:,} taken in, {report.duplicates:,} were in the log already, "
         f"{report.still_rejected:,} still do not fit"

@@ -10,6 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from features.audit import CLI
+
 if TYPE_CHECKING:
     from features.keys import Key
     from features.sql.key_store import KeyStore
@@ -73,7 +75,7 @@ def create(
         origins=tuple(map(parse_origin, origin or ())), apps=tuple(map(parse_app, app or ())),
     )  # fmt: skip
     with _open_store() as store:
-        store.add(key)
+        store.add(key, by=CLI)
     _show(key, text)
 
 
@@ -90,7 +92,7 @@ def rotate(
     whether the old one is still used. Beside a publishable key, tokens signed with either one's secret hold as long.
     """
     with _open_store() as store:
-        old, key, text = store.rotate(key_id, datetime.now(UTC), _parse_overlap(overlap))
+        old, key, text = store.rotate(key_id, datetime.now(UTC), _parse_overlap(overlap), by=CLI)
     _show(key, text)
     console.print(f"\n{old.key_id} ({old.hint} {old.label}) ends {old.expires_at:%Y-%m-%d %H:%M} UTC")
 
@@ -118,7 +120,7 @@ def list_keys() -> None:
 def revoke(key_id: Annotated[str, typer.Argument(help="As `recommender keys list` shows it.")]) -> None:
     """End a key for good; running services refuse it within a second."""
     with _open_store() as store:
-        key = store.revoke(key_id, datetime.now(UTC))
+        key = store.revoke(key_id, datetime.now(UTC), by=CLI)
     console.print(f"{key.key_id} ({key.hint} {key.label}) opens nothing any more")
 
 
@@ -172,12 +174,8 @@ def _minute(at: datetime | None) -> str:
 @contextmanager
 def _open_store() -> "Generator[KeyStore]":
     from features.settings import read_settings
-    from features.sql.engine import migrate, open_engine
+    from features.sql.engine import opened
     from features.sql.key_store import KeyStore
 
-    engine = open_engine(read_settings())
-    try:
-        migrate(engine)
+    with opened(read_settings()) as engine:
         yield KeyStore(engine)
-    finally:
-        engine.dispose()

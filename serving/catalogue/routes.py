@@ -2,11 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from recommender.ids import ItemId
-from serving.access import CATALOGUE_READ, CATALOGUE_WRITE, ScopedRoute, needs
+from serving.access import CATALOGUE_READ, CATALOGUE_WRITE, ScopedRoute, author_of, needs
 from serving.catalogue.schemas import ItemBody, ItemName, ItemReply, StockBody, StockReply, item_reply
 from serving.catalogue.use_cases import CatalogueDesk
 from serving.clock import Clock
@@ -29,20 +29,20 @@ def catalogue_routes(desk: CatalogueDesk, clock: Clock) -> APIRouter:
         return json_response(item_reply(await desk.read(ItemId(item_id))))
 
     @router.put(ITEM, response_model=ItemReply, responses=changes, openapi_extra=writes)
-    async def state_item(item_id: Id, body: ItemBody) -> Response:
+    async def state_item(item_id: Id, body: ItemBody, request: Request) -> Response:
         """State all facts of one item; new or not, they hold on every worker within a tenth of a second."""
-        return json_response(item_reply(await desk.put(ItemId(item_id), body, clock())))
+        return json_response(item_reply(await desk.put(ItemId(item_id), body, clock(), author_of(request))))
 
     @router.delete(ITEM, status_code=204, responses=documented(404, 422, 503), openapi_extra=writes)
-    async def delete_item(item_id: Id) -> Response:
+    async def delete_item(item_id: Id, request: Request) -> Response:
         """Take one item out of the catalogue and of every list. Its number stays its own."""
-        await desk.delete(ItemId(item_id))
+        await desk.delete(ItemId(item_id), author_of(request))
         return Response(status_code=204)
 
     @router.patch("/stock", response_model=StockReply, responses=documented(404) | changes, openapi_extra=writes)
-    async def change_stock(body: StockBody) -> Response:
+    async def change_stock(body: StockBody, request: Request) -> Response:
         """State the stock of up to 1,000 lines, all or none; a sold-out item is out of the very next list."""
-        change_number = await desk.set_stock([line.line() for line in body.lines])
+        change_number = await desk.set_stock([line.line() for line in body.lines], author_of(request))
         return json_response({"lines": len(body.lines), "change_number": change_number})
 
     return router

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from features.sql.placement_store import PlacementStore
 from recommender.ids import PlacementId
 from recommender.placements import parse_placement
-from serving.access import PLACEMENTS_READ, PLACEMENTS_WRITE, ScopedRoute, needs
+from serving.access import PLACEMENTS_READ, PLACEMENTS_WRITE, ScopedRoute, author_of, needs
 from serving.encoding import json_response
 from serving.placements.registry import Entry, Placements
 from serving.placements.schemas import PlacementBody, PlacementList, PlacementName, PlacementReply
@@ -42,7 +42,7 @@ def placement_routes(
         responses=documented(400, 413, 415, 422, 503),
         openapi_extra=writes,
     )
-    async def save_placement(placement_id: Id, body: PlacementBody) -> Response:
+    async def save_placement(placement_id: Id, body: PlacementBody, request: Request) -> Response:
         """Save a placement; it holds on every worker within a tenth of a second.
 
         One that cannot be parsed, or that contradicts itself, is refused with the reason.
@@ -50,7 +50,7 @@ def placement_routes(
         name = PlacementId(placement_id)
         definition = body.model_dump(exclude_unset=True)
         parse_placement(name, definition)
-        await asyncio.to_thread(store.put, name, definition)
+        await asyncio.to_thread(store.put, name, definition, by=author_of(request))
         placements.take_saved([(name, definition)])
         await announce()
         return json_response(_reply(placements.entry(name)))

@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from features.identity import Contacts, Identifier
 from features.sql.identity_store import IdentityStore
 from features.sql.profile_store import ProfileStore
-from serving.access import PROFILES_READ, PROFILES_WRITE, ScopedRoute, needs
+from serving.access import PROFILES_READ, PROFILES_WRITE, ScopedRoute, author_of, needs
 from serving.clock import Clock
 from serving.encoding import json_response
 from serving.problem_document import documented
@@ -44,23 +44,23 @@ def profile_routes(
     problems, reads, writes = documented(400, 404, 413, 415, 422, 503), needs(PROFILES_READ), needs(PROFILES_WRITE)
 
     @router.post("/merges", response_model=MergedReply, responses=problems, openapi_extra=writes)
-    async def merge_profiles(body: MergeBody) -> Response:
+    async def merge_profiles(body: MergeBody, request: Request) -> Response:
         """Say that identifiers are one person's. Saying it again changes nothing; DELETE takes it back."""
         named = [
             one.identifier(contacts.secret, f"identifiers[{place}].value", contacts.is_blocked)
             for place, one in enumerate(body.identifiers)
         ]
-        merged = await asyncio.to_thread(store.merge, named, body.reason, clock())
+        merged = await asyncio.to_thread(store.merge, named, body.reason, clock(), by=author_of(request))
         await announce()
         profile = await asyncio.to_thread(profiles.read, merged.profile_number)
         merge_id = None if merged.merge_number is None else f"{MERGE_PREFIX}{merged.merge_number}"
         return json_response({"merge_id": merge_id, "profile": profile_reply(profile)})
 
     @router.delete("/merges/{merge_id}", status_code=204, responses=documented(404, 422, 503), openapi_extra=writes)
-    async def take_merge_back(merge_id: MergeName) -> Response:
+    async def take_merge_back(merge_id: MergeName, request: Request) -> Response:
         """Take a merge back: the people are again who they were without it, and each is known by their own events."""
         number = int(merge_id.removeprefix(MERGE_PREFIX))
-        touched = await asyncio.to_thread(store.unmerge, number, "taken back", clock())
+        touched = await asyncio.to_thread(store.unmerge, number, "taken back", clock(), by=author_of(request))
         await announce()
         await rebuild(touched, clock())
         return Response(status_code=204)
@@ -73,9 +73,10 @@ def profile_routes(
         )
 
     @router.patch("/{profile_id:path}", response_model=ProfileReply, responses=problems, openapi_extra=writes)
-    async def change_profile(profile_id: ProfileName, body: TraitsBody) -> Response:
+    async def change_profile(profile_id: ProfileName, body: TraitsBody, request: Request) -> Response:
         """State traits; of two words on one trait, also after a merge, the newer counts."""
-        name = person_named(profile_id, contacts.secret)
-        return json_response(profile_reply(await asyncio.to_thread(profiles.change_traits, name, body.traits, clock())))
+        name, by = person_named(profile_id, contacts.secret), author_of(request)
+        changed = await asyncio.to_thread(profiles.change_traits, name, body.traits, clock(), by=by)
+        return json_response(profile_reply(changed))
 
     return router

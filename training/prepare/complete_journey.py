@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 from sqlalchemy import Engine
 
+from features.audit import CLI
 from features.events.log import write_events
 from features.identity import USER_ID
 from features.progress import ProgressReport
@@ -117,18 +118,19 @@ def _fix_shift(settings: Settings, source: Source, now: datetime) -> timedelta:
 
 def _write_catalogue(engine: Engine, facts: pl.DataFrame, lines: pl.DataFrame, progress: ProgressReport) -> None:
     stocked = facts.with_columns(chain_stock(facts["item_id"], lines))
-    CatalogueStore(engine).upsert_many(list(catalogue_items(stocked)), progress=progress)
+    CatalogueStore(engine).upsert_many(list(catalogue_items(stocked)), progress=progress, by=CLI)
     StoreStore(engine).upsert_many(
         [
             Store(store_id=StoreId(store_id), name=f"Store {store_id}", timezone=TIMEZONE, market=MARKET)
             for store_id in lines["store_id"].unique().sort()
-        ]
+        ],
+        by=CLI,
     )
     examples = [
         StockLine(item_id=ItemId(item_id), quantity=quantity, store_id=StoreId(store_id))
         for store_id, item_id, quantity in store_stock(lines).iter_rows()
     ]
-    StockStore(engine).set_many(examples, synthetic=True, progress=progress)
+    StockStore(engine).set_many(examples, synthetic=True, progress=progress, by=CLI)
 
 
 def _grant_consents(consents: ConsentStore, lines: pl.DataFrame) -> None:
