@@ -46,7 +46,9 @@ def list_entries(
         for entry in found:
             typer.echo(json.dumps({**asdict(entry), "details": json.loads(entry.details)}))
         return
-    table = Table("place", "when (UTC)", "who", "did", "what", "in numbers", "request", box=None)
+    table = Table(box=None)
+    for name in ("place", "when (UTC)", "who", "did", "what", "in numbers", "request"):
+        table.add_column(name, overflow="fold")
     for entry in found:
         table.add_row(*map(escape, _cells(entry)))
     console.print(table)
