@@ -92,7 +92,7 @@ class ScopedRoute(APIRoute):
 
 def author_of(request: Request) -> Author:
     """Who the audit trail names for what a request writes; of a route that needs a key."""
-    return Author(request.state.access.actor, request.scope["request_id"])
+    return Author(request.state.access.actor, request.scope.get("request_id"))
 
 
 def needs(scope: str, *, or_self: str | None = None, key_in_body: bool = False) -> dict[str, Any]:

@@ -63,9 +63,8 @@ def stores_file(folder: Path) -> list[str]:
 
 def events_file(folder: Path) -> list[str]:
     file = folder / "events.jsonl"
-    row = {
-        "event_id": "e1", "event": "Product Viewed", "user_id": "u", "item_id": "a", "occurred_at": "2026-01-01T00:00:00Z"
-    }  # fmt: skip
+    row = {"event_id": "e1", "event": "Product Viewed", "user_id": "u", "item_id": "a"}
+    row["occurred_at"] = "2026-01-01T00:00:00Z"
     file.write_text(json.dumps(row))
     return [str(file)]
 

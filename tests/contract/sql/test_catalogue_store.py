@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Engine, insert
 
+from features.audit import SYSTEM, Entry
 from features.progress import Silent
 from features.sql import staging
 from features.sql.catalogue_store import CatalogueStore
@@ -17,6 +18,7 @@ from recommender.errors import UnknownItem
 from recommender.ids import ItemId, ItemNumber, StoreId
 from tests.builders import item
 
+ENTRY = Entry(SYSTEM, "catalogue.import", "items")
 MANY = 1_203  # more than one transaction takes
 
 
@@ -102,7 +104,7 @@ def _staged(engine: Engine, rows: Sequence[CatalogueItem], facts: Sequence[str])
     number = staging._open_import(engine, facts)
     with staging.writing(engine) as write:
         staging._stage(write.connection, rows, number, {})
-    return staging._show(engine, number)
+    return staging._show(engine, number, ENTRY)
 
 
 def test_an_import_counts_from_one_moment_on_even_if_its_process_dies(engine: Engine) -> None:
@@ -116,7 +118,7 @@ def test_an_import_counts_from_one_moment_on_even_if_its_process_dies(engine: En
         staging._stage(write.connection, [item(1, title="New", stock=77), item(2), item(3)], number, {})
     assert store.read_all() == [kept]
     assert read_changes(engine, 0).items == (kept,)
-    shown_at = staging._show(engine, number)
+    shown_at = staging._show(engine, number, ENTRY)
     shown = store.read_all()
     assert [(one.item_id, one.title, one.stock) for one in shown] == [
         ("i1", "New", 5),
@@ -143,7 +145,7 @@ def test_an_import_that_was_never_completed_leaves_nothing(engine: Engine) -> No
     store.upsert_many(many(title="Newer"))
     assert {one.title for one in store.read_all()} == {"Newer"}
     with pytest.raises(staging.ImportOvertaken):
-        staging._show(engine, number)
+        staging._show(engine, number, ENTRY)
 
 
 def test_an_import_waits_for_the_one_before_it_to_be_moved(engine: Engine) -> None:
