@@ -106,16 +106,6 @@ class Histories:
     n_baskets: NDArray[np.int32]
     first_basket_day: NDArray[np.float64]
 
-    @derived
-    def namesakes(self) -> Mapping[UserId, frozenset[UserId]]:
-        """Of each user id that shares its history: all those that share it."""
-        if len(self.position_of) == len(self.n_baskets):
-            return {}
-        sharing: dict[int, set[UserId]] = {}
-        for user, position in self.position_of.items():
-            sharing.setdefault(position, set()).add(user)
-        return {user: frozenset(users) for users in sharing.values() if len(users) > 1 for user in users}
-
     def of(self, user_id: UserId) -> Purchases | None:
         """Purchases of a shopper up to the cut (decayed to `cut_day`); None for one that training did not see."""
         position = self.position_of.get(user_id)

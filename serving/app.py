@@ -22,11 +22,11 @@ from features.sql.identity_store import IdentityStore
 from features.sql.placement_store import PlacementStore
 from features.sql.profile_store import ProfileStore
 from features.sql.stock_store import StockStore
-from recommender.ids import ItemNumber
 from serving.artifact_watch import ArtifactWatch
 from serving.audit.routes import audit_routes
 from serving.background import Background
 from serving.catalogue.change_signal import ChangeSignal
+from serving.catalogue.numbers import ItemNumbers
 from serving.catalogue.overlay import CatalogueOverlay
 from serving.catalogue.routes import catalogue_routes
 from serving.catalogue.use_cases import CatalogueDesk
@@ -41,7 +41,7 @@ from serving.events.routes import event_routes
 from serving.events.use_cases import Ingest
 from serving.gate import Gate
 from serving.health.routes import health_routes
-from serving.identities import Identities
+from serving.identities import Identities, Parted
 from serving.json_route import ShortWay
 from serving.metrics import Metrics
 from serving.openapi import describe
@@ -69,6 +69,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     def take_identifiers(changed: Sequence[IdentifierState]) -> None:
         consents.take_identifiers(changed)
         identities.take(changed)
+        parted.take(changed)
 
     overlay = CatalogueOverlay(
         engine,
@@ -80,14 +81,11 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     )
     people, contacts = IdentityStore(engine, rules), Contacts(secret, rules.is_blocked)
     identities = Identities(people, live, overlay.announce, consents.have_withdrawn, clock)
+    numbers, parted = ItemNumbers(CatalogueStore(engine), overlay), Parted()
 
     def swap(serving: Serving) -> None:
         overlay.adopt(serving.catalogue)
         current.swap(serving)
-
-    def number_of(item_id: str) -> ItemNumber | None:
-        row = overlay.catalogue.row_of.get(item_id)
-        return None if row is None else overlay.catalogue.items[row].item_number
 
     watch = ArtifactWatch(
         artifacts_dir=settings.artifacts_dir,
@@ -102,7 +100,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         current=current,
         find_placement=placements.find,
         has_withdrawn=consents.have_withdrawn,
-        same_person=consents.same_person,
+        parted_since=parted.since,
         live=LiveReader(live, metrics, settings.redis_deadline_ms / 1000),
         exposures=exposures,
         keep_trace=traces.keep,
@@ -112,7 +110,8 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     ingest = Ingest(
         stream=stream,
         live=live,
-        number_of=number_of,
+        number_of=numbers.of,
+        look_up=numbers.look_up,
         personalisation_of=consents.personalisation_of,
         recognise=identities.recognise,
         record_consents=ConsentRecorder(
@@ -128,7 +127,8 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         redis=redis,
         store=people,
         live=live,
-        number_of=number_of,
+        number_of=numbers.of,
+        look_up=numbers.look_up,
         has_withdrawn=consents.have_withdrawn,
     )
     desk = CatalogueDesk(CatalogueStore(engine), StockStore(engine), overlay.announce)

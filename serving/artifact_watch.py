@@ -97,7 +97,8 @@ class ArtifactWatch:
         gc.disable()
         try:
             loaded = await asyncio.to_thread(load_artifact, path)
-            serving = Serving(loaded.model, await self.build_catalogue(loaded))
+            catalogue = await self.build_catalogue(loaded)
+            serving = Serving(loaded.model, catalogue, loaded.manifest.change_number)
             await self._warm_up(serving)
         finally:
             gc.enable()

@@ -9,10 +9,15 @@ from recommender.model import Model
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """A model and the catalogue whose rows it speaks of; requests take both from one value, so they always fit."""
+    """A model and the catalogue whose rows it speaks of; requests take both from one value, so they always fit.
+
+    Attributes:
+        change_number: what changed in SQL later, the model does not know.
+    """
 
     model: Model
     catalogue: Catalogue
+    change_number: int = 0
 
 
 class Current:

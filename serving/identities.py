@@ -24,6 +24,21 @@ KNOWN_FOR = timedelta(hours=1)
 log = logging.getLogger(__name__)
 
 
+class Parted:
+    """Whose person lost an identifier, as a merge was taken back; follows the changes in SQL."""
+
+    def __init__(self) -> None:
+        self._at = dict[UserId, int]()
+
+    def since(self, user_id: UserId, change_number: int) -> bool:
+        """Whether what was learnt of a user at a change number may be what somebody else did."""
+        return self._at.get(user_id, 0) > change_number
+
+    def take(self, changed: Iterable[IdentifierState]) -> None:
+        """Follow what changed."""
+        self._at.update((UserId(one.identifier[1]), one.parted) for one in changed if one.parted)
+
+
 class _Profile:
     """Whether what is remembered of a profile still holds: until a change in SQL touches it."""
 

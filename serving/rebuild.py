@@ -1,7 +1,7 @@
 """Rebuilds what live state knows of users from what they themselves did, after a merge was taken back."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -35,7 +35,8 @@ class Rebuild:
     """Forgets users' live state and makes it anew from the stream and the log, by the identifiers events came with.
 
     Attributes:
-        number_of: the number of an item that the catalogue has; None for another.
+        number_of: the number of an item that the catalogue has; None for another. `look_up` sees to it that it knows
+            them.
         has_withdrawn: whether nothing personal may be kept of a user.
     """
 
@@ -44,6 +45,7 @@ class Rebuild:
     store: IdentityStore
     live: LiveState
     number_of: Callable[[str], ItemNumber | None]
+    look_up: Callable[[Iterable[str]], Awaitable[None]]
     has_withdrawn: Callable[[UserId], bool]
 
     async def __call__(self, touched: Sequence[Identifier], now: datetime) -> None:
@@ -56,6 +58,7 @@ class Rebuild:
         waiting: Any = await self.redis.xrange(EVENT_STREAM)
         lines = [entry[b"events"] for _, entry in waiting if b"events" in entry]
         found = await asyncio.to_thread(self._read, lines, touched, now)
+        await self.look_up(row["item_id"] for row, _ in found if row["item_id"] is not None)
         by_key = dict[str, list[LiveEntry]]()
         for row, behind in found:
             for user in users.intersection(behind):

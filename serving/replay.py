@@ -1,7 +1,7 @@
 """`recommender events replay`: ingestion without a web server, wired for one run beside the service."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 from redis.exceptions import RedisError
@@ -36,6 +36,10 @@ def replay_letters(settings: Settings, letters: Sequence[DeadLetter]) -> ReplayR
     return asyncio.run(_replay(settings, letters))
 
 
+async def _all_are_known(_: Iterable[str]) -> None:
+    """The whole catalogue was read."""
+
+
 async def _replay(settings: Settings, letters: Sequence[DeadLetter]) -> ReplayReport:
     engine, consents, rules = open_engine(settings), Consents(utc_now), read_rules(settings)
     migrate(engine)
@@ -60,6 +64,7 @@ async def _replay(settings: Settings, letters: Sequence[DeadLetter]) -> ReplayRe
             stream=EventStream(redis, settings.stream_max_bytes),
             live=live,
             number_of=numbers.get,
+            look_up=_all_are_known,
             personalisation_of=consents.personalisation_of,
             recognise=identities.recognise,
             record_consents=ConsentRecorder(

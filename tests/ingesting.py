@@ -22,6 +22,10 @@ async def nothing_recorded(said: object) -> None:
     raise AssertionError(said)
 
 
+async def all_are_known(item_ids: object) -> None:
+    """For tests whose items are all at hand."""
+
+
 def ingest_over(redis: "Redis", settings: Settings, **changes: Any) -> Ingest:
     """An `Ingest` of a shop that sells milk, whose shoppers all consent."""
     numbers: Mapping[str, ItemNumber] = {"milk": ItemNumber(1), "bread": ItemNumber(2), "sku-9": ItemNumber(9)}
@@ -29,6 +33,7 @@ def ingest_over(redis: "Redis", settings: Settings, **changes: Any) -> Ingest:
         "stream": EventStream(redis),
         "live": LiveState(redis),
         "number_of": numbers.get,
+        "look_up": all_are_known,
         "personalisation_of": lambda user_id: True,
         "recognise": each_alone,
         "record_consents": nothing_recorded,

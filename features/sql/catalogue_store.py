@@ -18,6 +18,7 @@ from recommender.catalogue import CatalogueItem
 from recommender.errors import UnknownItem
 from recommender.ids import ItemId, ItemNumber
 
+IDS_AT_ONCE = 5_000  # in one statement; SQLite takes 32,766
 UNNUMBERED = ItemNumber(0)  # of an item that has no number yet; the first number is 1
 
 
@@ -58,6 +59,19 @@ class CatalogueStore:
         """The number of the latest change to anything that workers follow."""
         with reading(self._engine) as connection:
             return read_change_number(connection)
+
+    def numbers_of(self, item_ids: Sequence[str]) -> dict[str, ItemNumber]:
+        """Numbers of those of the items that the catalogue has."""
+        with reading(self._engine) as connection:
+            current = current_items(connection).c
+            query = select(current.item_id, current.item_number).where(~current.deleted)
+            return {
+                str(item_id): ItemNumber(number)
+                for start in range(0, len(item_ids), IDS_AT_ONCE)
+                for item_id, number in connection.execute(
+                    query.where(current.item_id.in_(item_ids[start : start + IDS_AT_ONCE]))
+                )
+            }
 
     def put(self, item: CatalogueItem, *, by: Author = SYSTEM) -> tuple[CatalogueItem, int]:
         """State all facts of one item; its number comes from the catalogue, whatever the value says.

@@ -32,11 +32,16 @@ class StoreStockLine:
 
 @dataclass(frozen=True, slots=True)
 class IdentifierState:
-    """Which profile an identifier belongs to now; a profile has the number of its oldest identifier."""
+    """Which profile an identifier belongs to now; a profile has the number of its oldest identifier.
+
+    Attributes:
+        parted: of a user, the change number of when their person last lost an identifier; 0: never.
+    """
 
     number: int
     identifier: Identifier
     profile: int
+    parted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,8 @@ def read_since_artifact(engine: Engine, after: int) -> Changes:
 def read_standing(engine: Engine) -> Changes:
     """Read what no artifact holds.
 
-    That is: all saved placements, all keys, all consents, and the user ids of people who have more than one.
+    That is: all saved placements, all keys, all consents, and the user ids of people who have more than one, or who lost
+    an identifier.
     """
     with reading(engine) as connection:
         return Changes(
@@ -114,22 +120,22 @@ def _placements() -> Select[Any, Any]:
     return select(placements.c.placement_id, placements.c.definition)
 
 
-def _identifiers() -> Select[Any, Any, Any, Any]:
-    return select(
-        identifiers.c.identifier_number, identifiers.c.kind, identifiers.c.value, identifiers.c.profile_number
-    )
+def _identifiers() -> Select[Any, Any, Any, Any, Any]:
+    column = identifiers.c
+    return select(column.identifier_number, column.kind, column.value, column.profile_number, column.parted_number)
 
 
-def _users_of_many() -> Select[Any, Any, Any, Any]:
+def _users_of_many() -> Select[Any, Any, Any, Any, Any]:
     is_user = identifiers.c.kind == USER_ID
     profile = identifiers.c.profile_number
     many = select(profile).where(is_user).group_by(profile).having(func.count() > 1)
-    return _identifiers().where(is_user, profile.in_(many))
+    return _identifiers().where(is_user, profile.in_(many) | (identifiers.c.parted_number > 0))
 
 
-def _read_identifiers(connection: Connection, query: Select[Any, Any, Any, Any]) -> tuple[IdentifierState, ...]:
+def _read_identifiers(connection: Connection, query: Select[Any, Any, Any, Any, Any]) -> tuple[IdentifierState, ...]:
     return tuple(
-        IdentifierState(number, (kind, value), profile) for number, kind, value, profile in connection.execute(query)
+        IdentifierState(number, (kind, value), profile, parted)
+        for number, kind, value, profile, parted in connection.execute(query)
     )
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, up
 from features.audit import SYSTEM, Author, Entry
 from features.identity import USER_ID, Identifier, Occasion, Presented
 from features.identity_rules import IdentityRules
-from features.people import Pair, People, Person, links_of, partition
+from features.people import Node, Pair, People, Person, links_of, partition
 from features.sql.audit_store import append_audit
 from features.sql.engine import Write, reading, writing
 from features.sql.identity_rows import (
@@ -136,6 +136,7 @@ class IdentityStore:
             }  # fmt: skip
             connection.execute(insert(identity_merges).values(row))
             _move(write, {node.number: (one, node.profile, new[node.number]) for one, node in nodes.items()})
+            _part(write, [node for node in nodes.values() if node.identifier[0] == USER_ID], nodes.values(), new)
             append_audit(write.connection, Entry(by, "profiles.unmerge", "merge", f"mrg_{merge_number}"))
             return list(nodes)
 
@@ -265,6 +266,18 @@ def _move(write: Write, places: Mapping[int, tuple[Identifier, int, int]], also:
         this = identifiers.c.identifier_number == bindparam("number")
         values = {"profile_number": bindparam("profile"), "change_number": write.change_number}
         write.connection.execute(update(identifiers).where(this).values(values), told)
+
+
+def _part(write: Write, users: Iterable[Node], nodes: Collection[Node], new: Mapping[int, int]) -> None:
+    """Note of the users whose person lost an identifier that it did: `new` is the profile of each of `nodes` now."""
+    parts = dict[int, set[int]]()
+    for node in nodes:
+        parts.setdefault(node.profile, set()).add(new[node.number])
+    parted = [{"number": node.number} for node in users if len(parts[node.profile]) > 1]
+    if parted:
+        this = identifiers.c.identifier_number == bindparam("number")
+        noted = {"parted_number": write.change_number, "change_number": write.change_number}
+        write.connection.execute(update(identifiers).where(this).values(noted), parted)
 
 
 def _ever_with(connection: Connection, number: int) -> set[Identifier]:

@@ -1,6 +1,6 @@
 """What is made of one valid event: its rows in the log, what live state learns, what is said about it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -120,13 +120,19 @@ def _entry_id(message_id: str, subject: Identifier, purpose: str) -> str:
     return "event:" + blake2b("\0".join((*subject, purpose, message_id)).encode(), digest_size=16).hexdigest()
 
 
+def item_ids_in(readings: Sequence[Reading]) -> Iterator[str]:
+    """Every name by which an item of these events may be known."""
+    for reading in readings:
+        for item in reading.items:
+            yield from _names_of(item)
+
+
+def _names_of(product: Product) -> list[str]:
+    named = (text_of(given) for given in (product.product_id, product.sku, product.item_id))
+    return [name for name in named if name is not None]
+
+
 def _item_id(product: Product, number_of: NumberOf) -> str:
     """The id that the catalogue knows, of those given; else the first of them."""
-    first = None
-    for given in (product.product_id, product.sku, product.item_id):
-        name = text_of(given)
-        if name is not None:
-            if number_of(name) is not None:
-                return name
-            first = first or name
-    return first or ""
+    names = _names_of(product)
+    return next((name for name in names if number_of(name) is not None), names[0] if names else "")

@@ -22,7 +22,7 @@ from serving.events.people import Recognise, presented_by, vouched_for
 from serving.events.reading import Reading, Rejected, read_event
 from serving.events.rows import moment_of
 from serving.events.schemas import Context, Kind
-from serving.events.taking import Taken, consents_in, take
+from serving.events.taking import Taken, consents_in, item_ids_in, take
 
 SLICE = 100  # events that are read or put into rows at a stretch, so that other requests get their turn
 
@@ -46,6 +46,7 @@ class Ingest:
 
     Attributes:
         number_of: the number of an item that the catalogue has; None for another.
+        look_up: sees to it that `number_of` knows these items, if the shop has them.
         personalisation_of: the consent on record of a user: True, False (refused or withdrawn), None (never asked).
         recognise: the user ids of the person behind each event.
         record_consents: writes what people said on purposes; when it returns, SQL and live state have it.
@@ -55,6 +56,7 @@ class Ingest:
     stream: EventStream
     live: LiveState
     number_of: Callable[[str], ItemNumber | None]
+    look_up: Callable[[Iterable[str]], Awaitable[None]]
     personalisation_of: Callable[[UserId], bool | None]
     recognise: Recognise
     record_consents: Callable[[Sequence[Entry]], Awaitable[int]]
@@ -123,6 +125,7 @@ class Ingest:
             said = consents_in(readings, [fact for fact, _ in facts], arrival)
             if said:
                 await self.record_consents(said)
+        await self.look_up(item_ids_in(readings))
         taken: list[Taken] = []
         for start in range(0, len(readings), SLICE):
             if start:

@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
@@ -39,7 +38,7 @@ class Recommend:
     Attributes:
         find_placement: raises UnknownPlacement.
         has_withdrawn: whether a shopper took back the consent to personalisation.
-        same_person: all user ids of the person who has this one, now.
+        parted_since: whether a user's person lost an identifier after a change number.
         keep_trace: keeps the JSON of a trace; raises StoreUnavailable.
         trace_sample: share of the answers whose trace is kept without being asked for.
     """
@@ -47,7 +46,7 @@ class Recommend:
     current: Current
     find_placement: Callable[[PlacementId], Placement]
     has_withdrawn: Callable[[UserId], bool]
-    same_person: Callable[[UserId], AbstractSet[UserId]]
+    parted_since: Callable[[UserId, int], bool]
     live: LiveReader
     exposures: Exposures
     keep_trace: Callable[[RecommendationId, bytes], Awaitable[None]]
@@ -129,9 +128,8 @@ class Recommend:
 
     def _shopper_of(self, caller: Caller, live: LiveEvents, serving: Serving, now_day: float) -> Shopper:
         user_id, histories = caller.user_id, serving.model.histories
-        if user_id is not None and (sharing := histories.namesakes.get(user_id)) is not None:
-            # Who is no longer one person has no part in a history that was learnt as one.
-            user_id = user_id if sharing <= self.same_person(user_id) else None
+        if user_id is not None and self.parted_since(user_id, serving.change_number):
+            user_id = None  # what was learnt as one person's may be the other's: it waits for the next training
         if user_id is None and len(live) == 0 and not live.places:
             return STRANGER
         return assemble(user_id=user_id, live=live, histories=histories, catalogue=serving.catalogue, now_day=now_day)

@@ -15,6 +15,8 @@ identifiers = Table(
     Column("profile_number", BigInteger, nullable=False),
     Column("linked_at", String(32), nullable=False),  # RFC 3339, UTC: first linked to another
     Column("change_number", BigInteger, nullable=False),
+    # Of a user: the change that last took an identifier from their person. What was learnt before may be the other's.
+    Column("parted_number", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("kind", "value"),
     Index(None, "profile_number"),
     Index(None, "change_number"),

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, delete, select
 
 from features.identity import EMAIL_HASH, LOYALTY_CARD, Identifier, Occasion, Presented
 from features.identity_rules import IdentityRules, Limit
-from features.sql.changes import read_changes, read_standing
+from features.sql.changes import IdentifierState, read_changes, read_standing
 from features.sql.identity_rows import text_of
 from features.sql.identity_store import IdentityStore
 from features.sql.tables.people import identifiers, identity_edges, identity_merges
@@ -154,6 +154,28 @@ def test_what_was_taken_back_no_event_brings_again(people: People) -> None:
     assert people.see(shown("ann", card="c1"), shown(card="c1")) == [("ann",), ()]
 
 
+def test_workers_hear_of_users_whose_person_lost_an_identifier(people: People) -> None:
+    def parted() -> dict[str, int]:
+        return {state.identifier[1]: state.parted for state in read_standing(people.engine).identifiers}
+
+    people.see(shown("ann", "a1", "c1"), shown("bob", "b1", "c2"))
+    [first, *_] = people.merge_numbers()
+    assert parted() == {}
+    people.store.unmerge(first, "somebody else's card and browser", NOW)
+    at = read_changes(people.engine, 0).change_number
+    assert parted() == {"ann": at}
+    assert IdentifierState(1, ("user_id", "ann"), 1, at) in read_changes(people.engine, at - 1).identifiers
+    people.store.unmerge(first, "again", NOW)
+    assert parted() == {"ann": at}
+
+
+def test_taking_back_one_of_two_links_parts_nobody(engine: Engine) -> None:
+    people = People(engine, OPEN)
+    people.see(shown("ann", card="c1"), shown("ann", email="e1"), shown(card="c1", email="e1"))
+    people.store.unmerge(people.merge_numbers()[-1], "said twice", NOW)
+    assert read_standing(engine).identifiers == ()
+
+
 def test_an_anonymous_id_never_makes_two_known_people_one(people: People) -> None:
     people.see(shown("ann", "a1"), shown("bob", "b1"))
     with pytest.raises(InvalidInput, match="a1"):
@@ -182,7 +204,8 @@ def test_workers_hear_of_every_user_whose_person_changed(people: People) -> None
     people.store.unmerge(merged.merge_number, "a test", NOW)
     heard = {state.identifier: state.profile for state in read_changes(people.engine, after).identifiers}
     assert heard[("user_id", "ann")] != heard[("user_id", "bob")]
-    assert read_standing(people.engine).identifiers == ()
+    standing = {state.identifier: state.parted for state in read_standing(people.engine).identifiers}
+    assert standing == {("user_id", "ann"): after + 1, ("user_id", "bob"): after + 1}
 
 
 events = st.builds(

@@ -33,3 +33,6 @@ def test_the_least_user_id_stands_for_all_identifiers_of_a_person(engine: Engine
     assert set(persons.iter_rows()) == {
         ("user_id", "a", "a"), ("user_id", "b", "a"), (LOYALTY_CARD, "77", "a"), ("anonymous_id", "browser", "a"),
     }  # fmt: skip
+    store.recognise([Presented(UserId("alone"), AnonymousId("browser"))], NOW)  # by itself it names nobody now
+    with reading(engine) as connection:
+        assert "browser" not in read_persons(connection)["value"]

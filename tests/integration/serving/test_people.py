@@ -54,6 +54,23 @@ def test_a_purchase_with_a_card_in_the_store_moves_the_session_online(shop: Shop
     shop.run(use)
 
 
+def test_what_came_before_the_first_artifact_counts_once_there_is_one(valkey_data_dir: Path, tmp_path: Path) -> None:
+    shop = Shop(tmp_path, redis_url=f"unix://{valkey_data_dir / 'valkey' / 'valkey.sock'}")
+
+    async def use(client: Client) -> None:
+        reply = await track(client, "Product Viewed", "i3", userId="ann")
+        assert "note" not in reply.json() or reply.json()["note"] is None
+        assert (
+            "not in the catalogue" in (await track(client, "Product Viewed", "nobody's", userId="bob")).json()["note"]
+        )
+        shop.publish("a1")
+        await client.wait_until_ready()
+        assert (await client.recommend(user_id="ann"))["personalised"]
+        assert not (await client.recommend(user_id="bob"))["personalised"]
+
+    shop.run(use, ready=False)
+
+
 def test_a_second_user_of_a_device_neither_gets_nor_gives_history(shop: Shop) -> None:
     async def use(client: Client) -> None:
         await track(client, "Product Viewed", "i3", anonymousId="a-1", userId="ann")

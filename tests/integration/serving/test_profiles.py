@@ -47,6 +47,26 @@ def test_a_merge_taken_back_leaves_each_person_what_they_did_themselves(shop: Sh
     shop.run(use)
 
 
+def test_who_loses_a_card_is_served_nothing_learnt_through_it_until_the_next_training(shop: Shop) -> None:
+    async def use(client: Client) -> None:
+        traits = {"loyalty_card": "4711"}
+        await client.post("/v1/identify", json={"userId": "regular", "traits": traits, "context": CONSENT})
+        shop.publish("learnt-with-the-card", seed=1)
+        await client.wait_until_ready("learnt-with-the-card")
+        assert (await client.recommend(user_id="regular"))["personalised"]
+        [merge] = (await client.get("/v1/profiles/user_id:regular")).json()["merges"]
+        assert (await client.delete(f"{MERGES}/{merge['merge_id']}")).status_code == 204
+        assert not (await client.recommend(user_id="regular"))["personalised"]
+        async with serving(shop.app()) as fresh:  # a worker that did not see it happen
+            await fresh.wait_until_ready()
+            assert not (await fresh.recommend(user_id="regular"))["personalised"]
+        shop.publish("learnt-without-it", seed=2)
+        await client.wait_until_ready("learnt-without-it")
+        assert (await client.recommend(user_id="regular"))["personalised"]
+
+    shop.run(use)
+
+
 async def live_items(shop: Shop, user: str) -> set[str]:
     """Ids of the items that live state has of a user."""
     names = {item.item_number: item.item_id for item in shop.catalogue.read_all()}

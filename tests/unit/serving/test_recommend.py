@@ -25,7 +25,7 @@ from serving.recommendations.questions import Caller, Question
 from serving.recommendations.replies import ItemFragments, reply_of
 from serving.recommendations.use_cases import Recommend
 from tests.builders import NOW_DAY, small_catalogue, small_model
-from tests.integration.serving.shop import regular_history
+from tests.integration.serving.shop import REGULAR, regular_history
 
 NOW = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=NOW_DAY)
 HOME = PlacementId("home")
@@ -81,7 +81,7 @@ class Service:
             current=current,
             find_placement=self.find_placement,
             has_withdrawn=lambda user_id: user_id in withdrawn,
-            same_person=lambda user_id: frozenset({user_id}),
+            parted_since=lambda user_id, change_number: False,
             live=LiveReader(self.live, self.metrics, 0.02),  # type: ignore[arg-type]
             exposures=self.exposures,
             keep_trace=self.keep_trace,
@@ -311,16 +311,11 @@ def test_the_queue_ends_even_if_its_cancellation_is_lost() -> None:
     assert len(stream.rows) == 1
 
 
-def test_users_who_are_no_longer_one_person_have_no_part_in_a_history_learnt_as_one() -> None:
-    service, (home, work) = Service(), (UserId("ann@home"), UserId("ann@work"))
-    model = service.recommend.current.get().model
-    learnt_as_one = replace(regular_history(), position_of={home: 0, work: 0})
-    service.recommend.current.swap(Serving(replace(model, histories=learnt_as_one), service.catalogue))
-    asked = Question(placement=HOME), Caller(user_id=work)
-
-    service.recommend = replace(service.recommend, same_person=lambda user_id: {home, work})
-    [together] = service.ask(asked[0], caller=asked[1])
-    assert together.decision.personalised
-    service.recommend = replace(service.recommend, same_person=lambda user_id: {user_id})
-    [apart] = service.ask(asked[0], caller=asked[1])
-    assert not apart.decision.personalised
+def test_who_was_parted_from_somebody_has_no_part_in_a_history_learnt_before() -> None:
+    service = Service()
+    model = replace(service.recommend.current.get().model, histories=regular_history())
+    service.recommend = replace(service.recommend, parted_since=lambda user_id, change_number: change_number < 7)
+    for learnt_at, personalised in [(6, False), (7, True)]:
+        service.recommend.current.swap(Serving(model, service.catalogue, learnt_at))
+        [answer] = service.ask(Question(placement=HOME), caller=Caller(user_id=REGULAR))
+        assert answer.decision.personalised is personalised
