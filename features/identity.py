@@ -88,6 +88,11 @@ class Contacts:
         return hash_contact(kind, plain, self.secret())
 
 
+def is_phone(value: str) -> bool:
+    """Whether a text is a phone number with its country, and nothing else."""
+    return _phone(value) is not None
+
+
 def read_secret(settings: Settings) -> bytes:
     """The secret of this deployment: the setting, else the one in the data folder, which the first call makes."""
     if settings.secret is not None:

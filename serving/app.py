@@ -22,6 +22,7 @@ from features.sql.identity_store import IdentityStore
 from features.sql.placement_store import PlacementStore
 from features.sql.profile_store import ProfileStore
 from features.sql.stock_store import StockStore
+from features.sql.trait_store import TraitStore
 from serving.artifact_watch import ArtifactWatch
 from serving.audit.routes import audit_routes
 from serving.background import Background
@@ -114,6 +115,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         look_up=numbers.look_up,
         personalisation_of=consents.personalisation_of,
         recognise=identities.recognise,
+        keep_traits=TraitStore(engine, rules).state,
         record_consents=ConsentRecorder(
             store=ConsentStore(engine), consents=consents, announce=overlay.announce, live=live
         ),

@@ -18,6 +18,7 @@ from features.sql.changes import read_standing
 from features.sql.consent_store import ConsentStore
 from features.sql.engine import migrate, open_engine
 from features.sql.identity_store import IdentityStore
+from features.sql.trait_store import TraitStore
 from recommender.errors import StoreUnavailable
 from serving.catalogue.change_signal import ChangeSignal
 from serving.clock import utc_now
@@ -67,6 +68,7 @@ async def _replay(settings: Settings, letters: Sequence[DeadLetter]) -> ReplayRe
             look_up=_all_are_known,
             personalisation_of=consents.personalisation_of,
             recognise=identities.recognise,
+            keep_traits=TraitStore(engine, rules).state,
             record_consents=ConsentRecorder(
                 store=ConsentStore(engine), consents=consents, announce=announce, live=live
             ),

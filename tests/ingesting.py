@@ -36,6 +36,7 @@ def ingest_over(redis: "Redis", settings: Settings, **changes: Any) -> Ingest:
         "look_up": all_are_known,
         "personalisation_of": lambda user_id: True,
         "recognise": each_alone,
+        "keep_traits": lambda stated, now: None,
         "record_consents": nothing_recorded,
         "dead_letters": DeadLetters(settings.dead_letters_dir),
         "contacts": Contacts(lambda: b"a secret of the tests", read_rules(settings).is_blocked),

@@ -13,9 +13,8 @@ from features.sql.audit_store import append_audit
 from features.sql.engine import reading, writing
 from features.sql.identity_rows import insert_missing, read_members, read_nodes, read_nodes_of_numbers, text_of
 from features.sql.tables.people import identity_edges, identity_merges, profile_traits
+from features.traits import MOST_TRAITS
 from recommender.errors import InvalidInput, UnknownProfile
-
-MOST_TRAITS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +71,10 @@ class ProfileStore:
             stated = [
                 {"identifier_number": profile.number, "name": trait, "value": value, "occurred_at": text_of(now)}
                 for trait, value in traits.items()
-                if value is not None
+                if value is not None or trait in profile.traits  # an older word that comes late must not bring it back
             ]
-            if len(profile.traits.keys() | {row["name"] for row in stated}) > MOST_TRAITS:
+            added = {trait for trait, value in traits.items() if value is not None} - profile.traits.keys()
+            if added and len(profile.traits) + len(added) > MOST_TRAITS:
                 raise InvalidInput(
                     f"a profile may have {MOST_TRAITS} traits", field="traits", remedy="Set some to null first."
                 )
@@ -107,6 +107,7 @@ def _read(connection: Connection, name: int | Identifier) -> Profile:
         profile_traits.c.identifier_number.in_(numbers)
     )
     newest = connection.execute(traits.order_by(profile_traits.c.occurred_at, profile_traits.c.identifier_number))
+    last = {row.name: row.value for row in newest}
     edges = identity_edges.c
     holding = select(edges.merge_number).where(
         or_(edges.a.in_(numbers), edges.b.in_(numbers)), edges.strength == "same", edges.removed_at.is_(None)
@@ -116,5 +117,5 @@ def _read(connection: Connection, name: int | Identifier) -> Profile:
     rows = connection.execute(links.where(merges.merge_number.in_(holding)).order_by(merges.merge_number))
     return Profile(
         node.profile, tuple(one.identifier for one in members),
-        {row.name: row.value for row in newest}, tuple(Link(*row) for row in rows),
+        {name: value for name, value in last.items() if value is not None}, tuple(Link(*row) for row in rows),
     )  # fmt: skip

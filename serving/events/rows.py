@@ -9,14 +9,12 @@ import msgspec
 from features.definitions import ACCEPTED_LEAD
 from features.events.schema import TAKES_BACK
 from features.events.stream import EventRow
+from features.traits import is_personal
 from recommender.money import MINOR_DIGITS
 from serving.events.reading import EARLIEST, Reading, text_of
 from serving.events.schemas import Product, Properties
 
 CONTACTS = frozenset({"email", "phone"})  # never kept: they name a person to anyone who reads the log
-PERSONAL_TRAITS = CONTACTS | {
-    "name", "firstName", "lastName", "first_name", "last_name", "username", "address", "birthday", "avatar",
-}  # fmt: skip
 PRODUCT_FIELDS = frozenset(Product.__struct_fields__)
 SHARED_FIELDS = frozenset(Properties.__struct_fields__) - PRODUCT_FIELDS
 
@@ -129,7 +127,7 @@ def _said(reading: Reading) -> dict[str, Any]:
     call = reading.call
     said = _without(call.properties or {}, SHARED_FIELDS | CONTACTS | {"recommendation_id"})
     if call.traits:
-        said |= _without(call.traits, PERSONAL_TRAITS)
+        said |= {name: value for name, value in call.traits.items() if not is_personal(name)}
     said |= {} if call.name is None else {"name": call.name}
     return said | ({} if call.groupId is None else {"group_id": text_of(call.groupId)})
 

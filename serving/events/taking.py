@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import blake2b
 
 from features.definitions import ACCEPTED_AGE
 from features.events.stream import EventRow
-from features.events.vocabulary import CONSENT_UPDATED
-from features.identity import USER_ID, Identifier, Presented
+from features.events.vocabulary import CONSENT_UPDATED, USER_IDENTIFIED
+from features.identity import ANONYMOUS_ID, USER_ID, Identifier, Presented
 from features.online.keys import live_state_of_user, live_state_of_visitor
 from features.online.live_entries import LIVE_KINDS, entries_of, is_live
 from features.online.live_state import LiveEntry
+from features.traits import Stated, kept_traits
 from recommender.consent import PERSONALISATION, PURPOSES, Entry, State
 from recommender.ids import ItemNumber, UserId
 from serving.events.arrival import Arrival
@@ -25,13 +27,14 @@ NumberOf = Callable[[str], ItemNumber | None]
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A valid event: its rows for the log, and what of it goes into live state, under which keys."""
+    """A valid event: its rows for the log, what of it goes into live state, under which keys, and into the profile."""
 
     message_id: str
     rows: list[EventRow]
     live: list[LiveEntry]
     keys: list[str]
     note: str | None
+    stated: Stated | None
 
 
 def take(
@@ -78,7 +81,17 @@ def take(
     keys = [live_state_of_user(user_id) for user_id in users]
     if vouched.anonymous_id is not None:
         keys.append(live_state_of_visitor(vouched.anonymous_id))
-    return Taken(reading.message_id, rows, live, keys, "; ".join(notes) or None)
+    stated = traits_of(reading, vouched, occurred_at) if PERSONALISATION in purposes else None
+    return Taken(reading.message_id, rows, live, keys, "; ".join(notes) or None, stated)
+
+
+def traits_of(reading: Reading, vouched: Presented, occurred_at: datetime) -> Stated | None:
+    """What an `identify` states of a known person; of a device by itself, which several people may use, nothing."""
+    if reading.name != USER_IDENTIFIED or not reading.call.traits:
+        return None
+    [identifier, *_] = vouched.identifiers() or [(ANONYMOUS_ID, "")]
+    traits = kept_traits(reading.call.traits)
+    return Stated(identifier, traits, occurred_at) if traits and identifier[0] != ANONYMOUS_ID else None
 
 
 def purposes_of(reading: Reading, recorded: Sequence[bool | None]) -> list[str]:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -15,6 +16,7 @@ from features.events.stream import EventStream, Note, note_of
 from features.identity import Contacts, Occasion, Presented
 from features.online.live_state import LiveEntry, LiveState
 from features.online.projection import Updates, updates_of
+from features.traits import Stated
 from recommender.consent import Entry
 from recommender.ids import ItemNumber, UserId
 from serving.events.arrival import Arrival
@@ -49,6 +51,7 @@ class Ingest:
         look_up: sees to it that `number_of` knows these items, if the shop has them.
         personalisation_of: the consent on record of a user: True, False (refused or withdrawn), None (never asked).
         recognise: the user ids of the person behind each event.
+        keep_traits: writes what was stated of people, at a moment; blocks, and raises StoreUnavailable.
         record_consents: writes what people said on purposes; when it returns, SQL and live state have it.
         count: told the status of each event; `count_unkept` how many rejected ones the dead letters had no room for.
     """
@@ -59,6 +62,7 @@ class Ingest:
     look_up: Callable[[Iterable[str]], Awaitable[None]]
     personalisation_of: Callable[[UserId], bool | None]
     recognise: Recognise
+    keep_traits: Callable[[Sequence[Stated], datetime], None]
     record_consents: Callable[[Sequence[Entry]], Awaitable[int]]
     dead_letters: DeadLetters
     contacts: Contacts
@@ -89,6 +93,8 @@ class Ingest:
         readings = await self._read(texts, kind, shared_context)
         valid = [reading for reading in readings if isinstance(reading, Reading)]
         taken = await self._take(valid, arrival)
+        if stated := [event.stated for event in taken if event.stated is not None]:
+            await asyncio.to_thread(self.keep_traits, stated, arrival.now)
         updates = _updates_of(taken)
         note = note_of(updates, arrival.now)
         fresh = await self.stream.append_once([event.rows for event in taken], note)

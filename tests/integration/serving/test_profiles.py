@@ -117,6 +117,22 @@ def test_contacts_that_name_nobody_link_nobody(shop: Shop) -> None:
     shop.run(use)
 
 
+def test_what_an_identify_says_of_a_person_is_on_their_profile(shop: Shop) -> None:
+    async def use(client: Client) -> None:
+        async def identify(when: str, traits: dict[str, Any], **who: Any) -> None:
+            body = {"timestamp": f"2024-10-0{when}T10:00:00Z", "traits": traits, "context": CONSENT} | who
+            reply = await client.post("/v1/identify", json=body)
+            assert reply.json()["status"] == "accepted", reply.text
+
+        await identify("2", {"city": "Graz", "Email": "ann@shop.example", "firstName": "Ann"}, userId="ann")
+        await identify("1", {"city": "Linz", "pets": 2}, userId="ann", anonymousId="a-1")  # came late
+        await identify("3", {"diet": "vegan"}, userId="ann", context={})  # without consent
+        await identify("3", {"shared": True}, anonymousId="a-1")  # whoever used the device
+        assert (await client.get("/v1/profiles/user_id:ann")).json()["traits"] == {"city": "Graz", "pets": 2}
+
+    shop.run(use)
+
+
 def test_of_two_words_on_a_trait_the_newer_counts_and_null_takes_it_away(shop: Shop) -> None:
     async def use(client: Client) -> None:
         for name, traits in [("ann", {"city": "Graz", "pets": 1}), ("bob", {"city": "Linz"})]:
