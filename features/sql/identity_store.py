@@ -87,7 +87,7 @@ class IdentityStore:
             )
         with writing(self._engine) as write:
             insert_missing(write, ordered, now)
-            people = self._load_named(write.connection, ordered, now)
+            people = self._load_named(write.connection, ordered, now, to_link=True)
             before = {one: people.nodes[one].profile for one in people.nodes}
             try:
                 pairs = people.merge(ordered)
@@ -169,7 +169,7 @@ class IdentityStore:
         with writing(self._engine) as write:
             links = (link for one in events for link in links_of(one, self._rules))
             insert_missing(write, (identifier for link in links for identifier in link), now)
-            people = self._load(write.connection, events, now)
+            people = self._load(write.connection, events, now, to_link=True)
             before = {one: node.profile for one, node in people.nodes.items()}
             linked = [(people.link(one), occasion) for one, occasion in zip(events, occasions, strict=True)]
             self._record(write, people, before, linked, now, source="event", reason="presented together")
@@ -218,11 +218,16 @@ class IdentityStore:
             )
         return numbers
 
-    def _load(self, connection: Connection, events: Sequence[Presented], now: datetime) -> People:
+    def _load(
+        self, connection: Connection, events: Sequence[Presented], now: datetime, *, to_link: bool = False
+    ) -> People:
         named = {one for event in events for one in self._rules.in_order(event.identifiers())}
-        return self._load_named(connection, named, now)
+        return self._load_named(connection, named, now, to_link=to_link)
 
-    def _load_named(self, connection: Connection, named: Collection[Identifier], now: datetime) -> People:
+    def _load_named(
+        self, connection: Connection, named: Collection[Identifier], now: datetime, *, to_link: bool
+    ) -> People:
+        """The part of the graph around identifiers; counts what limits look at only if it is `to_link` more."""
         found = read_nodes(connection, named)
         profiles = {node.profile for node in found.values()}
         edges = read_edges_of(connection, [node.number for node in found.values()])
@@ -234,7 +239,7 @@ class IdentityStore:
                 connection, {number for pair in edges for number in pair} - numbers
             ).values()
         }
-        strong = count_strong_edges(connection, profiles)
+        strong = count_strong_edges(connection, profiles) if to_link else {}
         return People(rules=self._rules, now=now, nodes=nodes, edges=edges, merges_of=strong)
 
 

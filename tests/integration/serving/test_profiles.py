@@ -203,6 +203,7 @@ def test_a_merge_is_known_to_every_worker_and_the_stricter_consent_counts(shop: 
             assert merged.status_code == 200, merged.text
             await until(client, personalised=False)
             await other.delete(f"/v1/profiles/merges/{merged.json()['merge_id']}")
+            shop.publish("learnt-since", seed=1)
             await until(client, personalised=True)
 
     shop.run(use)
