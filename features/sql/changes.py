@@ -87,8 +87,8 @@ def read_since_artifact(engine: Engine, after: int) -> Changes:
 def read_standing(engine: Engine) -> Changes:
     """Read what no artifact holds.
 
-    That is: all saved placements, all keys, all consents, and the user ids of people who have more than one, or who lost
-    an identifier.
+    That is: all saved placements, all keys, all consents, and the user ids of people who have more than one, or
+    who lost an identifier.
     """
     with reading(engine) as connection:
         return Changes(
