@@ -80,7 +80,8 @@ class ProfileStore:
                 )
             if stated:
                 write.connection.execute(insert(profile_traits), stated)
-            details = {"stated": len(stated), "removed": len(traits) - len(stated)}
+            removed = sum(value is None for value in traits.values())
+            details = {"stated": len(traits) - removed, "removed": removed}
             append_audit(write.connection, Entry(by, "profiles.change", "profile", f"prf_{profile.number}", details))
             return _read(write.connection, profile.number)
 
