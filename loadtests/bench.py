@@ -70,6 +70,7 @@ def traffic(loaded: LoadedArtifact, n: int = 4000, seed: int = 11) -> list[bytes
         if draw < 0.5:
             body["user_id"] = users[int(rng.integers(len(users)))]
         else:
+            body["consent"] = {"personalisation": True}
             body["anonymous_id"] = f"visitor-{rng.integers(500)}" if draw < 0.83 else f"stranger-{rng.integers(10**6)}"
         if rng.random() < 0.3:
             body["store_id"] = stores[int(rng.integers(len(stores)))]

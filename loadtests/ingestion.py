@@ -94,7 +94,7 @@ async def _follow(port: int, loaded: LoadedArtifact) -> Outcome:
             "context": CONSENT,
             "properties": {"product_id": item_id},
         }
-        question = {"placement": "home", "limit": 12, "anonymous_id": who}
+        question = {"placement": "home", "limit": 12, "anonymous_id": who, "consent": {"personalisation": True}}
         started = perf_counter()
         await connection.send(post("/v1/track", orjson.dumps(event)))
         answer = await connection.send(post("/v1/recommendations", orjson.dumps(question)))

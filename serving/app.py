@@ -9,13 +9,15 @@ from threadpoolctl import threadpool_limits
 
 from features.events.dead_letters import DeadLetters
 from features.events.stream import EventStream
-from features.identity import Contacts, read_secret
+from features.identity import Contacts, Presented, read_secret
 from features.identity_rules import read_rules
+from features.markets import read_markets
 from features.online.connection import connect
 from features.online.live_state import LiveState
 from features.settings import Settings, read_settings
 from features.sql.catalogue_store import CatalogueStore
 from features.sql.changes import IdentifierState
+from features.sql.consent_states import ConsentStates
 from features.sql.consent_store import ConsentStore
 from features.sql.engine import open_engine
 from features.sql.identity_store import IdentityStore
@@ -23,6 +25,8 @@ from features.sql.placement_store import PlacementStore
 from features.sql.profile_store import ProfileStore
 from features.sql.stock_store import StockStore
 from features.sql.trait_store import TraitStore
+from recommender.consent import PERSONALISATION
+from recommender.consent_laws import Circumstances
 from serving.artifact_watch import ArtifactWatch
 from serving.audit.routes import audit_routes
 from serving.background import Background
@@ -32,7 +36,7 @@ from serving.catalogue.overlay import CatalogueOverlay
 from serving.catalogue.routes import catalogue_routes
 from serving.catalogue.use_cases import CatalogueDesk
 from serving.clock import Clock, day_of, utc_now
-from serving.consents import ConsentRecorder, Consents
+from serving.consents import ConsentRecorder, Consents, Permissions
 from serving.cors import Cors
 from serving.current import Current, Serving
 from serving.decisions.routes import decision_routes
@@ -53,6 +57,7 @@ from serving.profiles.routes import profile_routes
 from serving.rebuild import Rebuild
 from serving.recommendations.exposures import Exposures
 from serving.recommendations.live_reader import LiveReader
+from serving.recommendations.questions import Caller
 from serving.recommendations.routes import recommendation_routes
 from serving.recommendations.use_cases import Recommend
 from serving.warm_up import warm_up
@@ -64,6 +69,8 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     engine, redis, metrics = open_engine(settings), connect(settings), Metrics()
     current, consents, placements = Current(), Consents(clock), Placements(read_shipped(settings))
     secret, rules = cache(lambda: read_secret(settings)), read_rules(settings)
+    markets = read_markets(settings)
+    permissions = Permissions(consents, markets)
     gate = Gate(secret, settings.host, clock)
     live, stream, traces = LiveState(redis), EventStream(redis, settings.stream_max_bytes), DecisionTraces(redis)
 
@@ -84,6 +91,13 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     identities = Identities(people, live, overlay.announce, consents.have_withdrawn, clock)
     numbers, parted = ItemNumbers(CatalogueStore(engine), overlay), Parted()
 
+    def permits(caller: Caller) -> bool:
+        named = Presented(caller.user_id, caller.anonymous_id).identifiers()
+        said = {} if caller.said is None else {PERSONALISATION: caller.said}
+        law = markets.law_in(caller.market)
+        here = Circumstances(law=law, said=said, signal=caller.signal, age=caller.age)
+        return permissions.judge(PERSONALISATION, named, here).allows
+
     def swap(serving: Serving) -> None:
         overlay.adopt(serving.catalogue)
         current.swap(serving)
@@ -100,7 +114,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     recommend = Recommend(
         current=current,
         find_placement=placements.find,
-        has_withdrawn=consents.have_withdrawn,
+        permits=permits,
         parted_since=parted.since,
         live=LiveReader(live, metrics, settings.redis_deadline_ms / 1000),
         exposures=exposures,
@@ -117,7 +131,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         recognise=identities.recognise,
         keep_traits=TraitStore(engine, rules).state,
         record_consents=ConsentRecorder(
-            store=ConsentStore(engine), consents=consents, announce=overlay.announce, live=live
+            store=ConsentStore(engine), states=ConsentStates(engine), announce=overlay.announce, live=live
         ),
         dead_letters=DeadLetters(settings.dead_letters_dir),
         contacts=contacts,

@@ -7,11 +7,11 @@ from datetime import datetime
 
 from redis.exceptions import RedisError
 
-from features.identity import USER_ID, Identifier
-from features.online.keys import live_state_of_user
+from features.identity import ANONYMOUS_ID, USER_ID, Identifier
+from features.online.keys import live_state_of_user, live_state_of_visitor
 from features.online.live_state import LiveState
 from features.sql.changes import IdentifierState
-from features.sql.consent_states import ConsentState
+from features.sql.consent_states import ConsentState, ConsentStates
 from features.sql.consent_store import ConsentStore
 from recommender.consent import PERSONALISATION, WHOLE, Entry
 from recommender.consent_answers import (
@@ -23,8 +23,9 @@ from recommender.consent_answers import (
     pack_answers,
     strictest,
 )
+from recommender.consent_laws import Circumstances, Markets, Verdict, judge
 from recommender.errors import StoreUnavailable
-from recommender.ids import UserId
+from recommender.ids import AnonymousId, UserId
 
 
 class Consents:
@@ -102,6 +103,18 @@ class Consents:
         return strictest(answers, pack_answers(over))
 
 
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """The gate as this worker applies it: what it knows of the ledger, judged by the law of the market."""
+
+    consents: Consents
+    markets: Markets
+
+    def judge(self, purpose: str, named: Iterable[Identifier], here: Circumstances) -> Verdict:
+        """Whether a purpose may be served to somebody who comes under these identifiers."""
+        return judge(purpose, self.consents.answers(named), here)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ConsentRecorder:
     """Writes down what shoppers say on purposes.
@@ -111,7 +124,7 @@ class ConsentRecorder:
     """
 
     store: ConsentStore
-    consents: Consents
+    states: ConsentStates
     announce: Callable[[], Awaitable[None]]
     live: LiveState
 
@@ -125,9 +138,13 @@ class ConsentRecorder:
         """
         new = await asyncio.to_thread(self.store.append, said)
         await self.announce()
-        users = {UserId(one.subject[1]) for one in said if one.subject[0] == USER_ID}
-        people = {same for user_id in users for same in self.consents.same_person(user_id)}
-        withdrawn = [live_state_of_user(user_id) for user_id in people if self.consents.have_withdrawn(user_id)]
+        people = await asyncio.to_thread(self.states.of, {one.subject for one in said})
+        withdrawn = [
+            key
+            for state in people
+            if answers_of(state.standings).get(PERSONALISATION) is Answer.REFUSED
+            for key in _live_state_of(state.identifier)
+        ]
         if withdrawn:
             try:
                 await self.live.forget(withdrawn)
@@ -135,3 +152,10 @@ class ConsentRecorder:
                 message = f"a withdrawal of consent is written down, but live state cannot be reached: {error}"
                 raise StoreUnavailable(message, remedy="Send the same request again later.") from error
         return new
+
+
+def _live_state_of(identifier: Identifier) -> list[str]:
+    kind, value = identifier
+    if kind == USER_ID:
+        return [live_state_of_user(UserId(value))]
+    return [live_state_of_visitor(AnonymousId(value))] if kind == ANONYMOUS_ID else []

@@ -15,6 +15,7 @@ from features.online.live_state import LiveState
 from features.settings import Settings
 from features.sql.catalogue_store import CatalogueStore
 from features.sql.changes import read_standing
+from features.sql.consent_states import ConsentStates
 from features.sql.consent_store import ConsentStore
 from features.sql.engine import migrate, open_engine
 from features.sql.identity_store import IdentityStore
@@ -70,7 +71,7 @@ async def _replay(settings: Settings, letters: Sequence[DeadLetter]) -> ReplayRe
             recognise=identities.recognise,
             keep_traits=TraitStore(engine, rules).state,
             record_consents=ConsentRecorder(
-                store=ConsentStore(engine), consents=consents, announce=announce, live=live
+                store=ConsentStore(engine), states=ConsentStates(engine), announce=announce, live=live
             ),
             dead_letters=dead_letters,
             contacts=Contacts(cache(lambda: read_secret(settings)), rules.is_blocked),

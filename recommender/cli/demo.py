@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 VISITOR = "demo-visitor"
 CONSENT = {"consent": {"categoryPreferences": {"personalisation": True}}}
+AGREED = {"consent": {"personalisation": True}}  # the same, as a request says it
 READY_WITHIN_SECONDS = 60
 SHOW = """import json, sys
 for shown in json.load(sys.stdin)["items"]: print(shown["item"]["title"], "-", shown["reason"])"""
@@ -133,7 +134,7 @@ def _people_table(base: str, people: list[Person]) -> Table:
         "shopper", "what the service answers, and why", title="\nFour shoppers, placement `home`", show_lines=True
     )
     for person in people:
-        reply = _post(base, "/v1/recommendations", {"placement": "home", "limit": 4, **person.asks_as})
+        reply = _post(base, "/v1/recommendations", {"placement": "home", "limit": 4, **person.asks_as, **AGREED})
         lines = [f"{entry['item']['title']} [dim]· {entry['reason']}[/]" for entry in reply["items"]]
         asked = " ".join(f"{name}={value}" for name, value in person.asks_as.items())
         level = "personalised" if reply["personalised"] else f"not personalised ({reply['fallback']})"
@@ -143,7 +144,7 @@ def _people_table(base: str, people: list[Person]) -> Table:
 
 def explain(console: Console, base: str, clicked: str) -> None:
     """Print commands for a shell that show the product at work; `base` is the service's address."""
-    ask = _curl(base, "/v1/recommendations", {"placement": "home", "anonymous_id": VISITOR, "limit": 5})
+    ask = _curl(base, "/v1/recommendations", {"placement": "home", "anonymous_id": VISITOR, "limit": 5, **AGREED})
     show = f"python3 -c {shlex.quote(SHOW)}"
     console.print(
         "\n[bold]Paste these in another terminal[/]: the third answers otherwise than the first, because of the click."

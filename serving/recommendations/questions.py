@@ -20,8 +20,11 @@ class Caller:
     """Who asks, and from where.
 
     Attributes:
-        may_personalise: False when the caller says that there is no consent, or the browser sent `Sec-GPC: 1`; then
-            the identifiers are to be dropped before anything is read.
+        may_personalise: False once the law, the ledger or the visitor forbid it; then the identifiers are to be dropped
+            before anything is read.
+        said: the visitor's word on personalisation, of now; None: none.
+        signal: the browser sent `Sec-GPC: 1`.
+        market: whose law counts; None: the default's.
         cart: item ids that the caller says are in the cart; unknown ones count for nothing.
         age: in years, if the caller vouches for it.
     """
@@ -30,6 +33,9 @@ class Caller:
     anonymous_id: AnonymousId | None = None
     session_id: SessionId | None = None
     may_personalise: bool = True
+    said: bool | None = None
+    signal: bool = False
+    market: str | None = None
     store_id: StoreId | None = None
     cart: Sequence[str] = ()
     age: int | None = None

@@ -36,7 +36,7 @@ class Body(BaseModel):
 
 
 class Consent(Body):
-    """What the visitor has agreed to. False is honoured at once; a consent on record is never widened by it."""
+    """What the visitor has agreed to: false is honoured at once, true counts where nothing is on record."""
 
     personalisation: bool | None = None
 
@@ -51,15 +51,17 @@ class Visit(Body):
     cart: Ids = Field(default=[], description="Items in the cart; joined with the cart known from events.")
     age: int | None = Field(default=None, ge=0, le=150, description="In years, vouched for by the caller.")
     consent: Consent | None = None
+    market: Id | None = Field(default=None, description="Whose law counts; absent: the market `default`.")
 
     def caller(self, *, privacy_signal: bool) -> Caller:
         """Who asks; `privacy_signal` is whether the request carried `Sec-GPC: 1`."""
-        refused = self.consent is not None and self.consent.personalisation is False
         return Caller(
             user_id=None if self.user_id is None else UserId(self.user_id),
             anonymous_id=None if self.anonymous_id is None else AnonymousId(self.anonymous_id),
             session_id=None if self.session_id is None else SessionId(self.session_id),
-            may_personalise=not (privacy_signal or refused),
+            said=None if self.consent is None else self.consent.personalisation,
+            signal=privacy_signal,
+            market=self.market,
             store_id=None if self.store_id is None else StoreId(self.store_id),
             cart=self.cart,
             age=self.age,

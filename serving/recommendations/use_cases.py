@@ -37,7 +37,7 @@ class Recommend:
 
     Attributes:
         find_placement: raises UnknownPlacement.
-        has_withdrawn: whether a shopper took back the consent to personalisation.
+        permits: whether this caller may be answered personally; raises InvalidInput for a market that is none.
         parted_since: whether a user's person lost an identifier after a change number.
         keep_trace: keeps the JSON of a trace; raises StoreUnavailable.
         trace_sample: share of the answers whose trace is kept without being asked for.
@@ -45,7 +45,7 @@ class Recommend:
 
     current: Current
     find_placement: Callable[[PlacementId], Placement]
-    has_withdrawn: Callable[[UserId], bool]
+    permits: Callable[[Caller], bool]
     parted_since: Callable[[UserId, int], bool]
     live: LiveReader
     exposures: Exposures
@@ -58,7 +58,8 @@ class Recommend:
         """Answer each question; what one list shows, with all of its groups, the later ones leave out.
 
         Raises:
-            NoArtifact, UnknownPlacement, UnknownItem (the item in view), InvalidInput (limit), InvalidRule (filter).
+            NoArtifact, UnknownPlacement, UnknownItem (the item in view), InvalidInput (limit, market), InvalidRule
+            (filter).
         """
         started = perf_counter()
         self.current.get()  # without an artifact there is nothing to read for
@@ -73,8 +74,7 @@ class Recommend:
 
     def _within_consent(self, caller: Caller) -> Caller:
         """The caller, without identifiers where nothing personal may be read or written."""
-        withdrawn = caller.user_id is not None and self.has_withdrawn(caller.user_id)
-        if caller.may_personalise and not withdrawn:
+        if self.permits(caller):
             return caller
         return replace(caller, may_personalise=False, user_id=None, anonymous_id=None, session_id=None)
 

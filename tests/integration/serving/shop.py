@@ -93,7 +93,9 @@ class Client(httpx.AsyncClient):
                 await asyncio.sleep(0.02)
 
     async def recommend(self, placement: str = "home", **body: Any) -> dict[str, Any]:
-        response = await self.post("/v1/recommendations", json={"placement": placement, **body})
+        """Ask as a visitor who agrees, unless `body` says otherwise."""
+        agreed = {"placement": placement, "consent": {"personalisation": True}}
+        response = await self.post("/v1/recommendations", json=agreed | body)
         assert response.status_code == 200, response.text
         return response.json()
 

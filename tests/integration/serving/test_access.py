@@ -114,7 +114,7 @@ def test_the_public_key_and_a_victims_id_learn_nothing(shop: GuardedShop, who: s
     async def use(client: Client) -> None:
         attacker = bearer(shop.public_text, None if who is None else shop.token(who))
         own = bearer(shop.secret_text)
-        home = {"placement": "home", "user_id": VICTIM}
+        home = {"placement": "home", "user_id": VICTIM, "consent": {"personalisation": True}}
         assert (await client.post("/v1/recommendations", json=home, headers=own)).json()["personalised"]
         for path, body in [
             ("/v1/recommendations", {"placement": "home"}),
@@ -169,7 +169,7 @@ def test_the_public_key_and_a_victims_id_change_nothing(shop: GuardedShop, who: 
 def test_a_verified_user_speaks_for_themselves(shop: GuardedShop) -> None:
     async def use(client: Client) -> None:
         ann = bearer(shop.public_text, shop.token("ann"))
-        ask = {"placement": "home", "user_id": "ann"}
+        ask = {"placement": "home", "user_id": "ann", "consent": {"personalisation": True}}
         assert not (await client.post("/v1/recommendations", json=ask, headers=ann)).json()["personalised"]
         seen = {"event": "Product Viewed", "userId": "ann", "properties": {"product_id": "i3"}, "context": CONSENT}
         assert (await client.post("/v1/track", json=seen, headers=ann)).status_code == 200

@@ -41,7 +41,7 @@ def drain(shop: Shop) -> pl.DataFrame:
 
 async def ask_everywhere(client: Client) -> dict[str, dict[str, Any]]:
     """One answer of every route that shows items, by route; a page has two."""
-    who = {"anonymous_id": "visitor"}
+    who = {"anonymous_id": "visitor", "consent": {"personalisation": True}}
     page = {"blocks": [{"placement": "home"}, {"placement": "trending"}], **who}
     [home, trending] = (await client.post("/v1/recommendations/batch", json=page)).json()["blocks"]
     complements = await client.post("/v1/basket/complements", json={"cart": ["i3"], **who})

@@ -80,7 +80,7 @@ class Service:
         self.recommend = Recommend(
             current=current,
             find_placement=self.find_placement,
-            has_withdrawn=lambda user_id: user_id in withdrawn,
+            permits=lambda caller: caller.said is not False and caller.user_id not in withdrawn,
             parted_since=lambda user_id, change_number: False,
             live=LiveReader(self.live, self.metrics, 0.02),  # type: ignore[arg-type]
             exposures=self.exposures,
@@ -194,7 +194,7 @@ def test_a_click_changes_the_next_answer() -> None:
 @pytest.mark.parametrize(
     "caller",
     [
-        Caller(user_id=UserId("u"), anonymous_id=AnonymousId("a"), may_personalise=False),
+        Caller(user_id=UserId("u"), anonymous_id=AnonymousId("a"), said=False),
         Caller(user_id=UserId("gone"), anonymous_id=AnonymousId("a")),
     ],
 )
