@@ -65,6 +65,30 @@ class InvalidPlacement(RecommenderError):
     code = "invalid_placement"
 
 
+class InvalidCampaign(RecommenderError):
+    """A campaign is malformed or contradicts itself."""
+
+    code = "invalid_campaign"
+
+
+class UnknownCampaign(RecommenderError):
+    """No campaign has this id."""
+
+    code = "unknown_campaign"
+
+
+class Conflict(RecommenderError):
+    """What was asked does not go with how things stand; the message says how they stand."""
+
+    code = "conflict"
+
+
+class ChangedMeanwhile(RecommenderError):
+    """The caller changes what they have not seen: somebody else changed it after they had read it."""
+
+    code = "changed_meanwhile"
+
+
 class InvalidInput(RecommenderError):
     """A value from outside does not fit: its type, its range, or its form."""
 
