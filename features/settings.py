@@ -29,11 +29,16 @@ class Settings(BaseSettings):
     )
     config_dir: Path | None = Field(
         default=None,
-        description="Folder of placements.toml, training.toml and identity.toml; unset: those that ship with the "
-        "product.",
+        description="Folder of your own copies of files of recommender/config/; what it lacks is as it ships.",
     )
     host: str = Field(default="127.0.0.1", description="Address that `serve` listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port that `serve` listens on; 0: any free one.")
+    public_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^/\s?#]+(/[^\s?#]*[^/\s?#])?$",
+        description="Where shoppers reach the service, as `https://choices.shop.example`: links to the preference "
+        "centre begin with it; unset: `http://` with host and port.",
+    )
     workers: int = Field(default=1, ge=1, le=64, description="Worker processes of `serve`.")
     redis_deadline_ms: int = Field(
         default=20, ge=1, le=1000, description="How long a recommendation waits for live state before it goes without."
@@ -92,6 +97,11 @@ class Settings(BaseSettings):
     def facts_dir(self) -> Path:
         """Dated facts as Parquet: prices.parquet, assortment.parquet, displays.parquet."""
         return self.data_dir / "facts"
+
+    @property
+    def reachable_url(self) -> str:
+        """Where shoppers reach the service, without a slash at the end."""
+        return self.public_url or f"http://{self.host}:{self.port}"
 
     @property
     def sql_url(self) -> str:

@@ -7,6 +7,7 @@ from functools import cache
 from fastapi import FastAPI
 from threadpoolctl import threadpool_limits
 
+from features.controller import read_controller
 from features.events.dead_letters import DeadLetters
 from features.events.stream import EventStream
 from features.identity import Contacts, Presented, read_secret
@@ -22,6 +23,7 @@ from features.sql.consent_store import ConsentStore
 from features.sql.engine import open_engine
 from features.sql.identity_store import IdentityStore
 from features.sql.placement_store import PlacementStore
+from features.sql.preference_store import PreferenceStore
 from features.sql.profile_store import ProfileStore
 from features.sql.stock_store import StockStore
 from features.sql.trait_store import TraitStore
@@ -52,6 +54,9 @@ from serving.metrics import Metrics
 from serving.openapi import describe
 from serving.placements.registry import Placements, read_shipped
 from serving.placements.routes import placement_routes
+from serving.preferences.page_routes import page_routes
+from serving.preferences.routes import choices_routes
+from serving.preferences.use_cases import ChoicesDesk
 from serving.problems import answer_with_problems
 from serving.profiles.routes import profile_routes
 from serving.rebuild import Rebuild
@@ -122,6 +127,9 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         metrics=metrics,
         trace_sample=settings.trace_sample,
     )
+    ledger = ConsentStore(engine)
+    states = ConsentStates(engine)
+    record_consents = ConsentRecorder(store=ledger, states=states, announce=overlay.announce, live=live)
     ingest = Ingest(
         stream=stream,
         live=live,
@@ -130,9 +138,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         personalisation_of=consents.personalisation_of,
         recognise=identities.recognise,
         keep_traits=TraitStore(engine, rules).state,
-        record_consents=ConsentRecorder(
-            store=ConsentStore(engine), states=ConsentStates(engine), announce=overlay.announce, live=live
-        ),
+        record_consents=record_consents,
         dead_letters=DeadLetters(settings.dead_letters_dir),
         contacts=contacts,
         count=metrics.events_judged,
@@ -148,6 +154,15 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         has_withdrawn=consents.have_withdrawn,
     )
     desk = CatalogueDesk(CatalogueStore(engine), StockStore(engine), overlay.announce)
+    choices = ChoicesDesk(
+        engine=engine,
+        record=record_consents,
+        consents=ledger,
+        states=states,
+        preferences=PreferenceStore(engine),
+        profiles=ProfileStore(engine),
+    )
+    controller = read_controller(settings)
     background = Background(engine=engine, redis=redis, overlay=overlay, watch=watch, exposures=exposures)
 
     @asynccontextmanager
@@ -167,6 +182,8 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         catalogue_routes(desk, clock),
         placement_routes(placements, PlacementStore(engine), overlay.announce),
         decision_routes(traces),
+        choices_routes(choices, controller, secret, settings.reachable_url, clock),
+        page_routes(choices, controller, secret, clock),
         profile_routes(people, ProfileStore(engine), overlay.announce, rebuild, contacts, clock),
         audit_routes(engine),
         health_routes(current, engine, metrics, stream, lambda: watch.why_not),

@@ -19,6 +19,7 @@ from features.online.connection import connect_blocking
 from features.settings import Settings, read_settings
 from features.sql.audit_store import seal_waiting
 from features.sql.engine import open_engine
+from features.webhooks.running import delivering
 
 PAUSE_SECONDS = 2.0
 COMPACT_SECONDS = 60.0  # between two looks at the log's small files
@@ -83,7 +84,9 @@ def main(log_level: int = logging.WARNING) -> None:
     signal.signal(signal.SIGINT, on_signal)
     signal.signal(signal.SIGTERM, on_signal)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # blocked by the parent, until here
-    drain_until(stop, read_settings())
+    settings = read_settings()
+    with delivering(settings):
+        drain_until(stop, settings)
 
 
 if __name__ == "__main__":

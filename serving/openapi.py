@@ -24,6 +24,8 @@ TAGS = [
     {"name": "decisions", "description": "Why a list looks as it does."},
     {"name": "profiles", "description": "Who is one person, across channels; merging people, and taking it back."},
     {"name": "audit", "description": "Who changed what; docs/audit.md."},
+    {"name": "consents", "description": "What people allow and want to hear; the history, and a feed of all changes."},
+    {"name": "preference centre", "description": "The page on which shoppers choose themselves, by a signed link."},
     {"name": "health", "description": "For whoever operates the service."},
 ]
 

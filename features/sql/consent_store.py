@@ -44,6 +44,12 @@ class ConsentStore:
                 fresh += len(new)
         return fresh
 
+    def find(self, entry_ids: Collection[str]) -> dict[str, Entry]:
+        """Those of some ids that are on record."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(consent_entries).where(COLUMNS.entry_id.in_(entry_ids)))
+            return {row.entry_id: entry_of(row) for row in rows}
+
     def history(self, identifiers: Collection[Identifier]) -> list[Entry]:
         """All that was ever said under these identifiers, in the order it was taken down."""
         with reading(self._engine) as connection:

@@ -9,8 +9,10 @@ import typer
 from rich.console import Console
 
 from recommender.cli.audit import audit_app, record
+from recommender.cli.consents import consents_app
 from recommender.cli.events import events_app
 from recommender.cli.keys import keys_app
+from recommender.cli.webhooks import webhooks_app
 from recommender.errors import RecommenderError
 
 app = typer.Typer(
@@ -31,6 +33,8 @@ app.add_typer(artifacts_app, name="artifacts")
 app.add_typer(events_app, name="events")
 app.add_typer(keys_app, name="keys")
 app.add_typer(audit_app, name="audit")
+app.add_typer(consents_app, name="consents")
+app.add_typer(webhooks_app, name="webhooks")
 
 console = Console()
 errors = Console(stderr=True)
@@ -105,6 +109,17 @@ def import_stores(file: File) -> None:
     from features.progress import Terminal
     from features.settings import read_settings
     from features.sql.importer import import_stores as run
+    from recommender.cli.tables import imported
+
+    console.print(imported(run(read_settings(), file, Terminal())))
+
+
+@import_app.command("consents")
+def import_consents(file: File) -> None:
+    """Append what people said elsewhere on purposes; a yes from there never overrules a no. Again changes nothing."""
+    from features.consent_import import import_consents as run
+    from features.progress import Terminal
+    from features.settings import read_settings
     from recommender.cli.tables import imported
 
     console.print(imported(run(read_settings(), file, Terminal())))

@@ -1,0 +1,70 @@
+"""Preferences in SQL: append-only, each entry once."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import Engine, Row, insert, select
+
+from features.identity import Identifier
+from features.sql.engine import reading, writing
+from features.sql.identity_rows import named_as, text_of
+from features.sql.tables.preferences import preference_entries
+from recommender.preferences import Aspect, Preference
+
+COLUMNS = preference_entries.c
+
+
+class PreferenceStore:
+    """The record of preferences; `recommender.preferences.fold_preferences` says what they come to."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def append(self, said: Sequence[Preference]) -> int:
+        """Append those whose id is not in it yet, in one transaction; returns how many were new."""
+        with writing(self._engine) as write:
+            new = {one.entry_id: one for one in reversed(said)}
+            for entry_id in write.connection.execute(
+                select(COLUMNS.entry_id).where(COLUMNS.entry_id.in_(new))
+            ).scalars():
+                del new[entry_id]
+            if new:
+                rows = [_values(one, write.change_number) for one in reversed(new.values())]
+                write.connection.execute(insert(preference_entries), rows)
+            return len(new)
+
+    def find(self, entry_ids: Collection[str]) -> dict[str, Preference]:
+        """Those of some ids that are on record."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(preference_entries).where(COLUMNS.entry_id.in_(entry_ids)))
+            return {row.entry_id: preference_of(row) for row in rows}
+
+    def history(self, identifiers: Collection[Identifier]) -> list[Preference]:
+        """All that was ever said under these identifiers, in the order it was taken down."""
+        with reading(self._engine) as connection:
+            rows = [
+                row
+                for where in named_as(identifiers, COLUMNS.kind, COLUMNS.value)
+                for row in connection.execute(select(preference_entries).where(where))
+            ]
+        return [preference_of(row) for row in sorted(rows, key=lambda row: row.id)]
+
+
+def preference_of(row: Row[*tuple[object, ...]]) -> Preference:
+    """The preference of a row of the table."""
+    return Preference(
+        entry_id=row.entry_id, subject=(row.kind, row.value), channel=row.channel, topic=row.topic,
+        aspect=Aspect(row.aspect), setting=row.setting, occurred_at=datetime.fromisoformat(row.occurred_at),
+        received_at=datetime.fromisoformat(row.received_at), source_channel=row.source_channel, system=row.system,
+        form=row.form, operator=row.operator,
+    )  # fmt: skip
+
+
+def _values(one: Preference, change_number: int) -> dict[str, object]:
+    kind, value = one.subject
+    return {
+        "entry_id": one.entry_id, "kind": kind, "value": value, "channel": one.channel, "topic": one.topic,
+        "aspect": one.aspect.value, "setting": one.setting, "source_channel": one.source_channel,
+        "system": one.system, "form": one.form, "operator": one.operator, "occurred_at": text_of(one.occurred_at),
+        "received_at": text_of(one.received_at), "change_number": change_number,
+    }  # fmt: skip

@@ -1,0 +1,1 @@
+"""Telling other systems what was said on consents and preferences."""

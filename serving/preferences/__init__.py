@@ -1,0 +1,1 @@
+"""What shoppers allow and want: told, asked, and changed by themselves."""
