@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from features.consent_import import import_consents
+from features.consent_rows import COLUMNS
 from features.events.importer import import_events
 from features.events.schema import EVENT_COLUMNS
 from features.progress import Silent
@@ -13,7 +15,7 @@ from features.sql.importer import import_catalogue, import_stores
 
 PAGE = (Path(__file__).parents[3] / "docs/formats.md").read_text()
 EXAMPLES = re.findall(r"^```(csv|jsonl) (\w+)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
-IMPORTS = {"events": import_events, "catalogue": import_catalogue, "stores": import_stores}
+IMPORTS = {"events": import_events, "catalogue": import_catalogue, "stores": import_stores, "consents": import_consents}
 
 
 @pytest.mark.parametrize(("kind", "about", "text"), EXAMPLES)
@@ -28,10 +30,10 @@ def test_an_example_imports_whole_and_again_changes_nothing(tmp_path, kind, abou
     assert (again.accepted, again.duplicates, again.rejected) == (0, rows, 0)
 
 
-def test_the_page_has_examples_of_all_three():
+def test_the_page_has_examples_of_all():
     assert {about for _, about, _ in EXAMPLES} == set(IMPORTS)
 
 
-@pytest.mark.parametrize("column", EVENT_COLUMNS)
-def test_every_column_of_an_event_is_described(column):
+@pytest.mark.parametrize("column", [*EVENT_COLUMNS, *COLUMNS])
+def test_every_column_of_an_event_or_consent_is_described(column):
     assert re.search(rf"^\|[^|]*`{column}`", PAGE, re.MULTILINE)
