@@ -7,6 +7,7 @@ from datetime import datetime
 
 from redis.exceptions import RedisError
 
+from features.audit import Author
 from features.identity import ANONYMOUS_ID, USER_ID, Identifier
 from features.online.keys import live_state_of_user, live_state_of_visitor
 from features.online.live_state import LiveState
@@ -128,15 +129,15 @@ class ConsentRecorder:
     announce: Callable[[], Awaitable[None]]
     live: LiveState
 
-    async def __call__(self, said: Sequence[Entry]) -> int:
+    async def __call__(self, said: Sequence[Entry], by: Author | None = None) -> int:
         """Record it; when this returns, SQL has it, and nothing is left in live state of who withdrew.
 
-        Returns how many entries were new.
+        `by`: who wrote it down; None: an event. Returns how many entries were new.
 
         Raises:
             StoreUnavailable: one of the two could not be reached; the same call may be made again.
         """
-        new = await asyncio.to_thread(self.store.append, said)
+        new = await asyncio.to_thread(self.store.append, said, by=by)
         await self.announce()
         people = await asyncio.to_thread(self.states.of, {one.subject for one in said})
         withdrawn = [

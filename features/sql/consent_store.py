@@ -5,7 +5,10 @@ from datetime import datetime
 
 from sqlalchemy import Engine, Row, insert, select
 
+from features.audit import Author
+from features.audit import Entry as AuditEntry
 from features.identity import Identifier
+from features.sql.audit_store import append_audit
 from features.sql.chunks import chunks_of
 from features.sql.engine import reading, writing
 from features.sql.identity_rows import named_as, text_of
@@ -21,10 +24,11 @@ class ConsentStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def append(self, entries: Sequence[Entry]) -> int:
+    def append(self, entries: Sequence[Entry], *, by: Author | None = None) -> int:
         """Append those whose id is not in it yet; they are on disk when this returns. Returns how many were new.
 
         Few go in one transaction, many in several: after a failure the same call may be made again.
+        `by`: who writes it down, for the audit trail; None: an event did, which is on record itself.
 
         Raises:
             StoreUnavailable.
@@ -41,6 +45,9 @@ class ConsentStore:
                 if new:
                     rows = [_values(entry, write.change_number) for entry in new.values()]
                     write.connection.execute(insert(consent_entries), rows)
+                    if by is not None:
+                        note = {"entries": len(new)}
+                        append_audit(write.connection, AuditEntry(by, "consents.append", "consents", details=note))
                 fresh += len(new)
         return fresh
 

@@ -5,7 +5,9 @@ from datetime import datetime
 
 from sqlalchemy import Engine, Row, insert, select
 
+from features.audit import Author, Entry
 from features.identity import Identifier
+from features.sql.audit_store import append_audit
 from features.sql.engine import reading, writing
 from features.sql.identity_rows import named_as, text_of
 from features.sql.tables.preferences import preference_entries
@@ -20,7 +22,7 @@ class PreferenceStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def append(self, said: Sequence[Preference]) -> int:
+    def append(self, said: Sequence[Preference], *, by: Author) -> int:
         """Append those whose id is not in it yet, in one transaction; returns how many were new."""
         with writing(self._engine) as write:
             new = {one.entry_id: one for one in reversed(said)}
@@ -31,6 +33,8 @@ class PreferenceStore:
             if new:
                 rows = [_values(one, write.change_number) for one in reversed(new.values())]
                 write.connection.execute(insert(preference_entries), rows)
+                note = {"entries": len(new)}
+                append_audit(write.connection, Entry(by, "preferences.append", "preferences", details=note))
             return len(new)
 
     def find(self, entry_ids: Collection[str]) -> dict[str, Preference]:

@@ -8,6 +8,8 @@ from typing import Any
 
 from sqlalchemy import Engine, Row, Select, func, insert, or_, select, update
 
+from features.audit import SYSTEM, Author, Entry
+from features.sql.audit_store import append_audit
 from features.sql.engine import Write, reading, writing
 from features.sql.identity_rows import text_of
 from features.sql.permission_feed import Position, parse_position
@@ -63,7 +65,9 @@ class WebhookStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def add(self, webhook_id: str, url: str, label: str, told_until: Position, now: datetime) -> None:
+    def add(
+        self, webhook_id: str, url: str, label: str, told_until: Position, now: datetime, *, by: Author = SYSTEM
+    ) -> None:
         """Add one that is told what comes after a place of the feed."""
         with writing(self._engine) as write:
             write.connection.execute(
@@ -72,20 +76,24 @@ class WebhookStore:
                     failures=0, next_try_at=text_of(now),
                 )
             )  # fmt: skip
+            append_audit(write.connection, Entry(by, "webhooks.create", "webhook", webhook_id))
 
-    def delete(self, webhook_id: str, now: datetime) -> None:
+    def delete(self, webhook_id: str, now: datetime, *, by: Author = SYSTEM) -> None:
         """Tell it nothing more; raises InvalidInput if there is none."""
         with self._changing(webhook_id) as write:
             write.connection.execute(update(webhooks).where(W.webhook_id == webhook_id).values(deleted_at=text_of(now)))
+            append_audit(write.connection, Entry(by, "webhooks.delete", "webhook", webhook_id))
 
-    def replay(self, webhook_id: str) -> int:
+    def replay(self, webhook_id: str, *, by: Author = SYSTEM) -> int:
         """Ask for another try of what was given up; returns how many messages that is."""
         with self._changing(webhook_id) as write:
             mine = update(parked_messages).where(P.webhook_id == webhook_id).values(replay=True)
             write.connection.execute(
                 update(webhooks).where(W.webhook_id == webhook_id).values(next_try_at=W.created_at)
             )
-            return write.connection.execute(mine).rowcount
+            n_parked = write.connection.execute(mine).rowcount
+            append_audit(write.connection, Entry(by, "webhooks.replay", "webhook", webhook_id, {"messages": n_parked}))
+            return n_parked
 
     def read_all(self) -> list[Webhook]:
         """Those that are told, the oldest first."""

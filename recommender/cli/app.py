@@ -122,7 +122,9 @@ def import_consents(file: File) -> None:
     from features.settings import read_settings
     from recommender.cli.tables import imported
 
-    console.print(imported(run(read_settings(), file, Terminal())))
+    report = run(read_settings(), file, Terminal())
+    record("consents.import", "consents", accepted=report.accepted, rejected=report.rejected)
+    console.print(imported(report))
 
 
 @app.command()

@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from recommender.cli.audit import record
+
 consents_app = typer.Typer(no_args_is_help=True, help="What shoppers allow and want (docs/preference-centre.md).")
 console = Console()
 
@@ -24,5 +26,6 @@ def link(
     from features.settings import read_settings
 
     settings = read_settings()
+    record("consents.link", "link")
     token = make_link(read_secret(settings), (USER_ID, user_id), datetime.now(UTC) + timedelta(days=days))
     console.print(f"{settings.reachable_url}/preferences?t={token}", soft_wrap=True, highlight=False)

@@ -1,16 +1,11 @@
 """Commands on webhooks: who is told what shoppers say on consents and preferences."""
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
-
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
 
 webhooks_app = typer.Typer(
     no_args_is_help=True,
@@ -32,18 +27,20 @@ def create(
     """Tell a URL from now on, and show the secret that its messages are signed with, this once."""
     from secrets import token_hex
 
+    from features.audit import CLI
     from features.identity import read_secret
     from features.outgoing import check_url
     from features.settings import read_settings
+    from features.sql.engine import opened
     from features.sql.permission_feed import START, read_end
     from features.sql.webhook_store import WebhookStore
     from features.webhooks.signing import webhook_secret
 
     settings, webhook_id = read_settings(), f"whk_{token_hex(8)}"
     check_url(url, settings.allowed_hosts)
-    with _open_engine() as engine:
+    with opened(settings) as engine:
         told_until = START if from_start else read_end(engine)
-        WebhookStore(engine).add(webhook_id, url, label[:200], told_until, datetime.now(UTC))
+        WebhookStore(engine).add(webhook_id, url, label[:200], told_until, datetime.now(UTC), by=CLI)
     console.print(f"{webhook_id} is told from now on. Its messages are signed with, shown this once:")
     console.print(f"[bold]{webhook_secret(read_secret(settings), webhook_id)}[/]", soft_wrap=True)
 
@@ -51,10 +48,12 @@ def create(
 @webhooks_app.command("list")
 def list_webhooks() -> None:
     """Who is told, and how that goes."""
+    from features.settings import read_settings
+    from features.sql.engine import opened
     from features.sql.webhook_store import WebhookStore
 
     table = Table("id", "URL", "label", "made", "how it goes", "parked", box=None)
-    with _open_engine() as engine:
+    with opened(read_settings()) as engine:
         for one in WebhookStore(engine).read_all():
             state = "well"
             if one.failing_since is not None:
@@ -68,20 +67,26 @@ def list_webhooks() -> None:
 @webhooks_app.command("delete")
 def delete(webhook_id: WebhookId) -> None:
     """Tell it nothing more."""
+    from features.audit import CLI
+    from features.settings import read_settings
+    from features.sql.engine import opened
     from features.sql.webhook_store import WebhookStore
 
-    with _open_engine() as engine:
-        WebhookStore(engine).delete(webhook_id, datetime.now(UTC))
+    with opened(read_settings()) as engine:
+        WebhookStore(engine).delete(webhook_id, datetime.now(UTC), by=CLI)
     console.print(f"{webhook_id} is told nothing more")
 
 
 @webhooks_app.command("replay")
 def replay(webhook_id: WebhookId) -> None:
     """Try the messages again that were parked after three days of failures, the oldest first."""
+    from features.audit import CLI
+    from features.settings import read_settings
+    from features.sql.engine import opened
     from features.sql.webhook_store import WebhookStore
 
-    with _open_engine() as engine:
-        n_parked = WebhookStore(engine).replay(webhook_id)
+    with opened(read_settings()) as engine:
+        n_parked = WebhookStore(engine).replay(webhook_id, by=CLI)
     console.print(f"{n_parked:,} messages are tried again, by the running service")
 
 
@@ -95,13 +100,14 @@ def test(webhook_id: WebhookId) -> None:
     from features.identity import read_secret
     from features.permission_documents import time_text
     from features.settings import read_settings
+    from features.sql.engine import opened
     from features.sql.webhook_store import WebhookStore
     from features.webhooks.deliver import NotDelivered
     from features.webhooks.post import Post
     from features.webhooks.signing import signed_headers
 
     settings, now = read_settings(), datetime.now(UTC)
-    with _open_engine() as engine:
+    with opened(settings) as engine:
         webhook = WebhookStore(engine).get(webhook_id)
     body = orjson.dumps({"type": "test", "timestamp": time_text(now), "data": {}})
     headers = signed_headers(read_secret(settings), webhook_id, f"msg_test_{token_hex(8)}", body, now)
@@ -111,16 +117,3 @@ def test(webhook_id: WebhookId) -> None:
         console.print(f"[red]not taken[/]: {error}")
         raise typer.Exit(1) from error
     console.print(f"{webhook.url} took it")
-
-
-@contextmanager
-def _open_engine() -> "Generator[Engine]":
-    from features.settings import read_settings
-    from features.sql.engine import migrate, open_engine
-
-    engine = open_engine(read_settings())
-    try:
-        migrate(engine)
-        yield engine
-    finally:
-        engine.dispose()

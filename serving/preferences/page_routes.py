@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
+from features.audit import Author
 from features.controller import Controller
 from features.preference_links import check_form_token, make_form_token, read_link
 from recommender.errors import InvalidInput, NotAllowed, RecommenderError, StoreUnavailable
@@ -68,11 +69,12 @@ def page_routes(desk: ChoicesDesk, controller: Controller, secret: Callable[[], 
                 fields=fields, subject=subject, choices=await desk.read(subject), controller=controller, now=now,
                 raw_signal="Sec-GPC: 1" if _has_opted_out(request) else "",
             )  # fmt: skip
+            shopper = Author("shopper", request.scope.get("request_id"))
             consents, preferences = answers.consents(), answers.preferences()
             if consents:
-                await desk.add_consents(consents)
+                await desk.add_consents(consents, shopper)
             if preferences:
-                await desk.add_preferences(preferences)
+                await desk.add_preferences(preferences, shopper)
         except (NotAllowed, InvalidInput, StoreUnavailable) as error:
             return _refusal(request, page, error)
         return RedirectResponse(

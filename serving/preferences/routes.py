@@ -15,7 +15,7 @@ from features.sql.permission_feed import START, parse_position
 from recommender.consent import Entry
 from recommender.errors import InvalidInput, NotAllowed
 from recommender.preferences import Preference
-from serving.access import CONSENT_SELF, CONSENTS_READ, CONSENTS_WRITE, Access, ScopedRoute, needs
+from serving.access import CONSENT_SELF, CONSENTS_READ, CONSENTS_WRITE, Access, ScopedRoute, author_of, needs
 from serving.clock import Clock
 from serving.encoding import json_response
 from serving.preferences.entry_ids import EntryIds
@@ -73,7 +73,7 @@ def choices_routes(
             entries += one.entries(
                 subject, now, ids, place, notice_version=controller.notice.version, vouched=_is_vouched(access, subject)
             )
-        recorded = await desk.add_consents(entries)
+        recorded = await desk.add_consents(entries, author_of(request))
         subjects = list(dict.fromkeys(one.subject for one in entries))
         if _may_write_for_all(access):
             held = await desk.standings(subjects)
@@ -104,7 +104,7 @@ def choices_routes(
                 _refuse(field)
             check_topic(one, field)
             said.append(one.preference(subject, now, ids, place))
-        recorded = await desk.add_preferences(said)
+        recorded = await desk.add_preferences(said, author_of(request))
         return json_response({"recorded": recorded, "repeated": len(said) - recorded})
 
     @router.get("/consents/changes", response_model=ChangesReply, responses=problems, openapi_extra=reads)
@@ -122,10 +122,11 @@ def choices_routes(
         return json_response(changes_document(await desk.changes(start, limit), start, limit))
 
     @router.post("/consents/links", response_model=LinkReply, responses=problems, openapi_extra=needs(CONSENTS_WRITE))
-    async def make_page_link(body: LinkBody) -> Response:
+    async def make_page_link(body: LinkBody, request: Request) -> Response:
         """Make a link to the preference centre for a message or an account page; whoever has it may choose for them."""
         expires_at = (clock() + timedelta(days=body.valid_days)).replace(microsecond=0)
         token = make_link(secret(), body.subject(secret, "user_id"), expires_at)
+        await desk.note_link(author_of(request))
         return json_response({"url": f"{public_url}{PAGE}?t={token}", "expires_at": time_text(expires_at)})
 
     @router.get(

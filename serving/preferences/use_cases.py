@@ -7,7 +7,10 @@ from typing import TypeVar
 
 from sqlalchemy import Engine
 
+from features.audit import Author
+from features.audit import Entry as AuditEntry
 from features.identity import ANONYMOUS_ID, Identifier
+from features.sql.audit_store import record_audit
 from features.sql.consent_states import ConsentStates
 from features.sql.consent_store import ConsentStore
 from features.sql.permission_feed import Position, Said, read_feed
@@ -17,7 +20,7 @@ from recommender.consent import NEVER, Entry, Standings, counting_for, fold
 from recommender.errors import InvalidInput, UnknownProfile
 from recommender.preferences import Preference, Wishes, fold_preferences
 
-Record = Callable[[Sequence[Entry]], Awaitable[int]]
+Record = Callable[[Sequence[Entry], Author], Awaitable[int]]
 Kind = TypeVar("Kind", Entry, Preference)
 
 
@@ -52,7 +55,7 @@ class ChoicesDesk:
     preferences: PreferenceStore
     profiles: ProfileStore
 
-    async def add_consents(self, said: Sequence[Entry]) -> int:
+    async def add_consents(self, said: Sequence[Entry], by: Author) -> int:
         """Write consents down; returns how many were new.
 
         Raises:
@@ -61,13 +64,13 @@ class ChoicesDesk:
         """
         known = await asyncio.to_thread(self.consents.find, [one.entry_id for one in said])
         _refuse_other_meaning(said, known, "consents")
-        return await self.record(said)
+        return await self.record(said, by)
 
-    async def add_preferences(self, said: Sequence[Preference]) -> int:
+    async def add_preferences(self, said: Sequence[Preference], by: Author) -> int:
         """Write preferences down; returns how many were new, raises like `add_consents`."""
         known = await asyncio.to_thread(self.preferences.find, [one.entry_id for one in said])
         _refuse_other_meaning(said, known, "preferences")
-        return await asyncio.to_thread(self.preferences.append, said)
+        return await asyncio.to_thread(self.preferences.append, said, by=by)
 
     async def standings(self, subjects: Iterable[Identifier]) -> dict[Identifier, Standings]:
         """What holds for people as the shop knows them."""
@@ -83,6 +86,10 @@ class ChoicesDesk:
     async def read(self, name: int | Identifier) -> Choices:
         """All of one person; of an identifier that no profile has, what was said under it. Raises UnknownProfile."""
         return await asyncio.to_thread(self._read, name)
+
+    async def note_link(self, by: Author) -> None:
+        """Write into the audit trail that a link was made."""
+        await asyncio.to_thread(record_audit, self.engine, AuditEntry(by, "consents.link", "link"))
 
     async def changes(self, after: Position, limit: int) -> list[tuple[Position, Said]]:
         """What everybody said after a place, in the order it was written down."""

@@ -89,7 +89,7 @@ def test_every_command_that_writes_leaves_an_entry(shop: GuardedShop, monkeypatc
     )
     monkeypatch.setenv("RECOMMENDER_DATA_DIR", str(shop.settings.data_dir))
     monkeypatch.setenv("REDIS_URL", str(shop.settings.redis_url))
-    known = {"key_id": ""}
+    known = {"key_id": "", "webhook_id": ""}
     for name, command in COMMANDS.items():
         before = len(trail(shop.engine))
         arguments = [one.format(**known) for one in command.arguments(shop.settings.data_dir)]
@@ -97,6 +97,8 @@ def test_every_command_that_writes_leaves_an_entry(shop: GuardedShop, monkeypatc
         assert done.exit_code == 0, (name, done.output)
         if key := re.search(r"key_[0-9a-f]{12}", done.output):
             known["key_id"] = key[0]
+        if webhook := re.search(r"whk_[0-9a-f]{16}", done.output):
+            known["webhook_id"] = webhook[0]
         entries = trail(shop.engine)[before:]
         assert [(one.action, one.actor) for one in entries] == [(command.action, "cli")], name
 

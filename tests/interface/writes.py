@@ -39,12 +39,24 @@ CALLS: dict[str, Call] = {
         {"identifiers": [{"kind": "user_id", "value": v} for v in ("ann", "anna")], "reason": "a call"},
         "profiles.merge",
     ),
+    "POST /v1/consents": Call(
+        "/v1/consents",
+        {"consents": [{"user_id": "ann", "purpose": "analytics", "state": "denied", "source": {"channel": "web"}}]},
+        "consents.append",
+    ),
+    "POST /v1/preferences": Call(
+        "/v1/preferences",
+        {"preferences": [{"user_id": "ann", "channel": "sms", "frequency": "never", "source": {"channel": "web"}}]},
+        "preferences.append",
+    ),
+    "POST /v1/consents/links": Call("/v1/consents/links", {"user_id": "ann"}, "consents.link"),
     "DELETE /v1/profiles/merges/{merge_id}": Call("/v1/profiles/merges/{merge_id}", None, "profiles.unmerge"),
 }  # fmt: skip
 
 # Tags whose calls write nothing that the trail is for.
 EXEMPT_TAGS = {
     "events": "what shoppers do is in the event log, each once, with who said it",
+    "preference centre": "a shopper's form; test_preference_page.py looks for its entries",
     "recommendations": "an answer; what was shown is in the event log",
 }
 
@@ -69,9 +81,16 @@ def events_file(folder: Path) -> list[str]:
     return [str(file)]
 
 
+def consents_file(folder: Path) -> list[str]:
+    file = folder / "consents.jsonl"
+    row = {"user_id": "u", "purpose": "analytics", "state": "denied", "occurred_at": "2026-01-01T00:00:00Z"}
+    file.write_text(json.dumps(row))
+    return [str(file)]
+
+
 @dataclass(frozen=True)
 class Command:
-    """Arguments of a command that succeeds, made in a folder; `{key_id}` is of the key that was made before."""
+    """Arguments of a command that succeeds, made in a folder; `{key_id}` and such are of what was made before."""
 
     arguments: Callable[[Path], list[str]]
     action: str
@@ -81,6 +100,11 @@ COMMANDS: dict[str, Command] = {
     "import catalogue": Command(catalogue_file, "catalogue.import"),
     "import stores": Command(stores_file, "stores.import"),
     "import events": Command(events_file, "events.import"),
+    "import consents": Command(consents_file, "consents.import"),
+    "consents link": Command(lambda _: ["--user-id", "u"], "consents.link"),
+    "webhooks create": Command(lambda _: ["https://93.184.215.14/hook"], "webhooks.create"),
+    "webhooks replay": Command(lambda _: ["{webhook_id}"], "webhooks.replay"),
+    "webhooks delete": Command(lambda _: ["{webhook_id}"], "webhooks.delete"),
     "keys create": Command(lambda _: ["secret"], "keys.create"),
     "keys rotate": Command(lambda _: ["{key_id}"], "keys.rotate"),
     "keys revoke": Command(lambda _: ["{key_id}"], "keys.revoke"),
@@ -100,6 +124,8 @@ EXEMPT_COMMANDS = {
     "drain": "moves accepted events to their log",
     "doctor": "reads",
     "keys list": "reads",
+    "webhooks list": "reads",
+    "webhooks test": "sends a message and writes nothing",
     "audit list": "reads",
     "audit verify": "reads",
     "events dead-letters": "reads",

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from features.identity import read_secret
 from features.preference_links import make_link, read_link
+from features.sql.audit_store import Wanted, read_newest
 from recommender.errors import NotAllowed
 from tests.integration.consents.test_choices import post, said, state_in
 from tests.integration.serving.shop import NOW, Client, Shop
@@ -70,6 +71,7 @@ def test_what_is_chosen_on_the_page_holds_everywhere_and_only_that_is_written(sh
         known = (await client.get("/v1/profiles/user_id:ann/consents")).json()
         assert (state_in(known), state_in(known, "marketing_email")) == ("withdrawn", "granted")
         added = known["history"][2:]
+        assert {one.actor for one in read_newest(shop.engine, Wanted(), 2)} == {"shopper"}
         assert {one["source"]["form"] for one in added} == {"preference-centre"}
         assert sorted(one["type"] for one in added) == ["consent", "preference", "preference", "preference"]
         assert added[0]["notice_version"]
