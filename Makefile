@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test test-fast check format lint types contracts bench crash evaluate lock clean
+.PHONY: help install demo serve test test-fast check format lint types contracts bench crash fuzz audit evaluate lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,6 +44,12 @@ bench: $(INSTALLED) ## Requests per second, latency, and microseconds per stage
 
 crash: $(INSTALLED) ## Five minutes of events under load while processes are killed at random
 	CRASH_SECONDS=$${CRASH_SECONDS:-300} $(BIN)/pytest -s --timeout=0 tests/integration/serve/test_crash.py
+
+fuzz: $(INSTALLED) ## Call every route with what its description allows and forbids, and fuzz the rule language, for long
+	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-300} $(BIN)/pytest --timeout=0 tests/interface/test_fuzz.py tests/interface/test_rule_fuzz.py
+
+audit: $(INSTALLED) ## Look up the pinned dependencies in the database of known vulnerabilities (needs the network)
+	$(BIN)/uv tool run pip-audit --disable-pip --require-hashes -r requirements-dev.lock
 
 evaluate: $(INSTALLED) ## Quality on the last four weeks of real purchases, beside every baseline
 	$(BIN)/recommender evaluate

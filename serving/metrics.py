@@ -8,6 +8,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.multiprocess import MultiProcessCollector
 
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+OTHER_METHOD = "_OTHER"  # anybody may invent one, and each would be a series of its own
 REQUEST_SECONDS = (0.001, 0.0025, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 STAGE_SECONDS = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1)
 
@@ -86,7 +88,9 @@ class Metrics:
         key = (method, route, status)
         child = self._by_request.get(key)
         if child is None:
-            child = self._by_request[key] = self._requests.labels(method, route, str(status))
+            child = self._requests.labels(method if method in METHODS else OTHER_METHOD, route, str(status))
+            if method in METHODS:
+                self._by_request[key] = child
         child.observe(seconds)
 
     def stages_timed(self, stages: Sequence[str], seconds: Sequence[float]) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from serving.problem_document import Problem
+from serving.access import FREE, SCOPE
+from serving.problem_document import Problem, documented
 
 DESCRIPTION = """
 Real-time personalisation for retail: ranked items for every place of a shop, from purchase histories and from what
@@ -44,6 +45,11 @@ def describe(app: FastAPI) -> None:
         problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas.update(problem.pop("$defs"))
         schemas["Problem"] = problem
+        for operations in document["paths"].values():
+            for operation in operations.values():
+                if operation.get(SCOPE) != FREE:
+                    gate = {str(status): said for status, said in documented(401, 403, 429).items()}
+                    operation["responses"] = gate | operation["responses"]
         return document
 
     app.openapi = openapi

@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problems: which error is which HTTP status, and what the caller can do about it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -65,7 +66,8 @@ REMEDIES: dict[str, str] = {
     "model_attributes_type": "Send a JSON object.",
     "dict_type": "Send a JSON object.",
 }
-SHOWN_CHARACTERS = 80  # of a wrong value
+# Texts that are shown when they are wrong: a word or a small number. Others may be a key, a token, a contact.
+HARMLESS = re.compile(r"[A-Za-z_. -]{0,20}|-?[0-9.]{1,6}")
 
 
 def internal_problem(scope: Mapping[str, Any]) -> Response:
@@ -84,8 +86,15 @@ def _pointer_of_field(field: str) -> str:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…"
+    match value:
+        case None | bool() | float():
+            return repr(value)
+        case int():
+            return repr(value) if abs(value) < 10**6 else "a large number"
+        case str():
+            return repr(value) if HARMLESS.fullmatch(value) else f"a text of {len(value)} characters"
+        case _:
+            return "an object" if isinstance(value, Mapping) else "a list"
 
 
 async def _on_recommender_error(request: Request, error: RecommenderError) -> Response:

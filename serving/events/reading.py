@@ -198,6 +198,8 @@ def _plain(reason: str) -> str:
         return "expected a time such as 2026-11-21T09:30:00Z"
     if "codec can't decode" in reason:
         return "is not UTF-8"
+    if reason.startswith("Invalid enum value"):
+        return "is none of the values that docs/events.md names"  # not which: it may be anything, a contact too
     if reason.startswith("maximum recursion"):
         return "nested too deeply"
     return reason.replace("`", "").replace("Expected", "expected")
