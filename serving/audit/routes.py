@@ -14,8 +14,6 @@ from serving.encoding import json_response
 from serving.problem_document import documented
 
 LARGEST = 2**62
-After = Annotated[int, Query(ge=0, le=LARGEST, description="`next_after` of the page before.", examples=[0])]
-Limit = Annotated[int, Query(ge=1, le=1_000, examples=[100])]
 
 
 def audit_routes(engine: Engine) -> APIRouter:
@@ -23,7 +21,10 @@ def audit_routes(engine: Engine) -> APIRouter:
     router = APIRouter(prefix="/v1/audit", tags=["audit"], route_class=ScopedRoute)
 
     @router.get("", response_model=AuditPage, responses=documented(422, 503), openapi_extra=needs(AUDIT_READ))
-    async def list_audit(after: After = 0, limit: Limit = 100) -> Response:
+    async def list_audit(
+        after: Annotated[int, Query(ge=0, le=LARGEST, description="`next_after` of the page before.")] = 0,
+        limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+    ) -> Response:
         """List who changed what, in the order of sealing: who goes on from `next_after` misses nothing.
 
         A write is here within seconds; what is not sealed yet is not.
