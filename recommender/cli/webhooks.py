@@ -53,6 +53,8 @@ def list_webhooks() -> None:
     from features.sql.webhook_store import WebhookStore
 
     table = Table("id", "URL", "label", "made", "how it goes", "parked", box=None)
+    table.columns[0].no_wrap = True  # it is what the other commands take
+    table.columns[1].overflow = "fold"
     with opened(read_settings()) as engine:
         for one in WebhookStore(engine).read_all():
             state = "well"
