@@ -120,6 +120,24 @@ class CouponRefused(RecommenderError):
         self.code = reason.value
 
 
+class KeyMissing(RecommenderError):
+    """A call that has an effect names no Idempotency-Key, so a repetition could not be told from a second one."""
+
+    code = "idempotency_key_missing"
+
+
+class KeyReused(RecommenderError):
+    """An Idempotency-Key came before with another body; nothing was done."""
+
+    code = "idempotency_key_reused"
+
+
+class StillRunning(RecommenderError):
+    """The same call, by its Idempotency-Key, is under way."""
+
+    code = "still_running"
+
+
 class BrokenArtifact(RecommenderError):
     """An artifact is incomplete, damaged, or of another format."""
 

@@ -23,14 +23,17 @@ CONSENTS_READ, CONSENTS_WRITE = "consents:read", "consents:write"
 PRIVACY_READ, PRIVACY_WRITE = "privacy:read", "privacy:write"
 WEBHOOKS_READ, WEBHOOKS_WRITE = "webhooks:read", "webhooks:write"
 AUDIT_READ = "audit:read"
+COUPONS_READ, COUPONS_REDEEM = "coupons:read", "coupons:redeem"
 
 ALL_SCOPES = frozenset(
     {EVENTS_WRITE, RECS_READ, CATALOGUE_READ, CATALOGUE_WRITE, PLACEMENTS_READ, PLACEMENTS_WRITE, DECISIONS_READ}
     | {PROFILES_READ, PROFILES_WRITE, CONSENTS_READ, CONSENTS_WRITE, PRIVACY_READ, PRIVACY_WRITE}
-    | {WEBHOOKS_READ, WEBHOOKS_WRITE, AUDIT_READ}
+    | {WEBHOOKS_READ, WEBHOOKS_WRITE, AUDIT_READ, COUPONS_READ, COUPONS_REDEEM}
 )
 CONSENT_SELF = "consent:self"  # shoppers, of themselves; no other key has it
-PUBLIC_SCOPES = frozenset({EVENTS_WRITE, RECS_READ, CONSENT_SELF})  # all that a publishable key may ever do
+WALLET_SELF = "wallet:self"  # the same
+PUBLIC_SCOPES = frozenset({EVENTS_WRITE, RECS_READ, CONSENT_SELF, WALLET_SELF})  # all that a public key may ever do
+STORE_SCOPE = "store:"  # binds a till's key: `store:367`
 SCOPE, SELF_SCOPE, KEY_IN_BODY = "x-scope", "x-self-scope", "x-key-in-body"  # where the OpenAPI document has it
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -57,6 +60,12 @@ class Access:
     def vouches_for(self, user_id: UserId | None) -> bool:
         """Whether the caller may say that it is, or acts for, this user."""
         return self.trusted or (user_id is not None and user_id == self.subject)
+
+    @property
+    def stores(self) -> frozenset[str] | None:
+        """Stores that the key is bound to by scopes like `store:367`; None: it may act in all."""
+        bound = frozenset(scope[len(STORE_SCOPE) :] for scope in self.scopes if scope.startswith(STORE_SCOPE))
+        return bound or None
 
     def must_speak_for(self, user_id: str | None, anonymous_id: str | None) -> None:
         """Refuse to answer about somebody else; raises NotAllowed.

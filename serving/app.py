@@ -12,6 +12,8 @@ from features.events.dead_letters import DeadLetters
 from features.events.stream import EventStream
 from features.identity import Contacts, Presented, read_secret
 from features.identity_rules import read_rules
+from features.ledger.ledger import Ledger
+from features.ledger.signing_keys import SigningKeys
 from features.markets import read_markets
 from features.online.connection import connect
 from features.online.live_state import LiveState
@@ -40,6 +42,9 @@ from serving.catalogue.use_cases import CatalogueDesk
 from serving.clock import Clock, day_of, utc_now
 from serving.consents import ConsentRecorder, Consents, Permissions
 from serving.cors import Cors
+from serving.coupons.baskets import Judge
+from serving.coupons.routes import coupon_routes
+from serving.coupons.use_cases import TillDesk
 from serving.current import Current, Serving
 from serving.decisions.routes import decision_routes
 from serving.decisions.store import DecisionTraces
@@ -163,7 +168,11 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         profiles=ProfileStore(engine),
     )
     controller = read_controller(settings)
-    background = Background(engine=engine, redis=redis, overlay=overlay, watch=watch, exposures=exposures)
+    coupon_ledger = Ledger(engine, secret, clock)
+    tills = TillDesk(coupon_ledger, SigningKeys(engine, secret), Judge(lambda: overlay.catalogue), clock)
+    background = Background(
+        engine=engine, redis=redis, overlay=overlay, watch=watch, exposures=exposures, ledger=coupon_ledger
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
@@ -186,6 +195,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         page_routes(choices, controller, secret, clock),
         profile_routes(people, ProfileStore(engine), overlay.announce, rebuild, contacts, clock),
         audit_routes(engine),
+        coupon_routes(tills),
         health_routes(current, engine, metrics, stream, lambda: watch.why_not),
     )
     for routes in routers:

@@ -9,6 +9,7 @@ from typing import Any
 from redis.asyncio import Redis
 from sqlalchemy import Engine
 
+from features.ledger.ledger import Ledger
 from features.sql.engine import migrate
 from recommender.errors import StoreUnavailable
 from serving.artifact_watch import ArtifactWatch
@@ -16,6 +17,7 @@ from serving.catalogue.overlay import CatalogueOverlay
 from serving.recommendations.exposures import Exposures
 
 RETRY_SECONDS = 1.0
+EXPIRY_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +31,7 @@ class Background:
     overlay: CatalogueOverlay
     watch: ArtifactWatch
     exposures: Exposures
+    ledger: Ledger
 
     def start(self) -> list[asyncio.Task[None]]:
         """Start everything; the worker answers at once, and says that it is not ready until the artifact is warm."""
@@ -48,6 +51,17 @@ class Background:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.overlay.follow())
             group.create_task(self.watch.run())
+            group.create_task(self._expire_coupons())
+
+    async def _expire_coupons(self) -> None:
+        """Return to the budgets what nobody came for; of all workers one does it at a time."""
+        while True:
+            try:
+                while await asyncio.to_thread(self.ledger.expire_due):
+                    pass
+            except StoreUnavailable as error:
+                log.warning("coupons wait to be expired: %s", error)
+            await asyncio.sleep(EXPIRY_SECONDS)
 
     async def _take_over(self) -> None:
         """Read what no artifact holds; as long as SQL is away, again and again."""

@@ -27,6 +27,7 @@ TAGS = [
     {"name": "audit", "description": "Who changed what; docs/audit.md."},
     {"name": "consents", "description": "What people allow and want to hear; the history, and a feed of all changes."},
     {"name": "preference centre", "description": "The page on which shoppers choose themselves, by a signed link."},
+    {"name": "coupons", "description": "Tills validate, reserve, redeem and roll back; shoppers see their wallet."},
     {"name": "health", "description": "For whoever operates the service."},
 ]
 

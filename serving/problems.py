@@ -29,13 +29,18 @@ STATUS: dict[type[RecommenderError], int] = {
     errors.UnknownCampaign: 404,
     errors.Conflict: 409,
     errors.ChangedMeanwhile: 412,
+    errors.KeyMissing: 400,
+    errors.KeyReused: 422,
+    errors.StillRunning: 409,
+    errors.CouponRefused: 409,
     errors.NoArtifact: 503,
     errors.BrokenArtifact: 503,
     errors.StoreUnavailable: 503,
 }
 RETRY_AFTER_SECONDS = 1
-HEADERS = {
+HEADERS: dict[int | str, dict[str, str]] = {  # by status, or by code
     401: {"www-authenticate": 'Bearer, Basic realm="recommender"'},
+    errors.StillRunning.code: {"retry-after": str(RETRY_AFTER_SECONDS)},
     503: {"retry-after": str(RETRY_AFTER_SECONDS)},
 }
 
@@ -107,7 +112,13 @@ async def _on_recommender_error(request: Request, error: RecommenderError) -> Re
         place = error.field if where == "parameter" else _pointer_of_field(error.field)
         wrong.append({where: place, "detail": str(error), "remedy": error.remedy})
     return problem_response(
-        request.scope, status, error.code, str(error), remedy=error.remedy, wrong=wrong, headers=HEADERS.get(status)
+        request.scope,
+        status,
+        error.code,
+        str(error),
+        remedy=error.remedy,
+        wrong=wrong,
+        headers=HEADERS.get(error.code, HEADERS.get(status)),
     )
 
 

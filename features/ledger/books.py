@@ -13,6 +13,7 @@ from features.sql.tables.ledger import allowances, coupon_terms
 from recommender.errors import InvalidInput
 
 TILL_GRACE = timedelta(minutes=15)  # how long the budget stays held after a coupon's last moment
+LONGEST_COUPON = timedelta(days=100)  # keys that no longer sign verify for as long
 RESERVATION_LIFE = timedelta(minutes=15)  # how long a till has for one basket
 
 

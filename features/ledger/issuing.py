@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import insert
 
 from features.ledger.accounts import Place, judge
-from features.ledger.books import TILL_GRACE, Allowed, Books, lock_campaigns, new_id, text_of
+from features.ledger.books import LONGEST_COUPON, TILL_GRACE, Allowed, Books, lock_campaigns, new_id, text_of
 from features.ledger.coupons import Row, change, code_digest, code_of, coupon_of, read_coupons
 from features.ledger.entries import open_hold
 from features.ledger.holders import device_digest, digest_of, person_digests
@@ -85,7 +85,9 @@ def _check(request: IssueRequest, now: datetime) -> None:
             field="most_discount",
             remedy="Send the largest discount in minor units.",
         )
-    if request.valid_until <= max(now, request.valid_from):
+    if not max(now, request.valid_from) < request.valid_until <= now + LONGEST_COUPON:
         raise InvalidInput(
-            "A coupon must end after it begins, and after now.", field="valid_until", remedy="Send a later time."
+            f"A coupon must end after it begins, after now, and within {LONGEST_COUPON.days} days.",
+            field="valid_until",
+            remedy="Send another time.",
         )

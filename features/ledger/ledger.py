@@ -1,10 +1,11 @@
 """The ledger: each call is one transaction, on disk when it returns."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select, tuple_
 
 from features.identity import Identifier
 from features.ledger import expiry, proof, rollback, tills
@@ -24,7 +25,7 @@ from features.ledger.values import (
     ReserveRequest,
 )
 from features.sql.engine import exclusive, reading
-from features.sql.tables.ledger import coupons
+from features.sql.tables.ledger import coupon_terms, coupons
 from recommender.offers.refusal import Refusal
 
 KEYS_KEPT = timedelta(days=2)  # how long a repeated call is recognised by its key
@@ -60,22 +61,20 @@ class Ledger:
         with self.writing() as books:
             return tills.reserve(books, request)
 
-    def redeem(self, reservation_id: str, order_id: str, store_id: str) -> list[Redemption]:
+    def redeem(self, reservation_id: str, order_id: str) -> list[Redemption]:
         """Use the coupons of a reservation; see `features.ledger.tills.redeem`."""
         with self.writing() as books:
-            return tills.redeem(books, reservation_id, order_id, store_id)
+            return tills.redeem(books, reservation_id, order_id)
 
-    def release(self, reservation_id: str, store_id: str | None = None) -> None:
+    def release(self, reservation_id: str) -> None:
         """Let the coupons of a reservation go; see `features.ledger.tills.release`."""
         with self.writing() as books:
-            tills.release(books, reservation_id, store_id)
+            tills.release(books, reservation_id)
 
-    def roll_back(
-        self, redemption_id: str, amount: int | None = None, store_id: str | None = None, *, reissue: bool = False
-    ) -> Redemption:
+    def roll_back(self, redemption_id: str, amount: int | None = None, *, reissue: bool = False) -> Redemption:
         """Take a redemption back; see `features.ledger.rollback.roll_back`."""
         with self.writing() as books:
-            return rollback.roll_back(books, redemption_id, amount, store_id, reissue=reissue)
+            return rollback.roll_back(books, redemption_id, amount, reissue=reissue)
 
     def expire_due(self, most: int = 500) -> int:
         """End coupons whose hold is past its deadline, up to `most`; returns how many."""
@@ -93,6 +92,13 @@ class Ledger:
             mine = coupons.c.shopper.in_(person) & coupons.c.state.in_(["issued", "reserved"])
             now = self._clock()
             return [one for one in read_coupons(connection, self._secret(), mine) if now < one.valid_until]
+
+    def terms(self, versions: Collection[tuple[str, int]]) -> dict[tuple[str, int], Mapping[str, Any]]:
+        """What versions of campaigns promise, by (campaign, version)."""
+        key = coupon_terms.c.campaign_id, coupon_terms.c.version
+        query = select(*key, coupon_terms.c.terms).where(tuple_(*key).in_(list(versions)))
+        with reading(self._engine) as connection:
+            return {(name, version): terms for name, version, terms in connection.execute(query)}
 
     def balances(self, campaign_id: str) -> dict[Key, Balance]:
         """All accounts of a campaign by (dimension, member, day)."""

@@ -1,5 +1,6 @@
 """Taking a redemption back, in full once or in parts, and never more than it was."""
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import RowMapping, select, update
@@ -15,7 +16,12 @@ from recommender.offers.refusal import Refusal
 
 
 def roll_back(
-    books: Books, redemption_id: str, amount: int | None, store_id: str | None, *, reissue: bool = False
+    books: Books,
+    redemption_id: str,
+    amount: int | None = None,
+    stores: Collection[str] | None = None,
+    *,
+    reissue: bool = False,
 ) -> Redemption:
     """Take back part of a redemption (minor units, above 0), or all that remains of it.
 
@@ -31,7 +37,7 @@ def roll_back(
         raise CouponRefused(Refusal.REDEMPTION_UNKNOWN, redemption_id)
     row = lock_coupons(books, [found["coupon_id"]])[found["coupon_id"]]
     found = books.connection.execute(query).mappings().one()
-    taken = _judge(found, amount, store_id)
+    taken = _judge(found, amount, stores)
     is_whole = found["rolled_back"] + taken == found["amount"] and (amount is None or taken > 0)
     give_back(books, read_hold(books, found["hold_number"]), int(is_whole), taken, redemption_id)
     changed: dict[str, Any] = {"rolled_back": found["rolled_back"] + taken}
@@ -43,9 +49,9 @@ def roll_back(
     return redemption_of(dict(found) | changed)
 
 
-def _judge(found: RowMapping, amount: int | None, store_id: str | None) -> int:
+def _judge(found: RowMapping, amount: int | None, stores: Collection[str] | None) -> int:
     """What is to be taken back, in minor units."""
-    if store_id not in {None, found["store_id"]}:
+    if stores is not None and found["store_id"] not in stores:
         raise CouponRefused(Refusal.WRONG_STORE, found["redemption_id"])
     if found["state"] == "rolled_back":
         raise CouponRefused(Refusal.ALREADY_ROLLED_BACK, found["redemption_id"])

@@ -1,5 +1,6 @@
 """What tills do: claim coupons for a basket, use them, let them go."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -66,13 +67,15 @@ def reserve(books: Books, request: ReserveRequest) -> Reservation:
     return _reservation(values)
 
 
-def redeem(books: Books, reservation_id: str, order_id: str, store_id: str) -> list[Redemption]:
+def redeem(books: Books, reservation_id: str, order_id: str, stores: Collection[str] | None = None) -> list[Redemption]:
     """Use the coupons of a reservation: post what was quoted, and return the rest to the budget.
+
+    `stores`: those that the caller may act in; None: all.
 
     Raises:
         CouponRefused: the reservation is unknown, of another store, past its deadline, released or redeemed.
     """
-    found = _locked(books, reservation_id, store_id)
+    found = _locked(books, reservation_id, stores)
     _must_be_open(found)
     if books.now >= datetime.fromisoformat(found["deadline"]):
         raise CouponRefused(Refusal.RESERVATION_EXPIRED, reservation_id)
@@ -88,13 +91,13 @@ def redeem(books: Books, reservation_id: str, order_id: str, store_id: str) -> l
     return used
 
 
-def release(books: Books, reservation_id: str, store_id: str | None) -> None:
+def release(books: Books, reservation_id: str, stores: Collection[str] | None = None) -> None:
     """Let the coupons of a reservation go; they can be reserved again. Doing so again changes nothing.
 
     Raises:
         CouponRefused: the reservation is unknown, of another store, or redeemed.
     """
-    found = _locked(books, reservation_id, store_id)
+    found = _locked(books, reservation_id, stores)
     if found["state"] == "redeemed":
         raise CouponRefused(Refusal.RESERVATION_REDEEMED, reservation_id)
     for row in lock_coupons(books, [quote["coupon_id"] for quote in found["quotes"]]).values():
@@ -153,13 +156,13 @@ def _use(books: Books, row: Row, quote: Quote, reservation: RowMapping, order_id
     return redemption_of(values)
 
 
-def _locked(books: Books, reservation_id: str, store_id: str | None) -> RowMapping:
+def _locked(books: Books, reservation_id: str, stores: Collection[str] | None) -> RowMapping:
     """A reservation, with the campaigns of its coupons locked."""
     query = select(reservations).where(reservations.c.reservation_id == reservation_id)
     found = books.connection.execute(query).mappings().one_or_none()
     if found is None:
         raise CouponRefused(Refusal.RESERVATION_UNKNOWN, reservation_id)
-    if store_id not in {None, found["store_id"]}:
+    if stores is not None and found["store_id"] not in stores:
         raise CouponRefused(Refusal.WRONG_STORE, reservation_id)
     lock_coupons(books, [quote["coupon_id"] for quote in found["quotes"]])
     return books.connection.execute(query).mappings().one()

@@ -10,8 +10,10 @@ from rich.console import Console
 
 from recommender.cli.audit import audit_app, record
 from recommender.cli.consents import consents_app
+from recommender.cli.coupon import coupon_app
 from recommender.cli.events import events_app
 from recommender.cli.keys import keys_app
+from recommender.cli.ledger import ledger_app
 from recommender.cli.webhooks import webhooks_app
 from recommender.errors import RecommenderError
 
@@ -35,6 +37,8 @@ app.add_typer(keys_app, name="keys")
 app.add_typer(audit_app, name="audit")
 app.add_typer(consents_app, name="consents")
 app.add_typer(webhooks_app, name="webhooks")
+app.add_typer(ledger_app, name="ledger")
+app.add_typer(coupon_app, name="coupon")
 
 console = Console()
 errors = Console(stderr=True)

@@ -126,14 +126,14 @@ def revoke(key_id: Annotated[str, typer.Argument(help="As `recommender keys list
 
 def _check_scopes(kind: Kind, scopes: list[str]) -> None:
     from recommender.errors import InvalidInput
-    from serving.access import ALL_SCOPES
+    from serving.access import ALL_SCOPES, STORE_SCOPE
 
     if (kind == "restricted") != bool(scopes):
         raise InvalidInput(
             "a restricted key needs scopes, and no other takes any", field="--scope",
             remedy="For example: recommender keys create restricted --scope events:write",
         )  # fmt: skip
-    if strangers := sorted(set(scopes) - ALL_SCOPES):
+    if strangers := sorted(one for one in set(scopes) - ALL_SCOPES if not one.startswith(STORE_SCOPE)):
         raise InvalidInput(
             f"there is no scope {', '.join(strangers)}", field="--scope",
             remedy=f"Use some of {', '.join(sorted(ALL_SCOPES))}.",

@@ -25,7 +25,6 @@ class Refusal(StrEnum):
     WRONG_CURRENCY = "wrong_currency"
     NOT_COMBINABLE = "not_combinable"
     CONDITION_NOT_MET = "condition_not_met"
-    FACT_MISSING = "fact_missing"  # a condition cannot be judged
     NO_EFFECT = "no_effect"  # nothing in the basket is discounted
     RESERVATION_UNKNOWN = "reservation_unknown"
     RESERVATION_EXPIRED = "reservation_expired"

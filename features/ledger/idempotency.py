@@ -1,0 +1,78 @@
+"""A call that is repeated has one effect: its key and its answer are written in the transaction of the effect."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+
+import orjson
+from sqlalchemy import func, insert, select
+
+from features.ledger.books import Books, text_of
+from features.sql.tables.ledger import idempotency_keys
+from recommender.errors import KeyReused, StillRunning
+
+I = idempotency_keys.c  # noqa: E741 - the columns
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that may be repeated.
+
+    Attributes:
+        caller: who calls, by something that is no secret.
+        path: of the request.
+        key: the caller's own name of this call.
+        body_digest: of what was sent, as `digest_of_body` makes it.
+    """
+
+    caller: str
+    path: str
+    key: str
+    body_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a call was answered with; `replayed`: not for the first time."""
+
+    status: int
+    body: bytes
+    replayed: bool = False
+
+
+def digest_of_body(body: bytes) -> str:
+    """Equal for JSON of the same meaning: the order of names does not count, null is not the same as left out."""
+    return sha256(orjson.dumps(orjson.loads(body or b"null"), option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def once(books: Books, call: Call, work: Callable[[], tuple[int, object]]) -> Reply:
+    """Do the work and keep its answer (status, JSON); or answer as the first time.
+
+    Work that raises keeps nothing: the same key may be tried again.
+
+    Raises:
+        KeyReused: the key was used with another body.
+        StillRunning: the same call is under way. (SQLite lets it wait for its turn instead, then answers it.)
+    """
+    if books.connection.dialect.name == "postgresql":
+        name = func.hashtextextended(f"{call.caller}\n{call.path}\n{call.key}", 0)
+        if not books.connection.execute(select(func.pg_try_advisory_xact_lock(name))).scalar_one():
+            raise StillRunning("The same call is under way.", remedy="Repeat it in a second, with the same key.")
+    this = (I.caller == call.caller) & (I.path == call.path) & (I.key == call.key)
+    known = books.connection.execute(select(I.body_digest, I.status, I.reply).where(this)).one_or_none()
+    if known is not None:
+        if known.body_digest != call.body_digest:
+            raise KeyReused(
+                "This Idempotency-Key came before, with another body.",
+                field="Idempotency-Key",
+                remedy="Make a new key for each new call; repeat a call with exactly its body.",
+            )
+        return Reply(known.status, known.reply.encode(), replayed=True)
+    status, answer = work()
+    body = orjson.dumps(answer)
+    values = {
+        "caller": call.caller, "path": call.path, "key": call.key, "body_digest": call.body_digest, "status": status,
+        "reply": body.decode(), "made_at": text_of(books.now),
+    }  # fmt: skip
+    books.connection.execute(insert(idempotency_keys).values(values))
+    return Reply(status, body)

@@ -1,0 +1,96 @@
+"""Commands on signed coupons and the keys that sign them."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from features.ledger.signing_keys import SigningKeys
+
+coupon_app = typer.Typer(no_args_is_help=True, help="Signed coupons (docs/coupons.md).")
+keys_app = typer.Typer(no_args_is_help=True, help="The keys that sign coupons; running services follow at once.")
+coupon_app.add_typer(keys_app, name="keys")
+console = Console()
+
+
+@coupon_app.command("verify")
+def verify(
+    token: Annotated[str, typer.Argument(help="As it is in the QR code.")],
+    keys: Annotated[
+        Path | None,
+        typer.Option(help="What GET /.well-known/coupon-keys gave; default: ask the database.", exists=True),
+    ] = None,
+    store: Annotated[str | None, typer.Option(help="Id of the store where it is shown.")] = None,
+) -> None:
+    """Say whether a coupon is genuine, for this store and for now. With --keys it needs nothing but that file.
+
+    Whether it was used already, only the service knows.
+    """
+    import orjson
+
+    from recommender.errors import InvalidInput
+    from recommender.offers.token import read_key_set, verify
+
+    now = datetime.now(UTC)
+    if keys is None:
+        with _open_keys() as kept:
+            document = kept.document(now)
+    else:
+        try:
+            document = orjson.loads(keys.read_bytes())
+        except orjson.JSONDecodeError:
+            raise InvalidInput("This is no JSON.", field="--keys", remedy="Fetch the file again.") from None
+    claims = verify(token, read_key_set(document), now, store)
+    ends = datetime.fromtimestamp(claims.exp, UTC)
+    console.print(f"[green]genuine[/] {claims.c} of {claims.g}: {claims.k} {claims.d}, at most {claims.m} {claims.u}")
+    console.print(f"until {ends:%Y-%m-%d %H:%M} UTC, in {', '.join(claims.s) or 'every store'}")
+
+
+@keys_app.command("list")
+def list_keys() -> None:
+    """All keys that ever signed coupons."""
+    table = Table("id", "made", "state", "verifies until", box=None)
+    with _open_keys() as kept:
+        for key in kept.read_all():
+            state = "revoked" if key.revoked_at else "retired" if key.retired_at else "signs"
+            ends = key.revoked_at or key.ends_at
+            table.add_row(key.kid, f"{key.made_at:%Y-%m-%d %H:%M}", state, f"{ends:%Y-%m-%d %H:%M}" if ends else "")
+    console.print(table)
+
+
+@keys_app.command("rotate")
+def rotate() -> None:
+    """Sign with a new key from now on. The old one verifies on, for longer than any coupon lives."""
+    with _open_keys() as kept:
+        console.print(f"{kept.rotate(datetime.now(UTC))} signs from now on")
+
+
+@keys_app.command("revoke")
+def revoke(kid: Annotated[str, typer.Argument(help="As `recommender coupon keys list` shows it.")]) -> None:
+    """End a key that got into wrong hands: no token of it verifies any more. The codes of those coupons still hold."""
+    with _open_keys() as kept:
+        kept.revoke(kid, datetime.now(UTC))
+    console.print(f"{kid} verifies nothing any more; tills that work offline know once they fetch the keys again")
+
+
+@contextmanager
+def _open_keys() -> "Generator[SigningKeys]":
+    from features.identity import read_secret
+    from features.ledger.signing_keys import SigningKeys
+    from features.settings import read_settings
+    from features.sql.engine import migrate, open_engine
+
+    settings = read_settings()
+    engine = open_engine(settings)
+    try:
+        migrate(engine)
+        yield SigningKeys(engine, partial(read_secret, settings))
+    finally:
+        engine.dispose()

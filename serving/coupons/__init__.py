@@ -1,0 +1,1 @@
+"""What tills and shoppers do with coupons."""

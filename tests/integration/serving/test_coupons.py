@@ -1,0 +1,175 @@
+"""Coupons over HTTP: a till validates, reserves, redeems and rolls back; a shopper sees the wallet."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from features.identity import read_secret
+from features.ledger.ledger import Ledger
+from features.ledger.values import Allowance, Cap, Coupon, IssueRequest, Limit
+from features.online.embedded import socket_path
+from recommender.offers.token import read_key_set, verify
+from tests.integration.serving.shop import NOW, Client, Shop
+
+TERMS = {
+    "title": "A fifth off",
+    "discount": {"kind": "percent", "percent": 20, "max_discount": 90},
+    "products": "item.id != 'i9'",
+    "basket": {"minimum_amount": 200},
+}
+ALLOWANCE = Allowance(
+    campaign_id="fifth", version=1, state="open", timezone="UTC", currency="EUR", budget=Limit(3, 250),
+    caps=(Cap(2, "campaign", "shopper"),), terms=TERMS,
+)  # fmt: skip
+BASKET = {
+    "currency": "EUR",
+    "lines": [{"item_id": "i1", "quantity": 2, "amount": 333}, {"item_id": "i9", "quantity": 1, "amount": 400}],
+}
+
+
+class Desk(Shop):
+    def __init__(self, data_dir: Path, **settings: Any) -> None:
+        super().__init__(data_dir, n_items=12, **settings)
+        self.publish("a")
+        self.ledger = Ledger(self.engine, lambda: read_secret(self.settings), lambda: NOW)
+        self.ledger.allow(ALLOWANCE)
+
+    def issue(self, decision: str = "d1", **changed: Any) -> Coupon:
+        stated = {
+            "campaign_id": "fifth", "decision_id": decision, "holder": ("user_id", "ann"), "store_id": "s1",
+            "stores": ("s1",), "most_discount": 90, "valid_from": NOW, "valid_until": NOW + timedelta(hours=4),
+        }  # fmt: skip
+        coupon = self.ledger.issue(IssueRequest(**(stated | changed)))
+        assert isinstance(coupon, Coupon)
+        return coupon
+
+
+@pytest.fixture
+def desk(valkey_data_dir: Path, tmp_path: Path) -> Desk:
+    return Desk(tmp_path, redis_url=f"unix://{socket_path(valkey_data_dir)}")
+
+
+def ask(*coupons: str, **more: Any) -> dict[str, Any]:
+    return {"coupons": list(coupons), "store_id": "s1", "basket": BASKET} | more
+
+
+def keyed(name: str) -> dict[str, str]:
+    return {"Idempotency-Key": name}
+
+
+def test_a_till_reserves_redeems_and_rolls_back_and_every_repetition_is_answered_alike(desk: Desk) -> None:
+    coupon = desk.issue()
+
+    async def use(client: Client) -> None:
+        judged = (await client.post("/v1/coupons/validate", json=ask(coupon.code))).json()
+        assert judged["valid"]
+        assert judged["coupons"][0]["allocations"] == [{"line": 0, "amount": 66}]  # a fifth of 333, not of i9
+        made = await client.post("/v1/reservations", json=ask(coupon.code), headers=keyed("k1"))
+        assert made.status_code == 201, made.text
+        path = f"/v1/reservations/{made.json()['reservation_id']}/redeem"
+        first = await client.post(path, json={"order_id": "o1"}, headers=keyed("k2"))
+        again = await client.post(path, json={"order_id": "o1"}, headers=keyed("k2"))
+        other = await client.post(path, json={"order_id": "o2"}, headers=keyed("k2"))
+        assert (first.status_code, again.content, other.status_code) == (200, first.content, 422), first.text
+        assert again.headers["idempotent-replayed"] == "true"
+        assert other.json()["code"] == "idempotency_key_reused"
+        twice = await client.post(path, json={"order_id": "o1"}, headers=keyed("k3"))
+        assert (twice.status_code, twice.json()["code"]) == (409, "reservation_redeemed")
+        [used] = first.json()["redemptions"]
+        back = f"/v1/redemptions/{used['redemption_id']}/rollback"
+        assert (await client.post(back, json={"amount": 60}, headers=keyed("k4"))).json()["rolled_back"] == 60
+        more = await client.post(back, json={"amount": 7}, headers=keyed("k5"))
+        assert (more.status_code, more.json()["code"]) == (409, "more_than_remains")
+        assert (await client.post(back, json={}, headers=keyed("k6"))).json()["state"] == "rolled_back"
+
+    desk.run(use)
+    assert desk.ledger.verify() == []
+    assert all(balance.posted_count == balance.posted_money == 0 for balance in desk.ledger.balances("fifth").values())
+
+
+def test_a_released_coupon_is_free_again_and_a_reserved_one_is_not(desk: Desk) -> None:
+    coupon = desk.issue()
+
+    async def use(client: Client) -> None:
+        made = await client.post("/v1/reservations", json=ask(coupon.code), headers=keyed("k1"))
+        taken = await client.post("/v1/redemptions", json=ask(coupon.code, order_id="o"), headers=keyed("k2"))
+        assert (taken.status_code, taken.json()["code"]) == (409, "already_reserved")
+        for _ in range(2):
+            gone = await client.delete(f"/v1/reservations/{made.json()['reservation_id']}")
+            assert gone.status_code == 204
+        used = await client.post("/v1/redemptions", json=ask(coupon.code, order_id="o"), headers=keyed("k2"))
+        assert used.status_code == 201, used.text  # the key of a refused call is free
+
+    desk.run(use)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"store_id": "s2"}, "wrong_store"),
+        ({"basket": BASKET | {"currency": "USD"}}, "wrong_currency"),
+        ({"basket": BASKET | {"lines": BASKET["lines"][1:]}}, "no_effect"),
+        ({"basket": BASKET | {"lines": [{"item_id": "i1", "quantity": 1, "amount": 199}]}}, "condition_not_met"),
+        ({"basket": BASKET | {"lines": [{"item_id": "never", "quantity": 1, "amount": 900}]}}, "no_effect"),
+        ({"coupons": ["MFRGGZDFMZTWQ2LK"]}, "coupon_unknown"),
+        ({"coupons": ["a.b.c"]}, "token_invalid"),
+        ({"shopper": {"kind": "user_id", "value": "bob"}}, "wrong_shopper"),
+        ({"shopper": None}, "shopper_required"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_reason_and_changes_nothing(
+    desk: Desk, change: dict[str, Any], reason: str
+) -> None:
+    coupon = desk.issue(bound=True)
+    before = desk.ledger.balances("fifth")
+    body = ask(coupon.code, shopper={"kind": "user_id", "value": "ann"}) | change
+
+    async def use(client: Client) -> None:
+        judged = (await client.post("/v1/coupons/validate", json=body)).json()
+        assert [one["reason"] for one in judged["coupons"]] == [reason]
+        refused = await client.post("/v1/redemptions", json=body | {"order_id": "o"}, headers=keyed("k"))
+        assert (refused.status_code, refused.json()["code"]) == (409, reason)
+
+    desk.run(use)
+    assert desk.ledger.balances("fifth") == before
+
+
+def test_a_call_without_a_key_or_with_a_field_too_many_is_refused(desk: Desk) -> None:
+    coupon = desk.issue()
+
+    async def use(client: Client) -> None:
+        bare = await client.post("/v1/reservations", json=ask(coupon.code))
+        assert (bare.status_code, bare.json()["code"]) == (400, "idempotency_key_missing")
+        more = await client.post("/v1/reservations", json=ask(coupon.code, cheat=1), headers=keyed("k"))
+        assert (more.status_code, more.json()["errors"][0]["pointer"]) == (422, "/cheat")
+
+    desk.run(use)
+
+
+def test_the_wallet_shows_what_can_be_used_and_its_token_verifies_with_the_published_keys(desk: Desk) -> None:
+    coupon = desk.issue()
+
+    async def use(client: Client) -> None:
+        [card] = (await client.get("/v1/me/wallet?user_id=ann")).json()["coupons"]
+        assert (card["coupon_id"], card["code"]) == (coupon.coupon_id, coupon.code)
+        keys = read_key_set((await client.get("/.well-known/coupon-keys")).json())
+        assert verify(card["token"], keys, NOW, "s1").c == coupon.coupon_id
+        used = await client.post("/v1/redemptions", json=ask(card["token"], order_id="o"), headers=keyed("k"))
+        assert used.status_code == 201, used.text
+        assert (await client.get("/v1/me/wallet?user_id=ann")).json() == {"coupons": []}
+
+    desk.run(use)
+
+
+def test_a_killed_campaign_honours_nothing(desk: Desk) -> None:
+    coupon = desk.issue()
+    desk.ledger.allow(replace(ALLOWANCE, state="killed"))
+
+    async def use(client: Client) -> None:
+        refused = await client.post("/v1/redemptions", json=ask(coupon.code, order_id="o"), headers=keyed("k"))
+        assert refused.json()["code"] == "killed"
+
+    desk.run(use)
