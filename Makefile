@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test test-fast check format lint types contracts bench crash fuzz audit evaluate lock clean
+.PHONY: help install demo serve test test-fast check format lint types contracts bench crash drill-erasure fuzz audit evaluate lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,6 +50,9 @@ fuzz: $(INSTALLED) ## Call every route with what its description allows and forb
 
 audit: $(INSTALLED) ## Look up the pinned dependencies in the database of known vulnerabilities (needs the network)
 	$(BIN)/uv tool run pip-audit --disable-pip --require-hashes -r requirements-dev.lock
+
+drill-erasure: $(INSTALLED) ## Erase a shopper, search every file, table and key, print the receipt
+	$(BIN)/pytest -s --timeout=0 tests/integration/privacy/test_erasure_drill.py
 
 evaluate: $(INSTALLED) ## Quality on the last four weeks of real purchases, beside every baseline
 	$(BIN)/recommender evaluate

@@ -18,12 +18,16 @@ REASON = "reason"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportReport:
-    """What became of the rows of a file; `rejected_file` has the rejected ones with the reason, if there are any."""
+    """What became of the rows of a file; `rejected_file` has the rejected ones with the reason, if there are any.
+
+    `suppressed` are of people who were erased: nothing of them is kept.
+    """
 
     accepted: int
     duplicates: int
     rejected: int
     rejected_file: Path | None
+    suppressed: int = 0
 
 
 def read_text(file: Path, columns: Iterable[str], required: Iterable[str]) -> pl.DataFrame:

@@ -95,6 +95,12 @@ class InvalidInput(RecommenderError):
     code = "invalid_input"
 
 
+class UnknownRequest(RecommenderError):
+    """No request of a person of this id, or one of somebody else."""
+
+    code = "unknown_request"
+
+
 class Unauthenticated(RecommenderError):
     """Nobody we know calls: no key, or one that is unknown, expired or revoked; or a user token that does not hold."""
 

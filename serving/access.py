@@ -30,9 +30,11 @@ ALL_SCOPES = frozenset(
     | {PROFILES_READ, PROFILES_WRITE, CONSENTS_READ, CONSENTS_WRITE, PRIVACY_READ, PRIVACY_WRITE}
     | {WEBHOOKS_READ, WEBHOOKS_WRITE, AUDIT_READ, COUPONS_READ, COUPONS_REDEEM}
 )
-CONSENT_SELF = "consent:self"  # shoppers, of themselves; no other key has it
+CONSENT_SELF, PRIVACY_SELF = "consent:self", "privacy:self"  # shoppers, of themselves; no other key has it
 WALLET_SELF = "wallet:self"  # the same
-PUBLIC_SCOPES = frozenset({EVENTS_WRITE, RECS_READ, CONSENT_SELF, WALLET_SELF})  # all that a public key may ever do
+PUBLIC_SCOPES = frozenset(
+    {EVENTS_WRITE, RECS_READ, CONSENT_SELF, PRIVACY_SELF, WALLET_SELF}
+)  # all that a public key may ever do
 STORE_SCOPE = "store:"  # binds a till's key: `store:367`
 SCOPE, SELF_SCOPE, KEY_IN_BODY = "x-scope", "x-self-scope", "x-key-in-body"  # where the OpenAPI document has it
 

@@ -17,6 +17,8 @@ from features.ledger.signing_keys import SigningKeys
 from features.markets import read_markets
 from features.online.connection import connect
 from features.online.live_state import LiveState
+from features.privacy.desk import PrivacyDesk
+from features.privacy.suppression import Suppressions
 from features.settings import Settings, read_settings
 from features.sql.catalogue_store import CatalogueStore
 from features.sql.changes import IdentifierState
@@ -31,7 +33,8 @@ from features.sql.stock_store import StockStore
 from features.sql.trait_store import TraitStore
 from recommender.consent import PERSONALISATION
 from recommender.consent_laws import Circumstances
-from serving.artifact_watch import ArtifactWatch
+from recommender.ids import UserId
+from serving.artifact_watch import ArtifactWatch, hide_users
 from serving.audit.routes import audit_routes
 from serving.background import Background
 from serving.catalogue.change_signal import ChangeSignal
@@ -50,6 +53,7 @@ from serving.decisions.routes import decision_routes
 from serving.decisions.store import DecisionTraces
 from serving.envelope import Envelope
 from serving.events.routes import event_routes
+from serving.events.suppressed import SuppressedPeople
 from serving.events.use_cases import Ingest
 from serving.gate import Gate
 from serving.health.routes import health_routes
@@ -62,6 +66,7 @@ from serving.placements.routes import placement_routes
 from serving.preferences.page_routes import page_routes
 from serving.preferences.routes import choices_routes
 from serving.preferences.use_cases import ChoicesDesk
+from serving.privacy.routes import privacy_routes
 from serving.problems import answer_with_problems
 from serving.profiles.routes import profile_routes
 from serving.rebuild import Rebuild
@@ -82,6 +87,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     markets = read_markets(settings)
     permissions = Permissions(consents, markets)
     gate = Gate(secret, settings.host, clock)
+    suppressions = Suppressions(secret)
     live, stream, traces = LiveState(redis), EventStream(redis, settings.stream_max_bytes), DecisionTraces(redis)
 
     def take_identifiers(changed: Sequence[IdentifierState]) -> None:
@@ -96,9 +102,14 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         take_consents=consents.take,
         take_keys=gate.take,
         take_identifiers=take_identifiers,
+        take_suppressions=suppressions.take,
     )
     people, contacts = IdentityStore(engine, rules), Contacts(secret, rules.is_blocked)
-    identities = Identities(people, live, overlay.announce, consents.have_withdrawn, clock)
+
+    def has_withdrawn(user_id: UserId) -> bool:
+        return consents.have_withdrawn(user_id) or suppressions.blocks(user_id, None)
+
+    identities = Identities(people, live, overlay.announce, has_withdrawn, clock)
     numbers, parted = ItemNumbers(CatalogueStore(engine), overlay), Parted()
 
     def permits(caller: Caller) -> bool:
@@ -106,7 +117,8 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         said = {} if caller.said is None else {PERSONALISATION: caller.said}
         law = markets.law_in(caller.market)
         here = Circumstances(law=law, said=said, signal=caller.signal, age=caller.age)
-        return permissions.judge(PERSONALISATION, named, here).allows
+        allows = permissions.judge(PERSONALISATION, named, here).allows
+        return allows and not suppressions.blocks(caller.user_id, caller.anonymous_id)
 
     def swap(serving: Serving) -> None:
         overlay.adopt(serving.catalogue)
@@ -119,6 +131,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         warm_up=lambda serving: warm_up(serving, [entry.placement for entry in placements.all()], day_of(clock())),
         swap=swap,
         metrics=metrics,
+        hide=lambda histories: hide_users(histories, suppressions),
     )
     exposures = Exposures(stream, traces.keep, metrics)
     recommend = Recommend(
@@ -141,6 +154,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         number_of=numbers.of,
         look_up=numbers.look_up,
         personalisation_of=consents.personalisation_of,
+        suppressed=SuppressedPeople(suppressions, secret),
         recognise=identities.recognise,
         keep_traits=TraitStore(engine, rules).state,
         record_consents=record_consents,
@@ -156,7 +170,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         live=live,
         number_of=numbers.of,
         look_up=numbers.look_up,
-        has_withdrawn=consents.have_withdrawn,
+        has_withdrawn=has_withdrawn,
     )
     desk = CatalogueDesk(CatalogueStore(engine), StockStore(engine), overlay.announce)
     choices = ChoicesDesk(
@@ -196,6 +210,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         profile_routes(people, ProfileStore(engine), overlay.announce, rebuild, contacts, clock),
         audit_routes(engine),
         coupon_routes(tills),
+        privacy_routes(PrivacyDesk(settings, engine, clock), settings, overlay.announce, contacts),
         health_routes(current, engine, metrics, stream, lambda: watch.why_not),
     )
     for routes in routers:

@@ -5,13 +5,16 @@ import gc
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from features.artifact.read import LoadedArtifact, load_artifact
 from features.artifact.shelf import POINTER, ArtifactShelf
+from features.identity import USER_ID
+from features.privacy.suppression import Suppressions
 from recommender.catalogue import Catalogue
 from recommender.errors import BrokenArtifact, NoArtifact, RecommenderError
+from recommender.model import Histories
 from serving.clock import SECONDS_PER_DAY
 from serving.current import Current, Serving
 from serving.metrics import Metrics
@@ -30,6 +33,7 @@ class ArtifactWatch:
     Attributes:
         build_catalogue: the artifact's snapshot with all that changed since; awaits SQL, in a thread.
         warm_up: decides a few times, so that the first request is as fast as the hundredth; one decision a step.
+        hide: takes the histories of people out who were erased, or may not be used; in a thread.
         swap: makes it answer, and its catalogue the one that is kept current; on the event loop, without awaiting.
         why_not: why nothing could be loaded so far; None: nothing stood in the way.
     """
@@ -40,6 +44,7 @@ class ArtifactWatch:
     warm_up: Callable[[Serving], Iterator[None]]
     swap: Callable[[Serving], None]
     metrics: Metrics
+    hide: Callable[[Histories], Histories] = lambda histories: histories
     why_not: str | None = None
     _seen: Stamp = field(default=None, init=False)
 
@@ -97,8 +102,10 @@ class ArtifactWatch:
         gc.disable()
         try:
             loaded = await asyncio.to_thread(load_artifact, path)
+            histories = await asyncio.to_thread(self.hide, loaded.model.histories)
             catalogue = await self.build_catalogue(loaded)
-            serving = Serving(loaded.model, catalogue, loaded.manifest.change_number)
+            model = replace(loaded.model, histories=histories)
+            serving = Serving(model, catalogue, loaded.manifest.change_number)
             await self._warm_up(serving)
         finally:
             gc.enable()
@@ -132,3 +139,15 @@ class ArtifactWatch:
         except OSError:
             return None
         return pointer.st_mtime_ns, pointer.st_ino
+
+
+def hide_users(histories: Histories, suppressions: Suppressions) -> Histories:
+    """The same where nobody finds the history of a user who is suppressed."""
+    if not len(suppressions):
+        return histories
+    shown = {
+        user: position
+        for user, position in histories.position_of.items()
+        if not suppressions.is_blocked((USER_ID, user))
+    }
+    return replace(histories, position_of=shown)

@@ -16,6 +16,7 @@ from features.events.drain import Drain
 from features.events.lease import DrainLease
 from features.events.repair import repair
 from features.online.connection import connect_blocking
+from features.privacy.runner import PrivacyRunner
 from features.settings import Settings, read_settings
 from features.sql.audit_store import seal_waiting
 from features.sql.engine import open_engine
@@ -30,7 +31,7 @@ log = logging.getLogger(__name__)
 def drain_until(stop: Event, settings: Settings, pause_seconds: float = PAUSE_SECONDS) -> None:
     """Drain again and again, and once more when stopped. What fails stays in the stream and is tried again.
 
-    What was written to the audit trail is sealed as often.
+    What was written to the audit trail is sealed as often, and what people asked for by right is done.
     """
     failures = Counter(
         "recommender_drain_failures_total",
@@ -38,14 +39,19 @@ def drain_until(stop: Event, settings: Settings, pause_seconds: float = PAUSE_SE
         registry=CollectorRegistry(),
     )
     with connect_blocking(settings) as redis, DrainLease(redis, settings) as lease:
-        drain, engine = Drain(redis, settings, lease), open_engine(settings)
+        engine = open_engine(settings)
+        rights = PrivacyRunner(settings, engine, redis, lambda: datetime.now(UTC))
+        drain = Drain(redis, settings, lease, rights.cleaner.clean)
         stopped, stands_by = False, None
         compact_at = monotonic()
         while not stopped:
             stopped = stop.wait(pause_seconds)
             _seal(engine)
             try:
+                rights.learn()
                 is_ours = _drain_once(drain, redis, settings)
+                if is_ours:
+                    rights.run(lambda: lease.claim() is not None)
                 if is_ours and not stopped and monotonic() >= compact_at:
                     compact_at = monotonic() + COMPACT_SECONDS
                     compact(settings, datetime.now(UTC))

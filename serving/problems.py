@@ -20,6 +20,7 @@ STATUS: dict[type[RecommenderError], int] = {
     errors.UnknownDecision: 404,
     errors.UnknownProfile: 404,
     errors.UnknownMerge: 404,
+    errors.UnknownRequest: 404,
     errors.Unauthenticated: 401,
     errors.NotAllowed: 403,
     errors.InvalidRule: 422,

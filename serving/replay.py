@@ -12,6 +12,7 @@ from features.identity import Contacts, read_secret
 from features.identity_rules import read_rules
 from features.online.connection import connect
 from features.online.live_state import LiveState
+from features.privacy.suppression import Suppressions
 from features.settings import Settings
 from features.sql.catalogue_store import CatalogueStore
 from features.sql.changes import read_standing
@@ -25,6 +26,7 @@ from serving.catalogue.change_signal import ChangeSignal
 from serving.clock import utc_now
 from serving.consents import ConsentRecorder, Consents
 from serving.events.replay import ReplayReport, replay
+from serving.events.suppressed import SuppressedPeople
 from serving.events.use_cases import Ingest
 from serving.identities import Identities
 
@@ -47,7 +49,9 @@ async def _replay(settings: Settings, letters: Sequence[DeadLetter]) -> ReplayRe
     migrate(engine)
     numbers = {str(item.item_id): item.item_number for item in CatalogueStore(engine).read_all()}
     consents.take(read_standing(engine).consents)
-    dead_letters = DeadLetters(settings.dead_letters_dir)
+    dead_letters, secret = DeadLetters(settings.dead_letters_dir), cache(lambda: read_secret(settings))
+    suppressions = Suppressions(secret)
+    suppressions.take(read_standing(engine).suppressions)
     async with connect(settings) as redis:
         signal, live = ChangeSignal(redis), LiveState(redis)
 
@@ -74,7 +78,8 @@ async def _replay(settings: Settings, letters: Sequence[DeadLetter]) -> ReplayRe
                 store=ConsentStore(engine), states=ConsentStates(engine), announce=announce, live=live
             ),
             dead_letters=dead_letters,
-            contacts=Contacts(cache(lambda: read_secret(settings)), rules.is_blocked),
+            contacts=Contacts(secret, rules.is_blocked),
+            suppressed=SuppressedPeople(suppressions, secret),
             count=lambda _: None,
             count_unkept=lambda _: None,
         )

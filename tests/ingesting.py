@@ -8,9 +8,11 @@ from features.events.stream import EventStream
 from features.identity import Contacts
 from features.identity_rules import read_rules
 from features.online.live_state import LiveState
+from features.privacy.suppression import Suppressions
 from features.settings import Settings
 from recommender.ids import ItemNumber
 from serving.events.people import each_alone
+from serving.events.suppressed import SuppressedPeople
 from serving.events.use_cases import Ingest
 
 if TYPE_CHECKING:
@@ -40,6 +42,9 @@ def ingest_over(redis: "Redis", settings: Settings, **changes: Any) -> Ingest:
         "record_consents": nothing_recorded,
         "dead_letters": DeadLetters(settings.dead_letters_dir),
         "contacts": Contacts(lambda: b"a secret of the tests", read_rules(settings).is_blocked),
+        "suppressed": SuppressedPeople(
+            Suppressions(lambda: b"a secret of the tests"), lambda: b"a secret of the tests"
+        ),
         "count": lambda statuses: None,
         "count_unkept": lambda n: None,
     }

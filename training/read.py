@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from features.events.log import scan_events
+from features.privacy.cleaner import read_known_suppressions
 from features.settings import Settings
 from features.sql.catalogue_store import CatalogueStore
 from features.sql.consent_states import ConsentStates
@@ -66,7 +67,9 @@ def read_training_data(settings: Settings, until: datetime | None) -> TrainingDa
     catalogue, change_number = CatalogueStore(engine).read_snapshot()
     with reading(engine) as connection:
         persons = read_persons(connection)
-    consenting, _ = ConsentStates(engine).users(PERSONALISATION, datetime.now(UTC))
+    granted, _ = ConsentStates(engine).users(PERSONALISATION, datetime.now(UTC))
+    suppressions = read_known_suppressions(settings)  # what is kept may yet not be used
+    consenting = {user for user in granted if not suppressions.blocks(user, None)}
     engine.dispose()
     if not catalogue:
         raise NotEnoughData("The catalogue is empty.", remedy="Bring it with `recommender import catalogue FILE`.")

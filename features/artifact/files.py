@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from recommender.arrays import Rows
 from recommender.catalogue import CatalogueItem
+from recommender.model import Histories
 
 ITEMS = "items.parquet"
 EMBEDDINGS = "embeddings.npy"
@@ -62,3 +63,9 @@ def read_rows_by_key(file: Path) -> dict[str, Rows]:
     """Read lists of item rows by key."""
     frame = pl.read_parquet(file)
     return {key: np.array(rows, dtype=np.int32) for key, rows in frame.iter_rows()}
+
+
+def write_users(folder: Path, histories: Histories) -> None:
+    """Write whose history is where."""
+    listed = {"user_id": list(histories.position_of), "position": list(histories.position_of.values())}
+    pl.DataFrame(listed, schema={"user_id": pl.String(), "position": pl.Int32()}).write_parquet(folder / USERS)

@@ -42,8 +42,7 @@ def write_artifact(folder: Path, model: Model, items: Sequence[CatalogueItem], m
     files.write_rows_by_key(
         folder / files.POPULAR_BY_STORE, {str(store): rows for store, rows in model.popularity.by_store.items()}
     )
-    users = {"user_id": list(model.histories.position_of), "position": list(model.histories.position_of.values())}
-    pl.DataFrame(users, schema={"user_id": pl.String(), "position": pl.Int32()}).write_parquet(folder / files.USERS)
+    files.write_users(folder, model.histories)
     for name, trees in model.rankers.items():
         _write_ranker(folder / f"{name}{files.RANKER_SUFFIX}", trees)
     written = sorted(folder.iterdir())

@@ -1,6 +1,7 @@
 """The drain: moves accepted events from the stream into the log, each exactly once, whatever ends it midway."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -25,6 +26,7 @@ DEDUPE_WINDOW = timedelta(days=2)  # how far back the log is searched for events
 log = logging.getLogger(__name__)
 
 Entries = list[tuple[bytes, dict[bytes, bytes]]]
+Clean = Callable[[pl.DataFrame], pl.DataFrame]  # takes people out of rows who were erased
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +40,14 @@ class DrainReport:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Entries that make one file a day, with the range under which Redis has them noted."""
+    """Entries that make one file a day, with the range under which Redis has them noted.
+
+    `is_last`: nothing waited after them when they were read.
+    """
 
     held: StreamRange
     entries: Entries
+    is_last: bool = False
 
     @property
     def n_bytes(self) -> int:
@@ -57,10 +63,11 @@ class Drain:
     end or pause it, and where.
     """
 
-    def __init__(self, redis: Redis, settings: Settings, lease: DrainLease) -> None:
+    def __init__(self, redis: Redis, settings: Settings, lease: DrainLease, clean: Clean = lambda frame: frame) -> None:
         self._redis = redis
         self._settings = settings
         self._lease = lease
+        self._clean = clean
 
     def move(self) -> DrainReport:
         """Move all that waits now.
@@ -75,6 +82,8 @@ class Drain:
                 batch, n_rows, n_files = self.write(batch)
                 self.trim(batch, n_rows, n_files)
                 rows, files = rows + n_rows, files + n_files
+                if batch.is_last:  # what came since waits for the next time, as do all that wait for this to end
+                    break
         except LeaseLost:  # another drain is at work, perhaps since this one paused for long
             return DrainReport(rows=rows, files=files, is_ours=False)
         return DrainReport(rows=rows, files=files)
@@ -94,21 +103,38 @@ class Drain:
             return None
         held = StreamRange(claim.stream, _id_of(entries[0]), _id_of(entries[-1]))
         self._lease.note(held, instead_of=claim.noted)
-        return Batch(held, entries)
+        is_last = len(entries) < ENTRIES_PER_FILE and _size_of(entries) < BYTES_PER_FILE
+        return Batch(held, entries, is_last=is_last)
 
     def write(self, batch: Batch) -> tuple[Batch, int, int]:
         """Write a batch to the log; returns it as it is noted now, and how many rows and files it made."""
-        frame = read_rows(b"\n".join([fields[b"events"] for _, fields in batch.entries]))
+        frame = self._clean(read_rows(b"\n".join([fields[b"events"] for _, fields in batch.entries])))
         received_on: list[date] = frame["received_at"].dt.date().to_list()
-        files = log_files(self._settings, since=min(received_on) - DEDUPE_WINDOW)
+        files = log_files(self._settings, since=min(received_on, default=date.max) - DEDUPE_WINDOW)
         batch = self._under_a_name_of_its_own(batch, files)
-        frame = _without_known(frame, batch.held, files)
+        frame = self._without_known(frame, batch.held, files)
         written = write_events(self._settings, frame, batch.held.drained_name)
         return batch, len(frame), len(written)
 
     def trim(self, batch: Batch, rows: int, files: int) -> None:
         """Take a batch that is in the log out of the stream."""
         self._lease.trim(batch.held, batch.n_bytes, rows, files)
+
+    def _without_known(self, frame: pl.DataFrame, held: StreamRange, files: list[Path]) -> pl.DataFrame:
+        """The rows that the log lacks, and those of an earlier try at the same range.
+
+        What came through this stream before, Redis has told apart already; the rest of the log is looked at.
+        """
+        strangers = [file for file in files if (other := range_of(file)) is None or other.stream != held.stream]
+        if strangers:
+            known = pl.scan_parquet(strangers).select(KEY)
+            frame = frame.lazy().join(known, on=KEY, how="anti", maintain_order="left").collect()
+        earlier = [file for file in files if range_of(file) == held]
+        if earlier:
+            frame = pl.concat([self._clean(pl.read_parquet(earlier)), frame]).unique(
+                KEY, keep="first", maintain_order=True
+            )
+        return frame
 
     def _under_a_name_of_its_own(self, batch: Batch, files: list[Path]) -> Batch:
         """Call the stream by a new name if the log is ahead of it: its Redis was restored, or failed over.
@@ -122,7 +148,7 @@ class Drain:
         renamed = StreamRange(new_stream_name(), held.first, held.last)
         self._lease.note(renamed, instead_of=held)
         log.warning("the log is ahead of this Redis: stream %s is now called %s", held.stream, renamed.stream)
-        return Batch(renamed, batch.entries)
+        return Batch(renamed, batch.entries, is_last=batch.is_last)
 
     def _read_up_to_a_file(self) -> Entries:
         entries: Entries = []
@@ -150,21 +176,6 @@ def read_rows(lines: bytes) -> pl.DataFrame:
     return frame.with_columns(
         pl.col(times).str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%:z", time_unit="us", time_zone="UTC")
     ).unique(KEY, keep="first", maintain_order=True)
-
-
-def _without_known(frame: pl.DataFrame, held: StreamRange, files: list[Path]) -> pl.DataFrame:
-    """The rows that the log lacks, and those of an earlier try at the same range.
-
-    What came through this stream before, Redis has told apart already; the rest of the log is looked at.
-    """
-    strangers = [file for file in files if (other := range_of(file)) is None or other.stream != held.stream]
-    if strangers:
-        known = pl.scan_parquet(strangers).select(KEY)
-        frame = frame.lazy().join(known, on=KEY, how="anti", maintain_order="left").collect()
-    earlier = [file for file in files if range_of(file) == held]
-    if earlier:
-        frame = pl.concat([pl.read_parquet(earlier), frame]).unique(KEY, keep="first", maintain_order=True)
-    return frame
 
 
 def _id_of(entry: tuple[bytes, dict[bytes, bytes]]) -> StreamId:

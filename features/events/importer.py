@@ -13,6 +13,9 @@ from features.events.schema import EVENT_COLUMNS, empty_events
 from features.import_file import ImportReport
 from features.imports.rejected import RejectedRows
 from features.imports.rows import read_rows
+from features.privacy.cleaner import read_cleaner
+from features.privacy.log import changing_log
+from features.privacy.rows import RowCleaner
 from features.progress import ProgressReport, Step
 from features.settings import Settings
 
@@ -25,6 +28,9 @@ def import_events(
     A row counts as a duplicate when the log, or an earlier row of the file, has its (event_id, line). Rows that do not
     fit are written beside the file with the reason. Nothing enters the log before the whole file has been read; an
     import that is cut short is completed by running it again.
+
+    What names people who were erased does not enter: their order lines come as lines of accounts, of nobody, and the
+    rest is counted as suppressed.
 
     Args:
         settings: names the data folder.
@@ -42,15 +48,16 @@ def import_events(
     ):
         with progress.step(f"Reading {file.name}") as step:
             valid = _stage(file, Path(folder), rejected, now or datetime.now(UTC), step)
-        with progress.step("Writing the event log"):
-            fresh = _fresh(settings, Path(folder))
+        with progress.step("Writing the event log"), changing_log(settings):
+            fresh, suppressed = _fresh(settings, Path(folder), read_cleaner(settings))
             if fresh.height > 0:
                 write_events(settings, fresh, _name(fresh))
         return ImportReport(
             accepted=fresh.height,
-            duplicates=valid - fresh.height,
+            duplicates=valid - fresh.height - suppressed,
             rejected=rejected.count,
             rejected_file=rejected.keep(),
+            suppressed=suppressed,
         )
 
 
@@ -69,14 +76,16 @@ def _stage(file: Path, folder: Path, rejected: RejectedRows, now: datetime, step
     return valid
 
 
-def _fresh(settings: Settings, folder: Path) -> pl.DataFrame:
-    """The staged events that the log does not have, each once, by time."""
+def _fresh(settings: Settings, folder: Path, cleaner: RowCleaner) -> tuple[pl.DataFrame, int]:
+    """The staged events that the log does not have, each once, by time; and how many must not be kept at all."""
     staged = sorted(folder.glob("*.parquet"))
     if not staged:
-        return empty_events()
+        return empty_events(), 0
     known = scan_events(settings, synthetic=True).select(KEY)
-    events = pl.scan_parquet(staged).unique(KEY, keep="first", maintain_order=True)
-    return events.join(known, on=KEY, how="anti").sort("occurred_at", *KEY).collect()
+    events = pl.scan_parquet(staged).unique(KEY, keep="first", maintain_order=True).collect()
+    cleaned = cleaner.clean(events)
+    fresh = cleaned.lazy().join(known, on=KEY, how="anti").sort("occurred_at", *KEY).collect()
+    return fresh, events.height - cleaned.height
 
 
 def _name(events: pl.DataFrame) -> str:

@@ -1,6 +1,7 @@
 """What each shopper had bought up to a moment, computed from purchases at any past cut."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 import numpy as np
@@ -56,6 +57,31 @@ def with_aliases(histories: Histories, aliases: Mapping[UserId, UserId]) -> Hist
     known = histories.position_of
     also = {user: known[person] for user, person in aliases.items() if person in known}
     return replace(histories, position_of={**known, **also})
+
+
+def without_users(histories: Histories, users: AbstractSet[UserId]) -> Histories:
+    """The same without these users; whoever shares a history with one of them loses it too."""
+    gone = {histories.position_of[user] for user in users if user in histories.position_of}
+    if not gone:
+        return histories
+    stays = np.ones(len(histories.n_baskets), dtype=np.bool_)
+    stays[sorted(gone)] = False
+    lengths = np.diff(histories.offsets)
+    entries = np.repeat(stays, lengths)
+    new_position = np.cumsum(stays) - 1
+    return Histories(
+        cut_day=histories.cut_day,
+        position_of={user: int(new_position[at]) for user, at in histories.position_of.items() if stays[at]},
+        offsets=np.concatenate([[0], np.cumsum(lengths[stays])]).astype(np.int64),
+        rows=histories.rows[entries],
+        baskets=histories.baskets[entries],
+        decayed_short=histories.decayed_short[entries],
+        decayed_long=histories.decayed_long[entries],
+        first_day=histories.first_day[entries],
+        last_day=histories.last_day[entries],
+        n_baskets=histories.n_baskets[stays],
+        first_basket_day=histories.first_basket_day[stays],
+    )
 
 
 def _by_item(purchases: pl.LazyFrame, cut_day: float) -> pl.LazyFrame:

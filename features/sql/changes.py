@@ -8,10 +8,12 @@ from sqlalchemy import Connection, Engine, Select, func, select
 
 from features.identity import USER_ID, Identifier
 from features.keys import Key
+from features.privacy.suppression import Suppression
 from features.sql.consent_states import ConsentState, read_all_states, read_changed_states
 from features.sql.engine import read_change_number, reading
 from features.sql.item_rows import COLUMNS, current_items, items_of
 from features.sql.key_store import read_keys
+from features.sql.privacy_store import read_suppressions
 from features.sql.tables.catalogue import placements, store_stock
 from features.sql.tables.keys import keys
 from features.sql.tables.people import identifiers
@@ -56,12 +58,22 @@ class Changes:
     consents: tuple[ConsentState, ...] = ()
     keys: tuple[Key, ...] = ()
     identifiers: tuple[IdentifierState, ...] = ()
+    suppressions: tuple[Suppression, ...] = ()
 
     def __len__(self) -> int:
         return sum(
             map(
                 len,
-                (self.items, self.deleted, self.stock, self.placements, self.consents, self.keys, self.identifiers),
+                (
+                    self.items,
+                    self.deleted,
+                    self.stock,
+                    self.placements,
+                    self.consents,
+                    self.keys,
+                    self.identifiers,
+                    self.suppressions,
+                ),
             )
         )
 
@@ -87,8 +99,8 @@ def read_since_artifact(engine: Engine, after: int) -> Changes:
 def read_standing(engine: Engine) -> Changes:
     """Read what no artifact holds.
 
-    That is: all saved placements, all keys, all consents, and the user ids of people who have more than one, or
-    who lost an identifier.
+    That is: all saved placements, all keys, who is suppressed, all consents, and the user ids of people who have more
+    than one, or who lost an identifier.
     """
     with reading(engine) as connection:
         return Changes(
@@ -97,6 +109,7 @@ def read_standing(engine: Engine) -> Changes:
             consents=tuple(read_all_states(connection)),
             keys=read_keys(connection, select(keys)),
             identifiers=_read_identifiers(connection, _users_of_many()),
+            suppressions=read_suppressions(connection),
         )
 
 
@@ -109,6 +122,7 @@ def _read(connection: Connection, number: int, after: int) -> Changes:
         tuple(read_changed_states(connection, after)),
         read_keys(connection, select(keys).where(keys.c.change_number > after)),
         _read_identifiers(connection, _identifiers().where(identifiers.c.change_number > after)),
+        read_suppressions(connection, after),
     )
 
 

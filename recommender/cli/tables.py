@@ -43,6 +43,8 @@ def imported(report: ImportReport) -> RenderableType:
         "already there": report.duplicates,
         "rejected": report.rejected,
     }
+    if report.suppressed:
+        counts["of people who were erased, not kept"] = report.suppressed
     if report.rejected_file is not None:
         counts["rejected rows, with reasons"] = report.rejected_file
     return facts(counts)

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from features.keys import Key
+from features.privacy.suppression import Suppression
 from features.sql.changes import (
     Changes,
     ConsentState,
@@ -32,13 +33,14 @@ TakePlacements = Callable[[Sequence[tuple[PlacementId, Definition]]], None]
 TakeConsents = Callable[[Sequence[ConsentState]], None]
 TakeKeys = Callable[[Sequence[Key]], None]
 TakeIdentifiers = Callable[[Sequence[IdentifierState]], None]
+TakeSuppressions = Callable[[Sequence[Suppression]], None]
 
 
 class CatalogueOverlay:
     """The one owner of this worker's catalogue. It changes between two requests, on the event loop.
 
-    Saved placements, consents, keys and identifiers come the same way: `take_placements`, `take_consents`, `take_keys`
-    and `take_identifiers` are called with how those stand that changed, at the start with what `read_standing` reads.
+    Saved placements, consents, keys, identifiers and suppressions come the same way: `take_placements` and so on are
+    called with how those stand that changed, at the start with what `read_standing` reads.
 
     Attributes:
         catalogue: the one that answers; empty until the first is adopted.
@@ -54,10 +56,11 @@ class CatalogueOverlay:
         take_consents: TakeConsents,
         take_keys: TakeKeys,
         take_identifiers: TakeIdentifiers = lambda _: None,
+        take_suppressions: TakeSuppressions = lambda _: None,
     ) -> None:
         self._engine, self._signal = engine, signal
         self._take_placements, self._take_consents, self._take_keys = take_placements, take_consents, take_keys
-        self._take_identifiers = take_identifiers
+        self._take_identifiers, self._take_suppressions = take_identifiers, take_suppressions
         self._lock = asyncio.Lock()
         self._next: Catalogue | None = None
         self.catalogue = Catalogue.of([], spare=0)
@@ -139,5 +142,7 @@ class CatalogueOverlay:
             self._take_consents(changes.consents)
         if changes.keys:
             self._take_keys(changes.keys)
+        if changes.suppressions:  # before all else: nothing may be taken in of them
+            self._take_suppressions(changes.suppressions)
         if changes.identifiers:
             self._take_identifiers(changes.identifiers)

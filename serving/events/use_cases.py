@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from features.events.dead_letters import DeadLetter, DeadLetters, letter_id_of, without_secrets
 from features.events.stream import EventStream, Note, note_of
-from features.identity import Contacts, Occasion, Presented
+from features.identity import Contacts, Occasion
 from features.online.live_state import LiveEntry, LiveState
 from features.online.projection import Updates, updates_of
 from features.traits import Stated
@@ -24,6 +24,7 @@ from serving.events.people import Recognise, presented_by, vouched_for
 from serving.events.reading import Reading, Rejected, read_event
 from serving.events.rows import moment_of
 from serving.events.schemas import Context, Kind
+from serving.events.suppressed import NOT_KEPT, Sorted, SuppressedPeople, unused
 from serving.events.taking import Taken, consents_in, item_ids_in, take
 
 SLICE = 100  # events that are read or put into rows at a stretch, so that other requests get their turn
@@ -53,6 +54,7 @@ class Ingest:
         recognise: the user ids of the person behind each event.
         keep_traits: writes what was stated of people, at a moment; blocks, and raises StoreUnavailable.
         record_consents: writes what people said on purposes; when it returns, SQL and live state have it.
+        suppressed: who was erased, or may not be used.
         count: told the status of each event; `count_unkept` how many rejected ones the dead letters had no room for.
     """
 
@@ -66,6 +68,7 @@ class Ingest:
     record_consents: Callable[[Sequence[Entry]], Awaitable[int]]
     dead_letters: DeadLetters
     contacts: Contacts
+    suppressed: SuppressedPeople
     count: Callable[[Iterable[str]], None]
     count_unkept: Callable[[int], None]
 
@@ -97,7 +100,8 @@ class Ingest:
             await asyncio.to_thread(self.keep_traits, stated, arrival.now)
         updates = _updates_of(taken)
         note = note_of(updates, arrival.now)
-        fresh = await self.stream.append_once([event.rows for event in taken], note)
+        kept = iter(await self.stream.append_once([event.rows for event in taken if event.rows], note))
+        fresh = [next(kept) if event.rows else True for event in taken]
         if not all(fresh):  # an id that came before with other content must not reach live state past the log
             updates = _updates_of([event for event, is_new in zip(taken, fresh, strict=True) if is_new])
         await self._project(updates, note)
@@ -105,7 +109,7 @@ class Ingest:
             await self._keep_rejected(texts, readings, arrival, kind, shared_context)
         ends = iter(zip(taken, fresh, strict=True))
         outcomes = [_rejected(one) if isinstance(one, Rejected) else _accepted(*next(ends)) for one in readings]
-        self.count(outcome.status for outcome in outcomes)
+        self.count("suppressed" if outcome.note == NOT_KEPT else outcome.status for outcome in outcomes)
         return outcomes
 
     async def _read(
@@ -120,8 +124,10 @@ class Ingest:
 
     async def _take(self, readings: Sequence[Reading], arrival: Arrival) -> list[Taken]:
         """Recognise the people behind the events, record what they said on consent, and make the rows."""
-        presented = [presented_by(reading, self.contacts) for reading in readings]
-        facts = [vouched_for(one, arrival.access) for one in presented]
+        named = [presented_by(reading, self.contacts) for reading in readings]
+        facts = [vouched_for(one, arrival.access) for one in named]
+        kept = [self.suppressed.sort(one, fact) for one, (fact, _) in zip(named, facts, strict=True)]
+        facts = [(one.fact, vouched and not one.is_gone) for one, (_, vouched) in zip(kept, facts, strict=True)]
         people: list[tuple[UserId, ...]] = [()] * len(readings)
         if not arrival.privacy_signal:
             occasions = [_occasion_of(reading, arrival) for reading in readings]
@@ -137,17 +143,18 @@ class Ingest:
             if start:
                 await asyncio.sleep(0)
             part = slice(start, start + SLICE)
-            for reading, one, (fact, _), users in zip(
-                readings[part], presented[part], facts[part], people[part], strict=True
-            ):
-                taken.append(self._take_one(reading, one, fact, users, arrival))
+            for reading, one, users in zip(readings[part], kept[part], people[part], strict=True):
+                taken.append(self._take_one(reading, one, users, arrival))
         return taken
 
-    def _take_one(
-        self, reading: Reading, presented: Presented, vouched: Presented, users: tuple[UserId, ...], arrival: Arrival
-    ) -> Taken:
+    def _take_one(self, reading: Reading, named: Sorted, users: tuple[UserId, ...], arrival: Arrival) -> Taken:
         recorded = [self.personalisation_of(user_id) for user_id in users]
-        return take(reading, presented, vouched, users, recorded, arrival, self.number_of)
+        if named.is_gone:
+            arrival = replace(arrival, privacy_signal=True)
+        taken = take(reading, named.presented, named.fact, users, recorded, arrival, self.number_of)
+        if named.is_gone:
+            return self.suppressed.accounts_of(taken)
+        return taken if self.suppressed.may_count(named.fact, users) else unused(taken)
 
     async def _project(self, updates: Updates, note: Note | None) -> None:
         """Bring live state up to date; what cannot be done now, the drain does from the note."""
@@ -172,6 +179,8 @@ class Ingest:
         for text, rejected in zip(texts, readings, strict=True):
             if isinstance(rejected, Rejected):
                 kept = without_secrets(bytes(text), shared)
+                if not self.suppressed.names_nobody_erased(kept):
+                    continue
                 letters.append(
                     DeadLetter(
                         letter_id=letter_id_of(kept), received_at=arrival.received_at, field=rejected.field,

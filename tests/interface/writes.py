@@ -51,6 +51,11 @@ CALLS: dict[str, Call] = {
     ),
     "POST /v1/consents/links": Call("/v1/consents/links", {"user_id": "ann"}, "consents.link"),
     "DELETE /v1/profiles/merges/{merge_id}": Call("/v1/profiles/merges/{merge_id}", None, "profiles.unmerge"),
+    "POST /v1/privacy/requests": Call(
+        "/v1/privacy/requests",
+        {"kind": "access", "identifiers": [{"kind": "user_id", "value": "ann"}]},
+        "privacy.access",
+    ),
 }  # fmt: skip
 
 # Tags whose calls write nothing that the trail is for.
@@ -110,6 +115,7 @@ COMMANDS: dict[str, Command] = {
     "keys revoke": Command(lambda _: ["{key_id}"], "keys.revoke"),
     "artifacts rollback": Command(lambda _: ["a1"], "artifacts.rollback"),
     "events replay": Command(lambda _: [], "events.replay"),
+    "privacy request": Command(lambda _: ["restriction", "user_id:ann"], "privacy.restriction"),
 }
 
 EXEMPT_COMMANDS = {
@@ -128,6 +134,9 @@ EXEMPT_COMMANDS = {
     "webhooks test": "sends a message and writes nothing",
     "audit list": "reads",
     "audit verify": "reads",
+    "privacy list": "reads",
+    "privacy show": "reads",
+    "privacy download": "reads",
     "events dead-letters": "reads",
     "events attribution": "reads",
 }
