@@ -47,7 +47,8 @@ PLACES: dict[str, Place] = {
     "table consent_entries": Place(
         "what they allowed", "proof of consent", "until erased", "moved to erased_consents, which names nobody"
     ),
-    "table preference_entries": Place("topics, channels and frequency they chose", "writing to them as they wish", "until erased", "deleted"),
+    "table preference_entries": Place(
+        "topics, channels and frequency they chose", "writing to them as they wish", "until erased", "deleted"),
     "table privacy_requests": Place(
         "what they asked for by right", "answering and proving it", "always", "the names in it are taken out"
     ),
