@@ -89,7 +89,7 @@ def test_every_command_that_writes_leaves_an_entry(shop: GuardedShop, monkeypatc
     )
     monkeypatch.setenv("RECOMMENDER_DATA_DIR", str(shop.settings.data_dir))
     monkeypatch.setenv("REDIS_URL", str(shop.settings.redis_url))
-    known = {"key_id": "", "webhook_id": ""}
+    known = {"key_id": "", "webhook_id": "", "kid": ""}
     for name, command in COMMANDS.items():
         before = len(trail(shop.engine))
         arguments = [one.format(**known) for one in command.arguments(shop.settings.data_dir)]
@@ -99,6 +99,8 @@ def test_every_command_that_writes_leaves_an_entry(shop: GuardedShop, monkeypatc
             known["key_id"] = key[0]
         if webhook := re.search(r"whk_[0-9a-f]{16}", done.output):
             known["webhook_id"] = webhook[0]
+        if key := re.match(r"(\S+) signs from now on", done.output):
+            known["kid"] = key[1]
         entries = trail(shop.engine)[before:]
         assert [(one.action, one.actor) for one in entries] == [(command.action, "cli")], name
 

@@ -63,6 +63,7 @@ EXEMPT_TAGS = {
     "events": "what shoppers do is in the event log, each once, with who said it",
     "preference centre": "a shopper's form; test_preference_page.py looks for its entries",
     "recommendations": "an answer; what was shown is in the event log",
+    "coupons": "the ledger tells of every move of a coupon, append-only; `recommender ledger verify` sums it up",
 }
 
 
@@ -115,6 +116,8 @@ COMMANDS: dict[str, Command] = {
     "keys revoke": Command(lambda _: ["{key_id}"], "keys.revoke"),
     "artifacts rollback": Command(lambda _: ["a1"], "artifacts.rollback"),
     "events replay": Command(lambda _: [], "events.replay"),
+    "coupon keys rotate": Command(lambda _: [], "coupon_keys.rotate"),
+    "coupon keys revoke": Command(lambda _: ["{kid}"], "coupon_keys.revoke"),
     "privacy request": Command(lambda _: ["restriction", "user_id:ann"], "privacy.restriction"),
 }
 
@@ -139,4 +142,9 @@ EXEMPT_COMMANDS = {
     "privacy download": "reads",
     "events dead-letters": "reads",
     "events attribution": "reads",
+    "coupon verify": "reads",
+    "coupon keys list": "reads",
+    "ledger verify": "reads",
+    "ledger balances": "reads",
+    "ledger rebuild": "writes the sums of entries anew; the entries stay as they are",
 }
