@@ -1,8 +1,9 @@
 """Settings of one deployment, read once from the environment (prefix RECOMMENDER_) or a `.env` file."""
 
+from ipaddress import ip_network
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from recommender.errors import InvalidInput
@@ -58,6 +59,23 @@ class Settings(BaseSettings):
     trace_sample: float = Field(
         default=0.01, ge=0, le=1, description="Share of decisions whose trace is kept without being asked for."
     )
+    trusted_proxies: str | None = Field(
+        default=None,
+        description="Addresses and networks of the proxies in front, separated by commas: what they say in "
+        "X-Forwarded-For and X-Forwarded-Proto holds. Unset: nobody is believed.",
+    )
+    key_per_minute: int = Field(
+        default=60_000, ge=1, description="Requests a minute with one publishable key, where the key names no limit."
+    )
+    subject_per_minute: int = Field(
+        default=300, ge=1, description="Requests a minute with a publishable key and the user token of one user."
+    )
+    address_per_minute: int = Field(
+        default=1_200, ge=1, description="Requests a minute with publishable keys from one address (IPv6: one /64)."
+    )
+    request_seconds: float = Field(
+        default=30.0, gt=0, le=3_600, description="How long a request may take before it is answered with 503."
+    )
     max_body_bytes: int = Field(default=1_000_000, ge=1_000, description="Largest request body.")
     secret: str | None = Field(
         default=None,
@@ -77,6 +95,13 @@ class Settings(BaseSettings):
     def allowed_hosts(self) -> frozenset[str]:
         """Hosts, or `host:port`, of `outgoing_hosts`."""
         return frozenset(one.strip().lower() for one in (self.outgoing_hosts or "").split(",") if one.strip())
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, text: str | None) -> str | None:
+        for one in (part.strip() for part in (text or "").split(",") if part.strip()):
+            ip_network(one)  # raises ValueError, which names the part
+        return text
 
     @property
     def events_dir(self) -> Path:

@@ -144,6 +144,16 @@ class StillRunning(RecommenderError):
     code = "still_running"
 
 
+class TooManyRequests(RecommenderError):
+    """The caller has to wait: a limit is used up, or wrong guesses are held off."""
+
+    code = "too_many_requests"
+
+    def __init__(self, message: str, *, retry_after_seconds: float, remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.retry_after_seconds = retry_after_seconds
+
+
 class BrokenArtifact(RecommenderError):
     """An artifact is incomplete, damaged, or of another format."""
 

@@ -6,6 +6,7 @@ from functools import cache
 
 from fastapi import FastAPI
 from threadpoolctl import threadpool_limits
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from features.controller import read_controller
 from features.events.dead_letters import DeadLetters
@@ -16,6 +17,7 @@ from features.ledger.ledger import Ledger
 from features.ledger.signing_keys import SigningKeys
 from features.markets import read_markets
 from features.online.connection import connect
+from features.online.limits import SharedLimits
 from features.online.live_state import LiveState
 from features.privacy.desk import PrivacyDesk
 from features.privacy.suppression import Suppressions
@@ -26,6 +28,7 @@ from features.sql.consent_states import ConsentStates
 from features.sql.consent_store import ConsentStore
 from features.sql.engine import open_engine
 from features.sql.identity_store import IdentityStore
+from features.sql.key_store import KeyStore
 from features.sql.placement_store import PlacementStore
 from features.sql.preference_store import PreferenceStore
 from features.sql.profile_store import ProfileStore
@@ -55,10 +58,12 @@ from serving.envelope import Envelope
 from serving.events.routes import event_routes
 from serving.events.suppressed import SuppressedPeople
 from serving.events.use_cases import Ingest
-from serving.gate import Gate
+from serving.gate import FREE_GUESSES, Gate
 from serving.health.routes import health_routes
 from serving.identities import Identities, Parted
 from serving.json_route import ShortWay
+from serving.limits import Limits
+from serving.lockout import Lockout
 from serving.metrics import Metrics
 from serving.openapi import describe
 from serving.placements.registry import Placements, read_shipped
@@ -69,12 +74,14 @@ from serving.preferences.use_cases import ChoicesDesk
 from serving.privacy.routes import privacy_routes
 from serving.problems import answer_with_problems
 from serving.profiles.routes import profile_routes
+from serving.rates import Rates
 from serving.rebuild import Rebuild
 from serving.recommendations.exposures import Exposures
 from serving.recommendations.live_reader import LiveReader
 from serving.recommendations.questions import Caller
 from serving.recommendations.routes import recommendation_routes
 from serving.recommendations.use_cases import Recommend
+from serving.shared_counts import SharedCounts
 from serving.warm_up import warm_up
 
 
@@ -86,8 +93,10 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     secret, rules = cache(lambda: read_secret(settings)), read_rules(settings)
     markets = read_markets(settings)
     permissions = Permissions(consents, markets)
-    gate = Gate(secret, settings.host, clock)
     suppressions = Suppressions(secret)
+    counts = SharedLimits(redis)
+    limits, guesses = Limits(counts, secret), Lockout(counts, secret, "credentials", free=FREE_GUESSES)
+    gate = Gate(secret, settings.host, clock, limits=limits, guesses=guesses, rates=Rates(settings))
     live, stream, traces = LiveState(redis), EventStream(redis, settings.stream_max_bytes), DecisionTraces(redis)
 
     def take_identifiers(changed: Sequence[IdentifierState]) -> None:
@@ -185,7 +194,15 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     coupon_ledger = Ledger(engine, secret, clock)
     tills = TillDesk(coupon_ledger, SigningKeys(engine, secret), Judge(lambda: overlay.catalogue), clock)
     background = Background(
-        engine=engine, redis=redis, overlay=overlay, watch=watch, exposures=exposures, ledger=coupon_ledger
+        engine=engine,
+        redis=redis,
+        overlay=overlay,
+        watch=watch,
+        exposures=exposures,
+        ledger=coupon_ledger,
+        counts=SharedCounts(
+            limits=limits, lockouts=[guesses], take_uses=gate.take_uses, note_use=KeyStore(engine).note_use
+        ),
     )
 
     @asynccontextmanager
@@ -217,6 +234,10 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         app.include_router(routes)
     app.add_middleware(ShortWay, routers=routers)
     app.add_middleware(Cors, origins=lambda: gate.origins)
-    app.add_middleware(Envelope, metrics=metrics, max_body_bytes=settings.max_body_bytes)
+    app.add_middleware(
+        Envelope, metrics=metrics, max_body_bytes=settings.max_body_bytes, request_seconds=settings.request_seconds
+    )
+    if settings.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
     describe(app)
     return app

@@ -15,6 +15,7 @@ from recommender.errors import StoreUnavailable
 from serving.artifact_watch import ArtifactWatch
 from serving.catalogue.overlay import CatalogueOverlay
 from serving.recommendations.exposures import Exposures
+from serving.shared_counts import SharedCounts
 
 RETRY_SECONDS = 1.0
 EXPIRY_SECONDS = 5.0
@@ -32,10 +33,11 @@ class Background:
     watch: ArtifactWatch
     exposures: Exposures
     ledger: Ledger
+    counts: SharedCounts
 
     def start(self) -> list[asyncio.Task[None]]:
         """Start everything; the worker answers at once, and says that it is not ready until the artifact is warm."""
-        return [_started(self._follow_sql()), _started(self.exposures.run())]
+        return [_started(self._follow_sql()), _started(self.exposures.run()), _started(self.counts.run())]
 
     async def stop(self, tasks: list[asyncio.Task[None]]) -> None:
         """End everything; what was served is written first."""
@@ -43,6 +45,7 @@ class Background:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.exposures.drain()
+        await self.counts.note_uses()
         await self.redis.aclose()
         self.engine.dispose()
 

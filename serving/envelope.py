@@ -1,19 +1,41 @@
-"""What surrounds every request: its id, the bound on its body, its duration, and the answer when all else fails."""
+"""What surrounds every request: its id, its bounds, its duration, what every answer says, and the last resort."""
 
+import asyncio
 import logging
 import os
 import re
+from collections.abc import Iterable
 from time import perf_counter
 from typing import Any
 
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.metrics import Metrics
+from serving.problem_document import problem_response
 from serving.problems import internal_problem
 
 REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 TRACEPARENT = re.compile(rb"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context
+MOST_HEADERS, LONGEST_QUERY = 100, 8_192
+ALWAYS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+# What an answer says of these itself, holds. Nearly all of them are about somebody: no cache keeps any.
+UNLESS_SAID = (
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+# The reference at /docs takes its script and style from where FastAPI has them.
+REFERENCE = (
+    b"default-src 'none'; script-src 'unsafe-inline' https://cdn.jsdelivr.net; style-src 'unsafe-inline' "
+    b"https://cdn.jsdelivr.net; img-src data: https://fastapi.tiangolo.com; connect-src 'self'; frame-ancestors 'none'"
+)
+BEHIND_TLS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
 log = logging.getLogger(__name__)
 
@@ -21,37 +43,50 @@ log = logging.getLogger(__name__)
 class Envelope:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, max_body_bytes: int, request_seconds: float = 30.0) -> None:
         self._app = app
         self._metrics = metrics
         self._max_body_bytes = max_body_bytes
+        self._request_seconds = request_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; `scope["request_id"]` names it from here on."""
+        """Answer one request; `scope["request_id"]` names it from here on.
+
+        `scope["added_headers"]`, where something sets it, goes into the answer.
+        """
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         started = perf_counter()
         given_id, length = _read_headers(scope["headers"])
         scope["request_id"] = given_id or os.urandom(16).hex()
-        id_header = (b"x-request-id", scope["request_id"].encode())
+        scope["added_headers"] = ()
         status = 0
 
-        async def send_with_id(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), id_header]
+                message["headers"] = _complete(message.get("headers", ()), scope)
             await send(message)
 
-        bounded = self._bounded(receive, length)
         try:
-            await self._app(scope, bounded, send_with_id)
+            if (refused := _too_much(scope)) is not None:
+                await refused(scope, receive, send_with_headers)
+                return
+            limit = asyncio.timeout(self._request_seconds)
+            try:
+                async with limit:
+                    await self._app(scope, self._bounded(receive, length), send_with_headers)
+            except TimeoutError:
+                if not limit.expired() or status:
+                    raise
+                await _too_slow(scope, self._request_seconds)(scope, receive, send_with_headers)
         except Exception:
             log.exception("request %s failed: %s %s", scope["request_id"], scope["method"], scope["path"])
             if status:
                 raise
-            await internal_problem(scope)(scope, receive, send_with_id)
+            await internal_problem(scope)(scope, receive, send_with_headers)
         finally:
             self._metrics.request_answered(scope["method"], _template(scope), status, perf_counter() - started)
 
@@ -73,6 +108,39 @@ class Envelope:
             return message
 
         return receive_bounded
+
+
+def _complete(headers: Iterable[tuple[bytes, bytes]], scope: Scope) -> list[tuple[bytes, bytes]]:
+    said = [*headers]
+    names = {name for name, _ in said}
+    if scope["path"] in {"/docs", "/redoc"}:
+        names.add(b"content-security-policy")
+        said.append((b"content-security-policy", REFERENCE))
+    said.append((b"x-request-id", scope["request_id"].encode()))
+    said += ALWAYS
+    said += [header for header in UNLESS_SAID if header[0] not in names]
+    said += scope["added_headers"]
+    if scope["scheme"] == "https":
+        said.append(BEHIND_TLS)
+    return said
+
+
+def _too_much(scope: Scope) -> Response | None:
+    """Refuse what no caller of ours sends."""
+    if len(scope["headers"]) > MOST_HEADERS:
+        detail = f"The request may have at most {MOST_HEADERS} headers."
+        return problem_response(scope, 431, "too_many_headers", detail, remedy="Send fewer headers.")
+    if len(scope["query_string"]) > LONGEST_QUERY:
+        detail = f"The query may have at most {LONGEST_QUERY:,} bytes."
+        return problem_response(scope, 414, "query_too_long", detail, remedy="Ask for less in one request.")
+    return None
+
+
+def _too_slow(scope: Scope, seconds: float) -> Response:
+    log.warning("request %s took longer than %g s: %s %s", scope["request_id"], seconds, scope["method"], scope["path"])
+    detail = f"The request took longer than {seconds:g} seconds."
+    headers = {"retry-after": "1", "connection": "close"}
+    return problem_response(scope, 503, "too_slow", detail, remedy="Try again later, or ask for less.", headers=headers)
 
 
 def _too_large(most: int) -> HTTPException:

@@ -10,13 +10,17 @@ from datetime import datetime
 from starlette.types import Scope
 
 from features.keys import Key, digest_of, signing_secret
-from recommender.errors import NotAllowed, StoreUnavailable, Unauthenticated, WrongCredentials
+from recommender.errors import NotAllowed, StoreUnavailable, TooManyRequests, Unauthenticated, WrongCredentials
 from recommender.ids import AnonymousId, UserId
 from serving.access import ALL_SCOPES, PUBLIC_SCOPES, TRUSTED, Access
+from serving.limits import Limits, Quota
+from serving.lockout import Lockout
 from serving.origins import Caller, caller_of, is_of_this_machine, must_be_for
+from serving.rates import Rates, address_of
 from serving.user_tokens import read_token
 
 MOST_SEEN = 10_000  # credentials whose meaning is remembered; then all of them are forgotten
+FREE_GUESSES = 100  # credentials that do not hold, from one address, before it is held off
 CREATE = "Create one with `recommender keys create`, and send it as `Authorization: Bearer <key>` (docs/keys.md)."
 
 Credentials = tuple[bytes | None, bytes | None, Caller]  # Authorization, X-User-Token, and from where
@@ -29,6 +33,7 @@ class _Known:
     access: Access
     until: float
     key: Key | None = None
+    quotas: tuple[Quota, ...] = ()
 
 
 class Gate:
@@ -36,6 +41,8 @@ class Gate:
 
     Args:
         secret: of the deployment, which the signing secrets of user tokens are made from.
+        limits: of how often callers may call, for the quotas that `rates` says.
+        guesses: of credentials, by address.
         host: that the service listens on. As long as no key was ever made and nobody outside this machine can reach
             the service, it trusts every caller, whatever key they send: so nobody needs one to try it out.
 
@@ -44,8 +51,18 @@ class Gate:
         origins: of the pages that may use some publishable key.
     """
 
-    def __init__(self, secret: Callable[[], bytes], host: str, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        secret: Callable[[], bytes],
+        host: str,
+        clock: Callable[[], datetime],
+        *,
+        limits: Limits,
+        guesses: Lockout,
+        rates: Rates,
+    ) -> None:
         self._secret, self._clock = secret, clock
+        self._limits, self._guesses, self._rates = limits, guesses, rates
         self._is_loopback = is_loopback(host)
         self._keys: dict[str, Key] | None = None  # by digest; None: not read yet
         self._seen: dict[Credentials, _Known] = {}
@@ -77,24 +94,30 @@ class Gate:
         Raises:
             Unauthenticated: no key, or one that does not hold; or a user token that does not.
             NotAllowed: the key has not this scope, or is not for this page or app.
+            TooManyRequests: a limit is used up, or too many credentials did not hold.
         """
         headers = dict(scope["headers"])
         authorization = headers.get(b"authorization")
         if authorization is None and or_key_in_body and self._keys:
             return Access(trusted=False, scopes=frozenset())
-        return self._checked((authorization, headers.get(b"x-user-token"), caller_of(headers)), need)
+        return self._checked((authorization, headers.get(b"x-user-token"), caller_of(headers)), need, scope)
 
     def admit_key(self, key: str | None, scope: Scope, need: str) -> Access:
         """Who sent a request whose body names the key; raises like `admit`."""
         headers = dict(scope["headers"])
         authorization = None if key is None else b"Bearer " + key.encode()
-        return self._checked((authorization, headers.get(b"x-user-token"), caller_of(headers)), need)
+        return self._checked((authorization, headers.get(b"x-user-token"), caller_of(headers)), need, scope)
 
-    def _checked(self, credentials: Credentials, need: str) -> Access:
+    def charge(self, scope: Scope, cost: int) -> None:
+        """Count an admitted request for more than one; raises TooManyRequests."""
+        if cost and (quotas := scope.get("quotas")):
+            scope["added_headers"] = self._limits.take(quotas, cost)
+
+    def _checked(self, credentials: Credentials, need: str, scope: Scope) -> Access:
         now = self._clock()
         known = self._seen.get(credentials)
         if known is None or known.until <= now.timestamp():
-            known = self._recognise(credentials, now)
+            known = self._recognised(credentials, now, scope)
             if len(self._seen) >= MOST_SEEN:
                 self._seen.clear()
             self._seen[credentials] = known
@@ -105,7 +128,26 @@ class Gate:
                 f"This key may not do that: it needs the scope {need}.",
                 remedy="Use a secret key, from a server of the shop; never in a browser or an app.",
             )
+        if known.quotas:
+            own = () if known.access.trusted else (self._rates.of_address(scope["client"]),)
+            scope["quotas"] = quotas = known.quotas + own
+            scope["added_headers"] = self._limits.take(quotas)
         return known.access
+
+    def _recognised(self, credentials: Credentials, now: datetime, scope: Scope) -> _Known:
+        try:
+            return self._recognise(credentials, now)
+        except WrongCredentials:
+            # Whoever shows what holds is never held off, though a neighbour behind the same address guesses.
+            address = address_of(scope["client"])
+            wait = self._guesses.held_seconds(address)
+            if wait > 0:
+                raise TooManyRequests(
+                    "Too many requests from this address carried keys or tokens that do not hold.",
+                    retry_after_seconds=wait, remedy="Stop retrying, and correct the key or the token (docs/keys.md).",
+                ) from None  # fmt: skip
+            self._guesses.fail(address)
+            raise
 
     def _recognise(self, credentials: Credentials, now: datetime) -> _Known:
         authorization, token, caller = credentials
@@ -121,17 +163,20 @@ class Gate:
         until = float("inf") if key.expires_at is None else key.expires_at.timestamp()
         if key.kind != "pk":
             scopes = ALL_SCOPES if key.kind == "sk" else frozenset(key.scopes)
-            return _Known(replace(TRUSTED, scopes=scopes, actor=key.key_id), until, key)
+            return _Known(replace(TRUSTED, scopes=scopes, actor=key.key_id), until, key, self._rates.of_key(key))
         must_be_for(key, caller)
         if token is None:
-            return _Known(Access(trusted=False, scopes=PUBLIC_SCOPES, actor=key.key_id), until, key)
+            return _Known(
+                Access(trusted=False, scopes=PUBLIC_SCOPES, actor=key.key_id), until, key, self._rates.of_key(key)
+            )
         claims = read_token(token, self._signing_secrets(key, now), now)
         anonymous = claims.get("anonymous_id")
         access = Access(
             trusted=False, subject=UserId(claims["sub"]), scopes=PUBLIC_SCOPES,
             anonymous_id=None if anonymous is None else AnonymousId(anonymous), actor=key.key_id,
         )  # fmt: skip
-        return _Known(access, min(until, claims["exp"]), key)
+        quotas = self._rates.of_key(key) + self._rates.of_subject(access.subject)
+        return _Known(access, min(until, claims["exp"]), key, quotas)
 
     def _signing_secrets(self, key: Key, now: datetime) -> list[str]:
         """Secrets that a token beside this key may be signed with: its own first.

@@ -8,6 +8,8 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from recommender.redaction import redacted
+
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:recommender:problem:"
 
@@ -73,5 +75,5 @@ def problem_response(
         "errors": wrong,
         "request_id": scope.get("request_id", ""),
     }
-    body = orjson.dumps(content, default=str)
+    body = redacted(orjson.dumps(content, default=str).decode()).encode()  # what was sent may hold a key
     return Response(body, status_code=status, headers=dict(headers or {}), media_type=MEDIA_TYPE)

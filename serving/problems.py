@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import Any, cast
 
 from fastapi import FastAPI, Request
@@ -23,6 +24,7 @@ STATUS: dict[type[RecommenderError], int] = {
     errors.UnknownRequest: 404,
     errors.Unauthenticated: 401,
     errors.NotAllowed: 403,
+    errors.TooManyRequests: 429,
     errors.InvalidRule: 422,
     errors.InvalidPlacement: 422,
     errors.InvalidInput: 422,
@@ -112,14 +114,11 @@ async def _on_recommender_error(request: Request, error: RecommenderError) -> Re
         where = "parameter" if error.field in request.path_params else "pointer"
         place = error.field if where == "parameter" else _pointer_of_field(error.field)
         wrong.append({where: place, "detail": str(error), "remedy": error.remedy})
+    headers = HEADERS.get(error.code, HEADERS.get(status))
+    if isinstance(error, errors.TooManyRequests):
+        headers = {"retry-after": str(ceil(error.retry_after_seconds))}
     return problem_response(
-        request.scope,
-        status,
-        error.code,
-        str(error),
-        remedy=error.remedy,
-        wrong=wrong,
-        headers=HEADERS.get(error.code, HEADERS.get(status)),
+        request.scope, status, error.code, str(error), remedy=error.remedy, wrong=wrong, headers=headers
     )
 
 

@@ -6,6 +6,8 @@ import sys
 
 import uvicorn
 
+from serving.http_protocol import BoundedProtocol
+
 GRACE_SECONDS = 10
 
 
@@ -15,11 +17,12 @@ def main(listener_fd: int, application: str) -> None:
         application,
         factory=True,
         loop="uvloop",
-        http="httptools",
+        http=BoundedProtocol,
         ws="none",
         access_log=False,
         log_level="warning",
         server_header=False,
+        proxy_headers=False,  # the application itself believes the proxies that the settings name
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     gc.disable()  # modules are here to stay: to look for garbage among them is a third of the time it takes to start

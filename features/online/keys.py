@@ -38,6 +38,12 @@ SEEN_SECONDS = 2 * 86_400
 # trace:{<recommendation id>}: how one list came about; gone after TRACE_SECONDS.
 TRACE_SECONDS = 3_600
 
+# limit:{<digest>}: nothing, but it expires when the limit of a caller is whole again: at most LIMIT_SECONDS from now.
+LIMIT_SECONDS = 120
+
+# failures:{<digest>}: how often a caller guessed wrong; gone FAILURES_SECONDS after the last time.
+FAILURES_SECONDS = 3_600
+
 # changes: publish/subscribe channel that wakes the workers after a SQL change; holds nothing.
 CHANGE_CHANNEL = "changes"
 
@@ -60,6 +66,16 @@ def seen_events(day: date) -> str:
 def decision_trace(recommendation_id: RecommendationId) -> str:
     """Trace of one decision."""
     return f"trace:{{{recommendation_id}}}"
+
+
+def limit_of(digest: str) -> str:
+    """How used up a limit of one caller is."""
+    return f"limit:{{{digest}}}"
+
+
+def failures_of(digest: str) -> str:
+    """How often one caller guessed wrong."""
+    return f"failures:{{{digest}}}"
 
 
 def load_script(name: str) -> str:

@@ -1,15 +1,16 @@
 """Keys in SQL: their hashes, and what became of them."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, RowMapping, Select, insert, select, update
+from sqlalchemy import Connection, Engine, RowMapping, Select, bindparam, insert, or_, select, update
 
 from features.audit import SYSTEM, Author, Entry
 from features.keys import Key, KeyKind, successor_of
 from features.sql.audit_store import append_audit
-from features.sql.engine import reading, writing
+from features.sql.engine import exclusive, reading, writing
 from features.sql.tables.keys import keys
 from recommender.errors import InvalidInput
 
@@ -74,6 +75,13 @@ class KeyStore:
             write.connection.execute(insert(keys).values(**_values(new), change_number=write.change_number))
             append_audit(write.connection, Entry(by, "keys.rotate", "key", key_id, {"successor": new.key_id}))
             return replace(old, expires_at=ends), new, text
+
+    def note_use(self, used: Mapping[str, datetime]) -> None:
+        """Write down when keys were last used, by key id; nothing that anybody follows."""
+        later = update(keys).where(keys.c.key_id == bindparam("key")).values(last_used_at=bindparam("at"))
+        later = later.where(or_(keys.c.last_used_at.is_(None), keys.c.last_used_at < bindparam("at")))
+        with exclusive(self._engine) as connection:
+            connection.execute(later, [{"key": key_id, "at": _text(at)} for key_id, at in sorted(used.items())])
 
     def read_all(self) -> tuple[Key, ...]:
         """Every key, the oldest first."""

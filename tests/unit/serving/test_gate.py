@@ -11,22 +11,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.keys import Key, KeyKind, new_key, parse_origin, signing_secret, successor_of
-from recommender.errors import InvalidInput, NotAllowed, StoreUnavailable, Unauthenticated
+from recommender.errors import InvalidInput, NotAllowed, StoreUnavailable, TooManyRequests, Unauthenticated
 from serving.access import ALL_SCOPES, CATALOGUE_WRITE, EVENTS_WRITE, RECS_READ, Access
-from serving.gate import Gate
 from serving.origins import origin_of
 from serving.user_tokens import AUDIENCE
+from tests.builders import GATE_SECRET, open_gate
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
-SECRET = b"the secret of this deployment, long"
+SECRET = GATE_SECRET
 
 
 class Caller:
     """A gate with one key of each kind, and requests to it at `now`."""
 
-    def __init__(self, host: str = "0.0.0.0") -> None:
+    def __init__(self, host: str = "0.0.0.0", **settings: Any) -> None:
         self.now = NOW
-        self.gate = Gate(lambda: SECRET, host, lambda: self.now)
+        self.client = "192.0.2.1"
+        self.gate = open_gate(keys=None, host=host, clock=lambda: self.now, **settings)
         self.texts: dict[str, str] = {}
         self.keys: dict[str, Key] = {}
 
@@ -40,7 +41,7 @@ class Caller:
         headers += [(name.replace("_", "-").encode(), value.encode()) for name, value in sent.items()]
         if token is not None:
             headers.append((b"x-user-token", token if isinstance(token, bytes) else token.encode()))
-        return self.gate.admit({"type": "http", "headers": headers}, need)
+        return self.gate.admit({"type": "http", "headers": headers, "client": (self.client, 1)}, need)
 
     def token(self, **claims: Any) -> str:
         given = {"sub": "ann", "aud": AUDIENCE, "exp": NOW + timedelta(minutes=30)} | claims
@@ -83,7 +84,7 @@ def test_segments_basic_header_carries_the_key_as_user_name(caller: Caller):
     key = caller.add("sk")
     for password in ("", "x"):
         header = b"Basic " + base64.b64encode(f"{key}:{password}".encode())
-        assert caller.gate.admit({"headers": [(b"authorization", header)]}, EVENTS_WRITE).trusted
+        assert caller.gate.admit({"headers": [(b"authorization", header)], "client": None}, EVENTS_WRITE).trusted
 
 
 def test_a_revoked_or_expired_key_opens_nothing(caller: Caller):
@@ -262,7 +263,42 @@ def test_no_garbage_opens_the_gate_or_breaks_it(authorization: bytes, token: byt
     key = caller.add("pk")
     for header in (authorization, b"Bearer " + authorization, b"Basic " + authorization):
         with pytest.raises(Unauthenticated):
-            caller.gate.admit({"headers": [(b"authorization", header)]}, EVENTS_WRITE)
+            caller.gate.admit({"headers": [(b"authorization", header)], "client": None}, EVENTS_WRITE)
     if token is not None:
         with pytest.raises(Unauthenticated):
             caller.admit(key, token=token)
+
+
+def test_a_publishable_key_is_limited_by_key_user_and_address_and_a_secret_one_is_not():
+    caller = Caller(key_per_minute=50, subject_per_minute=5, address_per_minute=20)
+    public, secret = caller.add("pk"), caller.add("sk")
+    for n_allowed, token in ((5, caller.token()), (5, caller.token(sub="bob")), (10, None)):
+        for _ in range(n_allowed):
+            caller.admit(public, token=token)
+        with pytest.raises(TooManyRequests) as caught:
+            caller.admit(public, token=token)
+        assert 0 < caught.value.retry_after_seconds <= 12
+    caller.client = "192.0.2.2"
+    caller.admit(public)
+    for _ in range(200):
+        caller.admit(secret)
+    limited = caller.add("rk", scopes=(RECS_READ,), per_minute=3)
+    for _ in range(3):
+        caller.admit(limited)
+    with pytest.raises(TooManyRequests):
+        caller.admit(limited)
+
+
+def test_who_guesses_is_held_off_and_their_neighbour_is_not():
+    caller = Caller(free_guesses=3)
+    key = caller.add("pk")
+    for wrong in ("pk_1", "sk_2", "rk_3", "pk_4"):
+        with pytest.raises(Unauthenticated):
+            caller.admit(wrong)
+    with pytest.raises(TooManyRequests) as caught:
+        caller.admit(key, token="no token")
+    assert caught.value.retry_after_seconds <= 1
+    caller.admit(key, token=caller.token())
+    caller.client = "192.0.2.9"
+    with pytest.raises(Unauthenticated):
+        caller.admit("pk_5")

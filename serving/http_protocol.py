@@ -1,0 +1,78 @@
+"""HTTP on one connection: uvicorn's, with bounds on a request's head and on the time that it takes to come."""
+
+import asyncio
+from typing import cast
+
+import orjson
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from serving.problem_document import MEDIA_TYPE, TYPE_PREFIX
+
+LARGEST_HEAD = 64 * 1024  # bytes of request line and headers
+COMES_WITHIN_SECONDS = 20.0  # from the first byte of a request to its last, and from the connection to its first
+LOOK_SECONDS = 5.0
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """Ends connections that trickle; answers what is no HTTP with a problem."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - as uvicorn's own
+        """Begin to watch it."""
+        super().connection_made(transport)
+        self._in_head, self._head_bytes = True, 0
+        self._coming_since: float | None = self.loop.time()
+        self._watch = self.loop.call_later(LOOK_SECONDS, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Watch it no longer."""
+        self._watch.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take in what came."""
+        super().data_received(data)
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > LARGEST_HEAD and not self.transport.is_closing():
+                self._refuse(431, "head_too_large", f"Request line and headers may have {LARGEST_HEAD:,} bytes.")
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self._in_head, self._head_bytes, self._coming_since = True, 0, self.loop.time()
+
+    def on_headers_complete(self) -> None:
+        """Its head is there."""
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """All of it is there; the next one may take its time to begin."""
+        self._in_head, self._head_bytes, self._coming_since = True, 0, None
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Say that this was no HTTP."""
+        self._refuse(400, "broken_request", msg)
+
+    def _look(self) -> None:
+        self._watch = self.loop.call_later(LOOK_SECONDS, self._look)
+        since = self._coming_since
+        # While an answer is being made, a body that has been refused may stay unread.
+        answering = cast("object", self.cycle) is not None and self.cycle.response_started
+        if since is not None and self.loop.time() - since > COMES_WITHIN_SECONDS and not answering:
+            self._refuse(408, "too_slow", f"A request must come within {COMES_WITHIN_SECONDS:g} seconds.")
+
+    def _refuse(self, status: int, code: str, detail: str) -> None:
+        if self.transport.is_closing():
+            return
+        title = code.replace("_", " ").capitalize()
+        body = orjson.dumps(
+            {"type": TYPE_PREFIX + code, "title": title, "status": status, "detail": detail, "code": code}
+        )
+        head = (
+            f"HTTP/1.1 {status} {title}\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\n"
+            "cache-control: no-store\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()
