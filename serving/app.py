@@ -118,7 +118,10 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     def has_withdrawn(user_id: UserId) -> bool:
         return consents.have_withdrawn(user_id) or suppressions.blocks(user_id, None)
 
-    identities = Identities(people, live, overlay.announce, has_withdrawn, clock)
+    def ledger_at() -> int:
+        return overlay.change_number
+
+    identities = Identities(people, live, overlay.announce, has_withdrawn, ledger_at, clock)
     numbers, parted = ItemNumbers(CatalogueStore(engine), overlay), Parted()
 
     def permits(caller: Caller) -> bool:
@@ -147,6 +150,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         current=current,
         find_placement=placements.find,
         permits=permits,
+        ledger_at=ledger_at,
         parted_since=parted.since,
         live=LiveReader(live, metrics, settings.redis_deadline_ms / 1000),
         exposures=exposures,
@@ -164,6 +168,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         look_up=numbers.look_up,
         personalisation_of=consents.personalisation_of,
         suppressed=SuppressedPeople(suppressions, secret),
+        ledger_at=ledger_at,
         recognise=identities.recognise,
         keep_traits=TraitStore(engine, rules).state,
         record_consents=record_consents,
@@ -180,6 +185,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         number_of=numbers.of,
         look_up=numbers.look_up,
         has_withdrawn=has_withdrawn,
+        ledger_at=ledger_at,
     )
     desk = CatalogueDesk(CatalogueStore(engine), StockStore(engine), overlay.announce)
     choices = ChoicesDesk(

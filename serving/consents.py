@@ -130,7 +130,7 @@ class ConsentRecorder:
     live: LiveState
 
     async def __call__(self, said: Sequence[Entry], by: Author | None = None) -> int:
-        """Record it; when this returns, SQL has it, and nothing is left in live state of who withdrew.
+        """Record it; when this returns, SQL has it, and live state of who withdrew is empty and tells all workers so.
 
         `by`: who wrote it down; None: an event. Returns how many entries were new.
 
@@ -139,7 +139,7 @@ class ConsentRecorder:
         """
         new = await asyncio.to_thread(self.store.append, said, by=by)
         await self.announce()
-        people = await asyncio.to_thread(self.states.of, {one.subject for one in said})
+        people, as_of = await asyncio.to_thread(self.states.of_as_of, {one.subject for one in said})
         withdrawn = [
             key
             for state in people
@@ -148,7 +148,7 @@ class ConsentRecorder:
         ]
         if withdrawn:
             try:
-                await self.live.forget(withdrawn)
+                await self.live.empty(withdrawn, as_of)
             except (RedisError, OSError) as error:
                 message = f"a withdrawal of consent is written down, but live state cannot be reached: {error}"
                 raise StoreUnavailable(message, remedy="Send the same request again later.") from error

@@ -61,6 +61,7 @@ class Identities:
     Args:
         announce: takes a change in SQL over here, and wakes the other workers.
         has_withdrawn: whether nothing personal may be kept of a user.
+        ledger_at: the change number up to which `has_withdrawn` knows the ledger of consents.
     """
 
     def __init__(
@@ -69,10 +70,11 @@ class Identities:
         live: LiveState,
         announce: Callable[[], Awaitable[None]],
         has_withdrawn: Callable[[UserId], bool],
+        ledger_at: Callable[[], int],
         clock: Callable[[], datetime],
     ) -> None:
         self._store, self._live, self._announce, self._clock = store, live, announce, clock
-        self._has_withdrawn = has_withdrawn
+        self._has_withdrawn, self._ledger_at = has_withdrawn, ledger_at
         self._known = OrderedDict[Presented, _Remembered]()
         # By profile number; where no profile is kept, by each identifier that was presented.
         self._profiles = WeakValueDictionary[int | Identifier, _Profile]()
@@ -133,6 +135,7 @@ class Identities:
 
         Whoever is not remembered is copied again, so that nothing is missing after a crash; twice changes nothing.
         """
+        ledger_at = self._ledger_at()
         copies = [
             (live_state_of_visitor(one.anonymous_id), live_state_of_user(user))
             for one, person in found.items()
@@ -143,7 +146,7 @@ class Identities:
         if not copies:
             return
         try:
-            await self._live.copy(copies)
+            await self._live.copy(copies, ledger_at)
         except (RedisError, OSError):
             log.warning("the anonymous history of %d shoppers could not be handed over", len(copies), exc_info=True)
 

@@ -32,12 +32,13 @@ COLUMNS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Rebuild:
-    """Forgets users' live state and makes it anew from the stream and the log, by the identifiers events came with.
+    """Empties users' live state and makes it anew from the stream and the log, by the identifiers events came with.
 
     Attributes:
         number_of: the number of an item that the catalogue has; None for another. `look_up` sees to it that it knows
             them.
-        has_withdrawn: whether nothing personal may be kept of a user.
+        has_withdrawn: whether nothing personal may be kept of a user; it knows the ledger of consents up to the change
+            number `ledger_at`.
     """
 
     settings: Settings
@@ -47,13 +48,15 @@ class Rebuild:
     number_of: Callable[[str], ItemNumber | None]
     look_up: Callable[[Iterable[str]], Awaitable[None]]
     has_withdrawn: Callable[[UserId], bool]
+    ledger_at: Callable[[], int]
 
     async def __call__(self, touched: Sequence[Identifier], now: datetime) -> None:
         """Rebuild the users among `touched`; these are all identifiers of the profiles that they are and were of."""
         users = {UserId(value) for kind, value in touched if kind == USER_ID}
         if not users:
             return
-        await self.live.forget([live_state_of_user(user) for user in users])
+        ledger_at = self.ledger_at()
+        await self.live.empty([live_state_of_user(user) for user in users], ledger_at)
         # Before the log is read: what leaves the one is in the other then.
         waiting: Any = await self.redis.xrange(EVENT_STREAM)
         lines = [entry[b"events"] for _, entry in waiting if b"events" in entry]
@@ -64,7 +67,7 @@ class Rebuild:
             for user in users.intersection(behind):
                 if not self.has_withdrawn(user):
                     by_key.setdefault(live_state_of_user(user), []).extend(entries_of(row, self.number_of))
-        await self.live.apply_all(by_key)
+        await self.live.apply_all(by_key, ledger_at)
 
     def _read(
         self, lines: Sequence[bytes], touched: Sequence[Identifier], now: datetime

@@ -48,22 +48,29 @@ async def _replay(settings: Settings, letters: Sequence[DeadLetter]) -> ReplayRe
     engine, consents, rules = open_engine(settings), Consents(utc_now), read_rules(settings)
     migrate(engine)
     numbers = {str(item.item_id): item.item_number for item in CatalogueStore(engine).read_all()}
-    consents.take(read_standing(engine).consents)
+    standing = read_standing(engine)
+    consents.take(standing.consents)
     dead_letters, secret = DeadLetters(settings.dead_letters_dir), cache(lambda: read_secret(settings))
     suppressions = Suppressions(secret)
-    suppressions.take(read_standing(engine).suppressions)
+    suppressions.take(standing.suppressions)
     async with connect(settings) as redis:
         signal, live = ChangeSignal(redis), LiveState(redis)
 
         async def announce() -> None:
+            nonlocal standing
             await signal.announce()
-            consents.take(read_standing(engine).consents)
+            standing = read_standing(engine)
+            consents.take(standing.consents)
+
+        def ledger_at() -> int:
+            return standing.change_number
 
         identities = Identities(
             IdentityStore(engine, rules),
             live,
             announce,
             has_withdrawn=consents.have_withdrawn,
+            ledger_at=ledger_at,
             clock=utc_now,
         )
         ingest = Ingest(
@@ -72,6 +79,7 @@ async def _replay(settings: Settings, letters: Sequence[DeadLetter]) -> ReplayRe
             number_of=numbers.get,
             look_up=_all_are_known,
             personalisation_of=consents.personalisation_of,
+            ledger_at=ledger_at,
             recognise=identities.recognise,
             keep_traits=TraitStore(engine, rules).state,
             record_consents=ConsentRecorder(

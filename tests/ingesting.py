@@ -37,6 +37,7 @@ def ingest_over(redis: "Redis", settings: Settings, **changes: Any) -> Ingest:
         "number_of": numbers.get,
         "look_up": all_are_known,
         "personalisation_of": lambda user_id: True,
+        "ledger_at": lambda: 0,
         "recognise": each_alone,
         "keep_traits": lambda stated, now: None,
         "record_consents": nothing_recorded,

@@ -77,6 +77,8 @@ class LiveEvents:
         quantities: (n,) in the item's unit, to three digits.
         orders: (n,) what tells orders apart, for events of ORDER_KINDS; of no meaning for others.
         places: by kind the latest.
+        emptied_at: the change number of the ledger of consents as of which it was emptied; who knows less of the ledger
+            does not know that the shopper may have refused. 0: never.
     """
 
     numbers: NDArray[np.int32]
@@ -85,6 +87,7 @@ class LiveEvents:
     quantities: Floats
     orders: NDArray[np.uint32]
     places: dict[PlaceKind, LastPlace]
+    emptied_at: int = 0
 
     def __len__(self) -> int:
         return len(self.numbers)

@@ -1,6 +1,6 @@
 """Live state of shoppers in Redis: the newest events of each identifier, whatever order they came in."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from redis.asyncio import RedisCluster
@@ -14,7 +14,7 @@ from features.online.keys import (
     load_script,
 )
 from features.online.live_events import NO_LIVE_EVENTS, LiveEntry, LiveEvent, LiveEvents, LivePlace
-from features.online.live_value import RECORD_BYTES, unpack
+from features.online.live_value import RECORD_BYTES, as_update, pack_emptied, unpack
 from features.online.projection import Updates, updates_of
 from recommender.ids import AnonymousId, UserId
 
@@ -47,25 +47,39 @@ class LiveState:
         listed = list(entries)
         await self.apply_all(dict.fromkeys(_keys_of(user_id, anonymous_id), listed))
 
-    async def apply_all(self, entries_by_key: Mapping[str, Sequence[LiveEntry]]) -> None:
-        """Take in what many shoppers did, by key of `features.online.keys`; one round trip."""
-        await self.merge(updates_of(entries_by_key))
+    async def apply_all(self, entries_by_key: Mapping[str, Sequence[LiveEntry]], allowed_at: int = 0) -> None:
+        """Take in what many shoppers did, by key of `features.online.keys`; one round trip.
+
+        `allowed_at` is the change number of the ledger of consents as of which it may be kept: nothing is kept under a
+        key that was emptied by more of it.
+        """
+        await self.merge(updates_of(entries_by_key, allowed_at))
 
     async def merge(self, updates: Updates) -> None:
         """Make updates; one round trip."""
         await self._merge(updates.items())
 
-    async def copy(self, copies: Sequence[tuple[str, str]]) -> None:
+    async def copy(self, copies: Sequence[tuple[str, str]], allowed_at: int = 0) -> None:
         """Merge what is kept under one key into another, for each (from, to) of `features.online.keys`.
 
-        Two round trips. Doing it again changes nothing, and a source that holds nothing is left out.
+        Two round trips. Doing it again changes nothing, and a source that holds nothing is left out, as is one that
+        was emptied by more of the ledger of consents than `allowed_at`.
         """
         reading = self._redis.pipeline(transaction=False)
         for source, _ in copies:
             reading.get(source)
         values: list[bytes | None] = await reading.execute()
         known = zip(copies, values, strict=True)
-        await self._merge([(target, value) for (_, target), value in known if value is not None])
+        updates = [(target, None if value is None else as_update(value, allowed_at)) for (_, target), value in known]
+        await self._merge((target, update) for target, update in updates if update is not None)
+
+    async def empty(self, keys: Collection[str], emptied_at: int) -> None:
+        """Empty keys of `features.online.keys`, as of a change number of the ledger of consents; one round trip.
+
+        That stays written under them, so that a worker that knows less of the ledger neither adds anything nor takes
+        its own knowledge for the last word. One that knows as much goes by what it knows.
+        """
+        await self._merge((key, pack_emptied(emptied_at)) for key in keys)
 
     async def _merge(self, updates: Iterable[tuple[str, bytes]]) -> None:
         pipeline, waiting = self._redis.pipeline(transaction=False), list(updates)

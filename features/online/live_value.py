@@ -1,12 +1,15 @@
 """The packed value in which live state keeps what one identifier did lately: places, then events, newest first.
 
-    number of places (1 byte), then for each: kind (1), length of the rest (1), moment (6), id of the place in UTF-8
+    number of places (1 byte), then for each: kind (1), length of the rest (1), moment (6), id of the place in UTF-8;
+      two more kinds have a change number of the ledger of consents in place of a moment, and no id:
+      16, emptied: what was allowed by less of the ledger than this is gone; 17, allowed: so much of it allows the rest
     for each event RECORD_BYTES: moment (6), kind (1), name (4), line (1), item number (4), quantity (2)
 
 All numbers are big-endian, so that records compare like what they say: first by moment in milliseconds, then by kind
 (of what happens at once, an order is later than a removal, that than an addition). Two values are merged by taking the
-newest of the records of both, each once, and of each kind of place the later one. `lua/keep_newest_events.lua` does
-that in Redis, `unpack` for the two identifiers of a shopper.
+newest of the records of both, each once, and of each kind of place the later one; where either was emptied, only of
+what was allowed since. `lua/keep_newest_events.lua` does that in Redis, `unpack` merges what it finds for the two
+identifiers of a shopper.
 """
 
 from collections.abc import Iterable, Sequence
@@ -41,18 +44,39 @@ _MOMENT_BYTES = 6
 _WHOLE_ORDER = 2**32 - 1  # in place of an item number
 _LARGEST_QUANTITY = 60_000.0  # a float of 16 bits ends a little above
 _NOTHING = b"\0"
+_EMPTIED, _ALLOWED = 16, 17  # kinds of change numbers; those of places are below
 
 
-def pack(entries: Iterable[LiveEntry]) -> bytes:
-    """The value that holds these entries and no others; the same entries in any order give the same bytes."""
+def pack(entries: Iterable[LiveEntry], allowed_at: int = 0) -> bytes:
+    """The value that holds these entries and no others; the same entries in any order give the same bytes.
+
+    Args:
+        entries: what the shopper did.
+        allowed_at: the change number of the ledger of consents as of which they may be kept; 0: not where a key was
+            ever emptied.
+    """
     records, places = set[bytes](), dict[int, bytes]()
     for entry in entries:
         if isinstance(entry, LiveEvent):
             records.add(_pack_event(entry))
         elif (place := _pack_place(entry)) > places.get(entry.kind, b""):
             places[entry.kind] = place
-    head = b"".join(bytes((kind, len(place))) + place for kind, place in sorted(places.items()))
-    return bytes((len(places),)) + head + b"".join(sorted(records, reverse=True))
+    return _join(places, b"".join(sorted(records, reverse=True)), allowed_at)
+
+
+def pack_emptied(emptied_at: int) -> bytes:
+    """The value that empties what it is merged into, as of a change number of the ledger of consents."""
+    return _join({_EMPTIED: emptied_at.to_bytes(_MOMENT_BYTES)}, b"", 0)
+
+
+def as_update(value: bytes, allowed_at: int) -> bytes | None:
+    """What another identifier may take over of a kept value, as of a change number; None: nothing."""
+    places, records = _split(value)
+    emptied_at = int.from_bytes(places.pop(_EMPTIED, b""))
+    places.pop(_ALLOWED, None)
+    if emptied_at > allowed_at or not (places or records):
+        return None
+    return _join(places, records, allowed_at)
 
 
 def unpack(values: Sequence[bytes | None]) -> LiveEvents:
@@ -85,6 +109,13 @@ def _pack_place(place: LivePlace) -> bytes:
     return b"" if len(place_id) > KEPT_PLACE_BYTES else place.occurred_ms.to_bytes(_MOMENT_BYTES) + place_id
 
 
+def _join(places: dict[int, bytes], records: bytes, allowed_at: int) -> bytes:
+    if allowed_at:
+        places[_ALLOWED] = allowed_at.to_bytes(_MOMENT_BYTES)
+    head = b"".join(bytes((kind, len(place))) + place for kind, place in sorted(places.items()))
+    return bytes((len(places),)) + head + records
+
+
 def _split(value: bytes) -> tuple[dict[int, bytes], bytes]:
     """Places by kind, and the records."""
     places, at = dict[int, bytes](), 1
@@ -101,6 +132,8 @@ def _records(packed: bytes) -> list[bytes]:
 
 def _as_arrays(packed: bytes, places: dict[int, bytes]) -> LiveEvents:
     records = np.frombuffer(packed, dtype=_RECORDS)
+    emptied = places.pop(_EMPTIED, b"")
+    places.pop(_ALLOWED, None)
     return LiveEvents(
         numbers=records["number"].astype(np.uint32).view(np.int32),
         kinds=records["kind"].copy(),
@@ -108,6 +141,7 @@ def _as_arrays(packed: bytes, places: dict[int, bytes]) -> LiveEvents:
         quantities=records["quantity"].astype(np.float32),
         orders=records["name"].astype(np.uint32),
         places={PlaceKind(kind): _last(place) for kind, place in places.items()} if places else NO_PLACES,
+        emptied_at=int.from_bytes(emptied),
     )
 
 

@@ -11,9 +11,13 @@ from features.online.live_value import pack
 Updates = Mapping[str, bytes]  # by key of live state, the packed value to merge into what is kept there
 
 
-def updates_of(entries_by_key: Mapping[str, Sequence[LiveEntry]]) -> Updates:
-    """What live state is to be told of many shoppers."""
-    return {key: pack(entries) for key, entries in entries_by_key.items() if entries}
+def updates_of(entries_by_key: Mapping[str, Sequence[LiveEntry]], allowed_at: int = 0) -> Updates:
+    """What live state is to be told of many shoppers.
+
+    `allowed_at` is the change number of the ledger of consents as of which they may be kept: nothing is kept
+    under a key that was emptied by more of it.
+    """
+    return {key: pack(entries, allowed_at) for key, entries in entries_by_key.items() if entries}
 
 
 def encode_updates(updates: Updates) -> bytes:

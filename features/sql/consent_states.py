@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, select
 
 from features.identity import ANONYMOUS_ID, USER_ID, Identifier
 from features.sql.consent_store import entry_of
-from features.sql.engine import reading
+from features.sql.engine import read_change_number, reading
 from features.sql.identity_rows import Link, named_as, read_links, read_members, read_nodes
 from features.sql.tables.consents import consent_entries
 from features.sql.tables.people import identifiers
@@ -37,6 +37,11 @@ class ConsentStates:
         """What holds for the people behind some identifiers, for each identifier of theirs; raises StoreUnavailable."""
         with reading(self._engine) as connection:
             return _states_of(connection, named)
+
+    def of_as_of(self, named: Collection[Identifier]) -> tuple[list[ConsentState], int]:
+        """The same, and the change number as of which it holds."""
+        with reading(self._engine) as connection:
+            return _states_of(connection, named), read_change_number(connection)
 
     def users(self, purpose: str, now: datetime) -> tuple[set[UserId], set[UserId]]:
         """User ids with a grant in force, and those of whom anything else holds; who never spoke is in neither."""

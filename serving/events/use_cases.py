@@ -51,6 +51,7 @@ class Ingest:
         number_of: the number of an item that the catalogue has; None for another.
         look_up: sees to it that `number_of` knows these items, if the shop has them.
         personalisation_of: the consent on record of a user: True, False (refused or withdrawn), None (never asked).
+        ledger_at: the change number up to which that knows the ledger of consents.
         recognise: the user ids of the person behind each event.
         keep_traits: writes what was stated of people, at a moment; blocks, and raises StoreUnavailable.
         record_consents: writes what people said on purposes; when it returns, SQL and live state have it.
@@ -63,6 +64,7 @@ class Ingest:
     number_of: Callable[[str], ItemNumber | None]
     look_up: Callable[[Iterable[str]], Awaitable[None]]
     personalisation_of: Callable[[UserId], bool | None]
+    ledger_at: Callable[[], int]
     recognise: Recognise
     keep_traits: Callable[[Sequence[Stated], datetime], None]
     record_consents: Callable[[Sequence[Entry]], Awaitable[int]]
@@ -95,15 +97,16 @@ class Ingest:
         """
         readings = await self._read(texts, kind, shared_context)
         valid = [reading for reading in readings if isinstance(reading, Reading)]
+        ledger_at = self.ledger_at()
         taken = await self._take(valid, arrival)
         if stated := [event.stated for event in taken if event.stated is not None]:
             await asyncio.to_thread(self.keep_traits, stated, arrival.now)
-        updates = _updates_of(taken)
+        updates = _updates_of(taken, ledger_at)
         note = note_of(updates, arrival.now)
         kept = iter(await self.stream.append_once([event.rows for event in taken if event.rows], note))
         fresh = [next(kept) if event.rows else True for event in taken]
         if not all(fresh):  # an id that came before with other content must not reach live state past the log
-            updates = _updates_of([event for event, is_new in zip(taken, fresh, strict=True) if is_new])
+            updates = _updates_of([event for event, is_new in zip(taken, fresh, strict=True) if is_new], ledger_at)
         await self._project(updates, note)
         if keep_rejected and len(valid) < len(readings) and not arrival.privacy_signal:
             await self._keep_rejected(texts, readings, arrival, kind, shared_context)
@@ -197,14 +200,14 @@ def _occasion_of(reading: Reading, arrival: Arrival) -> Occasion:
     return Occasion(reading.message_id, occurred_at)
 
 
-def _updates_of(events: Iterable[Taken]) -> Updates:
+def _updates_of(events: Iterable[Taken], ledger_at: int) -> Updates:
     """What live state is to be told."""
     by_key: dict[str, list[LiveEntry]] = {}
     for event in events:
         if event.live:
             for key in event.keys:
                 by_key.setdefault(key, []).extend(event.live)
-    return updates_of(by_key)
+    return updates_of(by_key, ledger_at)
 
 
 def _rejected(rejected: Rejected) -> Outcome:

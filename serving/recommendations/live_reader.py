@@ -8,7 +8,6 @@ from features.online.live_state import NO_LIVE_EVENTS, LiveEvents, LiveState
 from serving.metrics import Metrics
 from serving.recommendations.questions import Caller
 
-SESSION = "session"  # what an answer says is degraded when live state is missing
 QUIET_SECONDS = 0.001  # a timer of this length that fires much later was held up by our own work, not by Redis
 MOST_SECONDS = 1.0  # after that the read is given up, whoever was late
 
@@ -21,22 +20,22 @@ class LiveReader:
         self._metrics = metrics
         self._deadline_seconds = deadline_seconds
 
-    async def read(self, caller: Caller) -> tuple[LiveEvents, tuple[str, ...]]:
-        """Recent events of the caller, and what is degraded; Redis has until the deadline."""
+    async def read(self, caller: Caller) -> LiveEvents | None:
+        """Recent events of the caller; None: Redis did not say until the deadline."""
         if caller.user_id is None and caller.anonymous_id is None:
-            return NO_LIVE_EVENTS, ()
+            return NO_LIVE_EVENTS
         try:
             async with asyncio.timeout(None) as scope:
                 deadline = _Deadline(scope, self._deadline_seconds)
                 try:
-                    return await self._live.read(caller.user_id, caller.anonymous_id), ()
+                    return await self._live.read(caller.user_id, caller.anonymous_id)
                 finally:
                     deadline.cancel()
         except TimeoutError:
             self._metrics.live_state_missed("late")
         except (RedisError, OSError):
             self._metrics.live_state_missed("gone")
-        return NO_LIVE_EVENTS, (SESSION,)
+        return None
 
 
 class _Deadline:

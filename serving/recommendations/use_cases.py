@@ -9,7 +9,7 @@ from time import perf_counter
 
 import numpy as np
 
-from features.online.live_state import LiveEvents
+from features.online.live_state import NO_LIVE_EVENTS, LiveEvents
 from features.shopper import assemble
 from recommender.arrays import EMPTY_ROWS, Rows
 from recommender.decide import decide
@@ -28,6 +28,7 @@ from serving.recommendations.questions import Caller, Question, rows_of_groups, 
 
 STAGES = ("gather", "decide")
 COMPILED_FILTERS = 512  # rules of request filters that are kept compiled
+UNKNOWN = "session", "consent"  # what an answer says is degraded when live state could not be read
 TRACE = "trace"  # what an answer says is degraded when its trace could not be kept
 
 
@@ -38,6 +39,7 @@ class Recommend:
     Attributes:
         find_placement: raises UnknownPlacement.
         permits: whether this caller may be answered personally; raises InvalidInput for a market that is none.
+        ledger_at: the change number up to which `permits` knows the ledger of consents.
         parted_since: whether a user's person lost an identifier after a change number.
         keep_trace: keeps the JSON of a trace; raises StoreUnavailable.
         trace_sample: share of the answers whose trace is kept without being asked for.
@@ -46,6 +48,7 @@ class Recommend:
     current: Current
     find_placement: Callable[[PlacementId], Placement]
     permits: Callable[[Caller], bool]
+    ledger_at: Callable[[], int]
     parted_since: Callable[[UserId, int], bool]
     live: LiveReader
     exposures: Exposures
@@ -63,8 +66,7 @@ class Recommend:
         """
         started = perf_counter()
         self.current.get()  # without an artifact there is nothing to read for
-        caller = self._within_consent(caller)
-        live, degraded = await self.live.read(caller)
+        caller, live, degraded = await self._gather(caller)
         gathered = perf_counter()
         answers = self._decide_all(caller, questions, live, degraded, now)
         self.metrics.stages_timed(STAGES, (gathered - started, perf_counter() - gathered))
@@ -72,11 +74,19 @@ class Recommend:
             answers[position] = await self._record(caller, question, answers[position], now)
         return answers
 
-    def _within_consent(self, caller: Caller) -> Caller:
-        """The caller, without identifiers where nothing personal may be read or written."""
+    async def _gather(self, caller: Caller) -> tuple[Caller, LiveEvents, tuple[str, ...]]:
+        """What may be known of the caller, and what is degraded: one round trip.
+
+        Where nothing personal may be read or written, or nobody can tell, the caller comes back without identifiers.
+        """
+        ledger_at, degraded = self.ledger_at(), ()
         if self.permits(caller):
-            return caller
-        return replace(caller, may_personalise=False, user_id=None, anonymous_id=None, session_id=None)
+            live = await self.live.read(caller)
+            if live is not None and live.emptied_at <= ledger_at:
+                return caller, live, ()
+            degraded = UNKNOWN if live is None else ()  # else another worker has just written down a withdrawal
+        nameless = replace(caller, may_personalise=False, user_id=None, anonymous_id=None, session_id=None)
+        return nameless, NO_LIVE_EVENTS, degraded
 
     def _decide_all(
         self, caller: Caller, questions: Sequence[Question], live: LiveEvents, degraded: tuple[str, ...], now: datetime

@@ -3,6 +3,7 @@
 -- ARGV events to keep, bytes of one event, seconds until a silent identifier is forgotten, then for each key the value
 --      to merge into it
 local most, width = tonumber(ARGV[1]), tonumber(ARGV[2])
+local EMPTIED, ALLOWED = 16, 17
 
 -- By bytes; the operator `>` would go by the alphabet of the server's locale.
 local function is_later(one, other)
@@ -46,30 +47,46 @@ local function merged_events(kept, given)
   return table.concat(events)
 end
 
-local function keep(key, value)
-  local kept = redis.call("GET", key)
-  if kept then
-    local places, events = split(kept)
-    local given_places, given_events = split(value)
-    for kind, place in pairs(given_places) do
-      if not places[kind] or is_later(place, places[kind]) then
-        places[kind] = place
-      end
-    end
-    local kinds, head = {}, ""
-    for kind in pairs(places) do
-      kinds[#kinds + 1] = kind
-    end
-    table.sort(kinds)
-    for _, kind in ipairs(kinds) do
-      head = head .. string.char(kind, #places[kind]) .. places[kind]
-    end
-    value = string.char(#kinds) .. head .. merged_events(events, given_events)
-  else
-    local head = #value - #select(2, split(value))
-    value = value:sub(1, head + most * width)
+-- What is left of a value: nothing, if what emptied the key knows more of the ledger than what allowed the value.
+local function since_emptied(emptied, places, events)
+  if is_later(emptied, places[ALLOWED] or "") then
+    return {}, ""
   end
-  redis.call("SET", key, value, "EX", ARGV[3])
+  return places, events
+end
+
+local function keep(key, value)
+  local places, events = split(redis.call("GET", key) or "\0")
+  local given, given_events = split(value)
+  local emptied, other = places[EMPTIED] or "", given[EMPTIED] or ""
+  if is_later(other, emptied) then
+    emptied = other
+  end
+  local allowed
+  if emptied ~= "" then
+    places, events = since_emptied(emptied, places, events)
+    given, given_events = since_emptied(emptied, given, given_events)
+    allowed = places[ALLOWED] or given[ALLOWED]
+    if given[ALLOWED] and is_later(allowed, given[ALLOWED]) then
+      allowed = given[ALLOWED]
+    end
+    given[EMPTIED] = emptied
+  end
+  for kind, place in pairs(given) do
+    if not places[kind] or is_later(place, places[kind]) then
+      places[kind] = place
+    end
+  end
+  places[ALLOWED] = allowed
+  local kinds, head = {}, ""
+  for kind in pairs(places) do
+    kinds[#kinds + 1] = kind
+  end
+  table.sort(kinds)
+  for _, kind in ipairs(kinds) do
+    head = head .. string.char(kind, #places[kind]) .. places[kind]
+  end
+  redis.call("SET", key, string.char(#kinds) .. head .. merged_events(events, given_events), "EX", ARGV[3])
 end
 
 for i, key in ipairs(KEYS) do

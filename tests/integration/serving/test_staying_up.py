@@ -135,12 +135,13 @@ def test_without_redis_the_answer_comes_from_the_artifact_and_recovers(
 
     async def use(client: Client) -> None:
         before = await client.recommend(user_id="regular", explain=True)
-        assert before["degraded"] == []
+        assert (before["degraded"], before["personalised"]) == ([], True)
         await asyncio.to_thread(own_valkey.stop)
         gone = await client.recommend(user_id="regular", explain=True)
-        assert gone["degraded"] == ["session", "trace"]
-        assert item_ids(gone) == item_ids(before)
-        assert gone["personalised"]
+        assert gone["degraded"] == ["session", "consent", "trace"]
+        assert not gone["personalised"]
+        stranger = await client.recommend()
+        assert (stranger["degraded"], item_ids(gone)) == ([], item_ids(stranger))
         trace = await client.get(f"/v1/decisions/{before['recommendation_id']}")
         assert (trace.status_code, trace.json()["code"]) == (503, "store_unavailable")
         assert (await client.get("/readyz")).status_code == 200
@@ -165,7 +166,7 @@ def test_a_redis_that_hangs_costs_no_more_than_the_deadline(own_valkey: Embedded
         # Far beyond the deadline, far below the timeout of the connection: the deadline has cut it off.
         async with asyncio.timeout(1.5):
             late = await client.recommend(user_id="regular")
-        assert late["degraded"] == ["session"]
+        assert late["degraded"] == ["session", "consent"]
         os.kill(own_valkey.pid, signal.SIGCONT)
         async with asyncio.timeout(10):
             while (await client.recommend(user_id="regular"))["degraded"]:

@@ -81,6 +81,7 @@ class Service:
             current=current,
             find_placement=self.find_placement,
             permits=lambda caller: caller.said is not False and caller.user_id not in withdrawn,
+            ledger_at=lambda: 7,
             parted_since=lambda user_id, change_number: False,
             live=LiveReader(self.live, self.metrics, 0.02),  # type: ignore[arg-type]
             exposures=self.exposures,
@@ -215,7 +216,8 @@ def test_without_consent_the_answer_is_that_of_a_stranger_and_nothing_is_read_or
 def test_without_live_state_the_answer_still_comes_and_says_so(live: Live, cause: str) -> None:
     service = Service(live)
     [answer] = service.ask(caller=Caller(anonymous_id=AnonymousId("a")))
-    assert answer.degraded == ("session",)
+    assert answer.degraded == ("session", "consent")
+    assert not answer.decision.personalised
     assert len(answer.decision.rows) == 5
     assert f'cause="{cause}"}} 1.0' in service.metrics.page()[0].decode()
 
