@@ -7,7 +7,7 @@ from features.definitions import KEPT_EVENTS, KEPT_FOR
 from recommender.ids import AnonymousId, RecommendationId, UserId
 
 # shopper:{u:<user id>}, shopper:{a:<anonymous id>}: one string, the newest KEPT_EVENTS events and the last
-# places, packed as features/online/live_value.py says; gone KEPT_FOR after the last write.
+# places, or that it was emptied, packed as features/online/live_value.py says; gone KEPT_FOR after the last write.
 LIVE_STATE_PREFIX = "shopper:"
 LIVE_STATE_SECONDS = int(KEPT_FOR.total_seconds())
 LIVE_STATE_EVENTS = KEPT_EVENTS

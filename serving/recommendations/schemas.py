@@ -188,7 +188,10 @@ class RecommendationReply(BaseModel):
     fallback: Literal["none", "contextual", "popular", "catalogue"] = Field(
         description="How far the list had to fall back to be full."
     )
-    degraded: list[str] = Field(description="What was missing: `session` (live state), `trace` (not kept).")
+    degraded: list[str] = Field(
+        description="What was missing: `session` and `consent` (live state could not be read, so the answer is a"
+        " stranger's), `trace` (not kept)."
+    )
     items: list[Recommended]
 
 
