@@ -55,6 +55,7 @@ from serving.current import Current, Serving
 from serving.decisions.routes import decision_routes
 from serving.decisions.store import DecisionTraces
 from serving.envelope import Envelope
+from serving.events.permitted import Permitted
 from serving.events.routes import event_routes
 from serving.events.suppressed import SuppressedPeople
 from serving.events.use_cases import Ingest
@@ -97,6 +98,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     counts = SharedLimits(redis)
     limits, guesses = Limits(counts, secret), Lockout(counts, secret, "credentials", free=FREE_GUESSES)
     gate = Gate(secret, settings.host, clock, limits=limits, guesses=guesses, rates=Rates(settings))
+    store_markets = dict[str, str | None]()
     live, stream, traces = LiveState(redis), EventStream(redis, settings.stream_max_bytes), DecisionTraces(redis)
 
     def take_identifiers(changed: Sequence[IdentifierState]) -> None:
@@ -112,6 +114,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         take_keys=gate.take,
         take_identifiers=take_identifiers,
         take_suppressions=suppressions.take,
+        take_store_markets=store_markets.update,
     )
     people, contacts = IdentityStore(engine, rules), Contacts(secret, rules.is_blocked)
 
@@ -127,7 +130,8 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     def permits(caller: Caller) -> bool:
         named = Presented(caller.user_id, caller.anonymous_id).identifiers()
         said = {} if caller.said is None else {PERSONALISATION: caller.said}
-        law = markets.law_in(caller.market)
+        in_store = None if caller.store_id is None else store_markets.get(caller.store_id)
+        law = markets.law_of(in_store) if caller.market is None else markets.law_in(caller.market)
         here = Circumstances(law=law, said=said, signal=caller.signal, age=caller.age)
         allows = permissions.judge(PERSONALISATION, named, here).allows
         return allows and not suppressions.blocks(caller.user_id, caller.anonymous_id)
@@ -166,7 +170,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         live=live,
         number_of=numbers.of,
         look_up=numbers.look_up,
-        personalisation_of=consents.personalisation_of,
+        permitted=Permitted(consents.answers, markets, store_markets.get),
         suppressed=SuppressedPeople(suppressions, secret),
         ledger_at=ledger_at,
         recognise=identities.recognise,

@@ -10,6 +10,7 @@ from features.events.dead_letters import DeadLetter, DeadLetters
 from features.events.stream import EventStream
 from features.identity import Contacts, read_secret
 from features.identity_rules import read_rules
+from features.markets import read_markets
 from features.online.connection import connect
 from features.online.live_state import LiveState
 from features.privacy.suppression import Suppressions
@@ -25,6 +26,7 @@ from recommender.errors import StoreUnavailable
 from serving.catalogue.change_signal import ChangeSignal
 from serving.clock import utc_now
 from serving.consents import ConsentRecorder, Consents
+from serving.events.permitted import Permitted
 from serving.events.replay import ReplayReport, replay
 from serving.events.suppressed import SuppressedPeople
 from serving.events.use_cases import Ingest
@@ -53,6 +55,7 @@ async def _replay(settings: Settings, letters: Sequence[DeadLetter]) -> ReplayRe
     dead_letters, secret = DeadLetters(settings.dead_letters_dir), cache(lambda: read_secret(settings))
     suppressions = Suppressions(secret)
     suppressions.take(standing.suppressions)
+    store_markets = {str(store_id): market for store_id, market in standing.store_markets}
     async with connect(settings) as redis:
         signal, live = ChangeSignal(redis), LiveState(redis)
 
@@ -78,7 +81,7 @@ async def _replay(settings: Settings, letters: Sequence[DeadLetter]) -> ReplayRe
             live=live,
             number_of=numbers.get,
             look_up=_all_are_known,
-            personalisation_of=consents.personalisation_of,
+            permitted=Permitted(consents.answers, read_markets(settings), store_markets.get),
             ledger_at=ledger_at,
             recognise=identities.recognise,
             keep_traits=TraitStore(engine, rules).state,

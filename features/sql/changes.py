@@ -14,7 +14,7 @@ from features.sql.engine import read_change_number, reading
 from features.sql.item_rows import COLUMNS, current_items, items_of
 from features.sql.key_store import read_keys
 from features.sql.privacy_store import read_suppressions
-from features.sql.tables.catalogue import placements, store_stock
+from features.sql.tables.catalogue import placements, store_stock, stores
 from features.sql.tables.keys import keys
 from features.sql.tables.people import identifiers
 from recommender.catalogue import CatalogueItem
@@ -59,6 +59,7 @@ class Changes:
     keys: tuple[Key, ...] = ()
     identifiers: tuple[IdentifierState, ...] = ()
     suppressions: tuple[Suppression, ...] = ()
+    store_markets: tuple[tuple[StoreId, str | None], ...] = ()
 
     def __len__(self) -> int:
         return sum(
@@ -73,6 +74,7 @@ class Changes:
                     self.keys,
                     self.identifiers,
                     self.suppressions,
+                    self.store_markets,
                 ),
             )
         )
@@ -99,8 +101,8 @@ def read_since_artifact(engine: Engine, after: int) -> Changes:
 def read_standing(engine: Engine) -> Changes:
     """Read what no artifact holds.
 
-    That is: all saved placements, all keys, who is suppressed, all consents, and the user ids of people who have more
-    than one, or who lost an identifier.
+    That is: all saved placements, all keys, who is suppressed, all consents, the market of each store, and the user ids
+    of people who have more than one, or who lost an identifier.
     """
     with reading(engine) as connection:
         return Changes(
@@ -110,6 +112,7 @@ def read_standing(engine: Engine) -> Changes:
             keys=read_keys(connection, select(keys)),
             identifiers=_read_identifiers(connection, _users_of_many()),
             suppressions=read_suppressions(connection),
+            store_markets=_read_store_markets(connection, 0),
         )
 
 
@@ -123,7 +126,14 @@ def _read(connection: Connection, number: int, after: int) -> Changes:
         read_keys(connection, select(keys).where(keys.c.change_number > after)),
         _read_identifiers(connection, _identifiers().where(identifiers.c.change_number > after)),
         read_suppressions(connection, after),
+        _read_store_markets(connection, after),
     )
+
+
+def _read_store_markets(connection: Connection, after: int) -> tuple[tuple[StoreId, str | None], ...]:
+    """The market of each store that changed; None: the store is gone."""
+    query = select(stores.c.store_id, stores.c.market, stores.c.deleted).where(stores.c.change_number > after)
+    return tuple((StoreId(store), None if gone else market) for store, market, gone in connection.execute(query))
 
 
 def _stock() -> Select[Any, Any, Any]:

@@ -20,7 +20,7 @@ from features.sql.changes import (
 )
 from recommender.catalogue import Catalogue, CatalogueItem
 from recommender.errors import StoreUnavailable
-from recommender.ids import PlacementId
+from recommender.ids import PlacementId, StoreId
 from serving.catalogue.change_signal import ChangeSignal
 from serving.catalogue.replay import replay
 
@@ -34,13 +34,15 @@ TakeConsents = Callable[[Sequence[ConsentState]], None]
 TakeKeys = Callable[[Sequence[Key]], None]
 TakeIdentifiers = Callable[[Sequence[IdentifierState]], None]
 TakeSuppressions = Callable[[Sequence[Suppression]], None]
+TakeStoreMarkets = Callable[[Sequence[tuple[StoreId, str | None]]], None]
 
 
 class CatalogueOverlay:
     """The one owner of this worker's catalogue. It changes between two requests, on the event loop.
 
-    Saved placements, consents, keys, identifiers and suppressions come the same way: `take_placements` and so on are
-    called with how those stand that changed, at the start with what `read_standing` reads.
+    Saved placements, consents, keys, identifiers, suppressions and the markets of stores come the same way:
+    `take_placements` and so on are called with how those stand that changed, at the start with what `read_standing`
+    reads.
 
     Attributes:
         catalogue: the one that answers; empty until the first is adopted.
@@ -57,10 +59,12 @@ class CatalogueOverlay:
         take_keys: TakeKeys,
         take_identifiers: TakeIdentifiers = lambda _: None,
         take_suppressions: TakeSuppressions = lambda _: None,
+        take_store_markets: TakeStoreMarkets = lambda _: None,
     ) -> None:
         self._engine, self._signal = engine, signal
         self._take_placements, self._take_consents, self._take_keys = take_placements, take_consents, take_keys
         self._take_identifiers, self._take_suppressions = take_identifiers, take_suppressions
+        self._take_store_markets = take_store_markets
         self._lock = asyncio.Lock()
         self._next: Catalogue | None = None
         self.catalogue = Catalogue.of([], spare=0)
@@ -146,3 +150,5 @@ class CatalogueOverlay:
             self._take_suppressions(changes.suppressions)
         if changes.identifiers:
             self._take_identifiers(changes.identifiers)
+        if changes.store_markets:
+            self._take_store_markets(changes.store_markets)

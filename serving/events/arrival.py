@@ -14,7 +14,7 @@ class Arrival:
         now: when they are taken in: what the log calls received.
         received_at: when they reached us first, by which a wrong clock is set right; earlier than `now` in a replay.
         sent_at: when they were sent, by the sender's clock; an event's own word goes before it.
-        privacy_signal: the browser sent Global Privacy Control: nothing personal is kept.
+        privacy_signal: the browser sent Global Privacy Control; the law says what that stops.
         access: who sent them, and so what of the people they name is a fact.
     """
 

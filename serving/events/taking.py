@@ -3,17 +3,16 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import blake2b
 
 from features.definitions import ACCEPTED_AGE
 from features.events.stream import EventRow
-from features.events.vocabulary import CONSENT_UPDATED, USER_IDENTIFIED
-from features.identity import ANONYMOUS_ID, USER_ID, Identifier, Presented
+from features.events.vocabulary import USER_IDENTIFIED
+from features.identity import ANONYMOUS_ID, Presented
 from features.online.keys import live_state_of_user, live_state_of_visitor
 from features.online.live_entries import LIVE_KINDS, entries_of, is_live
 from features.online.live_state import LiveEntry
 from features.traits import Stated, kept_traits
-from recommender.consent import PERSONALISATION, PURPOSES, Entry, State
+from recommender.consent import PERSONALISATION
 from recommender.ids import ItemNumber, UserId
 from serving.events.arrival import Arrival
 from serving.events.people import named_in_log
@@ -42,7 +41,7 @@ def take(
     presented: Presented,
     vouched: Presented,
     users: Sequence[UserId],
-    recorded: Sequence[bool | None],
+    purposes: Sequence[str] | None,
     arrival: Arrival,
     number_of: NumberOf,
 ) -> Taken:
@@ -51,17 +50,18 @@ def take(
     Args:
         reading: the event.
         presented: what it names; `vouched` is the part of that which is a fact.
-        users: ids of the person behind it; beside each in `recorded`, the consent to personalisation on record.
+        users: ids of the person behind it.
+        purposes: those in force, sorted; None: it may name nobody.
         arrival: when it came.
         number_of: the number of an item that the catalogue has.
     """
     sent_at = reading.sent_at or arrival.sent_at
     stated_at = reading.timestamp or (arrival.received_at if arrival.received_at != arrival.now else None)
     occurred_at, from_future = moment_of(stated_at, sent_at if reading.timestamp else None, arrival.received_at)
-    purposes = [] if arrival.privacy_signal else purposes_of(reading, recorded)
+    names_nobody, purposes = purposes is None, list(purposes or ())
     item_ids = [_item_id(item, number_of) for item in reading.items]
     rows = rows_of(
-        reading, item_ids, NOBODY if arrival.privacy_signal else named_in_log(reading, presented, vouched),
+        reading, item_ids, NOBODY if names_nobody else named_in_log(reading, presented, vouched),
         purposes=purposes, occurred_at=occurred_at, sent_at=sent_at, received_at=arrival.now,
     )  # fmt: skip
     notes: list[str] = []
@@ -92,45 +92,6 @@ def traits_of(reading: Reading, vouched: Presented, occurred_at: datetime) -> St
     [identifier, *_] = vouched.identifiers() or [(ANONYMOUS_ID, "")]
     traits = kept_traits(reading.call.traits)
     return Stated(identifier, traits, occurred_at) if traits and identifier[0] != ANONYMOUS_ID else None
-
-
-def purposes_of(reading: Reading, recorded: Sequence[bool | None]) -> list[str]:
-    """Purposes in force, sorted; what the person refused on record, an event cannot grant."""
-    stated = {} if reading.context.consent is None else reading.context.consent.categoryPreferences
-    in_force = {purpose for purpose, granted in stated.items() if granted and purpose in PURPOSES}
-    if False in recorded:
-        in_force.discard(PERSONALISATION)
-    elif True in recorded and stated.get(PERSONALISATION) is not False:
-        in_force.add(PERSONALISATION)
-    return sorted(in_force)
-
-
-def consents_in(readings: Sequence[Reading], vouched: Sequence[Presented], arrival: Arrival) -> list[Entry]:
-    """What users said on purposes in `Consent Updated`; one that is not vouched for said nothing."""
-    said: list[Entry] = []
-    for reading, who in zip(readings, vouched, strict=True):
-        consent = reading.context.consent
-        if reading.name != CONSENT_UPDATED or consent is None or who.user_id is None:
-            continue
-        sent_at = reading.sent_at or arrival.sent_at
-        occurred_at, _ = moment_of(reading.timestamp, sent_at, arrival.received_at)
-        subject = USER_ID, str(who.user_id)
-        notice = (reading.call.properties or {}).get("notice_version", "")
-        said += [
-            Entry(
-                entry_id=_entry_id(reading.message_id, subject, purpose), subject=subject, purpose=purpose,
-                state=State.GRANTED if granted else State.WITHDRAWN, system="events", notice_version=str(notice)[:200],
-                occurred_at=occurred_at, received_at=arrival.now,
-            )
-            for purpose, granted in consent.categoryPreferences.items()
-            if purpose in PURPOSES
-        ]  # fmt: skip
-    return said
-
-
-def _entry_id(message_id: str, subject: Identifier, purpose: str) -> str:
-    """Names what a message says of somebody, so that no other sender can take the name first."""
-    return "event:" + blake2b("\0".join((*subject, purpose, message_id)).encode(), digest_size=16).hexdigest()
 
 
 def item_ids_in(readings: Sequence[Reading]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -13,19 +13,21 @@ from redis.exceptions import RedisError
 
 from features.events.dead_letters import DeadLetter, DeadLetters, letter_id_of, without_secrets
 from features.events.stream import EventStream, Note, note_of
-from features.identity import Contacts, Occasion
+from features.identity import USER_ID, Contacts, Occasion
 from features.online.live_state import LiveEntry, LiveState
 from features.online.projection import Updates, updates_of
 from features.traits import Stated
 from recommender.consent import Entry
 from recommender.ids import ItemNumber, UserId
+from serving.events.answers import answers_in
 from serving.events.arrival import Arrival
 from serving.events.people import Recognise, presented_by, vouched_for
+from serving.events.permitted import Permitted
 from serving.events.reading import Reading, Rejected, read_event
 from serving.events.rows import moment_of
 from serving.events.schemas import Context, Kind
 from serving.events.suppressed import NOT_KEPT, Sorted, SuppressedPeople, unused
-from serving.events.taking import Taken, consents_in, item_ids_in, take
+from serving.events.taking import Taken, item_ids_in, take
 
 SLICE = 100  # events that are read or put into rows at a stretch, so that other requests get their turn
 
@@ -50,8 +52,8 @@ class Ingest:
     Attributes:
         number_of: the number of an item that the catalogue has; None for another.
         look_up: sees to it that `number_of` knows these items, if the shop has them.
-        personalisation_of: the consent on record of a user: True, False (refused or withdrawn), None (never asked).
-        ledger_at: the change number up to which that knows the ledger of consents.
+        permitted: judges what an event may be used for; it knows the ledger of consents up to the change number
+            `ledger_at`.
         recognise: the user ids of the person behind each event.
         keep_traits: writes what was stated of people, at a moment; blocks, and raises StoreUnavailable.
         record_consents: writes what people said on purposes; when it returns, SQL and live state have it.
@@ -63,7 +65,7 @@ class Ingest:
     live: LiveState
     number_of: Callable[[str], ItemNumber | None]
     look_up: Callable[[Iterable[str]], Awaitable[None]]
-    personalisation_of: Callable[[UserId], bool | None]
+    permitted: Permitted
     ledger_at: Callable[[], int]
     recognise: Recognise
     keep_traits: Callable[[Sequence[Stated], datetime], None]
@@ -131,15 +133,14 @@ class Ingest:
         facts = [vouched_for(one, arrival.access) for one in named]
         kept = [self.suppressed.sort(one, fact) for one, (fact, _) in zip(named, facts, strict=True)]
         facts = [(one.fact, vouched and not one.is_gone) for one, (_, vouched) in zip(kept, facts, strict=True)]
-        people: list[tuple[UserId, ...]] = [()] * len(readings)
-        if not arrival.privacy_signal:
-            occasions = [_occasion_of(reading, arrival) for reading in readings]
-            people = await self.recognise([fact for fact, _ in facts], [vouched for _, vouched in facts], occasions)
-            # With nothing vouched for, an event touches its own anonymous id alone, whoever is known behind it.
-            people = [known if fact[1] else () for known, fact in zip(people, facts, strict=True)]
-            said = consents_in(readings, [fact for fact, _ in facts], arrival)
-            if said:
-                await self.record_consents(said)
+        # Nobody is looked for behind an event that may name nobody. With nothing vouched for, an event touches its own
+        # anonymous id alone, whoever is known behind it.
+        unnamed = [self.permitted.names_nobody(reading, arrival) for reading in readings]
+        asked = [vouched and not silent for (_, vouched), silent in zip(facts, unnamed, strict=True)]
+        occasions = [_occasion_of(reading, arrival) for reading in readings]
+        people = await self.recognise([fact for fact, _ in facts], asked, occasions)
+        if said := answers_in(readings, facts, arrival, self.permitted):
+            await self.record_consents(said)
         await self.look_up(item_ids_in(readings))
         taken: list[Taken] = []
         for start in range(0, len(readings), SLICE):
@@ -151,10 +152,11 @@ class Ingest:
         return taken
 
     def _take_one(self, reading: Reading, named: Sorted, users: tuple[UserId, ...], arrival: Arrival) -> Taken:
-        recorded = [self.personalisation_of(user_id) for user_id in users]
-        if named.is_gone:
-            arrival = replace(arrival, privacy_signal=True)
-        taken = take(reading, named.presented, named.fact, users, recorded, arrival, self.number_of)
+        purposes = None
+        if not named.is_gone and not self.permitted.names_nobody(reading, arrival):
+            behind = [*named.fact.identifiers(), *((USER_ID, str(user)) for user in users)]
+            purposes = self.permitted.purposes(reading, behind, arrival)
+        taken = take(reading, named.presented, named.fact, users, purposes, arrival, self.number_of)
         if named.is_gone:
             return self.suppressed.accounts_of(taken)
         return taken if self.suppressed.may_count(named.fact, users) else unused(taken)

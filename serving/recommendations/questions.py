@@ -24,7 +24,7 @@ class Caller:
             before anything is read.
         said: the visitor's word on personalisation, of now; None: none.
         signal: the browser sent `Sec-GPC: 1`.
-        market: whose law counts; None: the default's.
+        market: whose law counts; None: that of the store, else the default's.
         cart: item ids that the caller says are in the cart; unknown ones count for nothing.
         age: in years, if the caller vouches for it.
     """

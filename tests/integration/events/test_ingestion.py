@@ -19,14 +19,17 @@ from features.online.connection import connect
 from features.online.embedded import socket_path
 from features.online.live_state import LiveEvents, LiveState
 from features.settings import Settings
+from recommender.consent_answers import Answer
 from recommender.ids import AnonymousId, UserId
 from serving.access import TRUSTED, Access
+from serving.events.permitted import Permitted
 from serving.events.routes import event_routes
 from serving.problems import answer_with_problems
-from tests.ingesting import ingest_over
+from tests.ingesting import MARKETS, answers_from, ingest_over
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
-CONSENTS = {UserId("ann"): True, UserId("withdrawn"): False}
+CONSENTS = {"ann": Answer.GRANTED, "withdrawn": Answer.REFUSED}
+ON_RECORD = answers_from(lambda user_id: CONSENTS.get(user_id, Answer.NONE))
 GRANTED = {"consent": {"categoryPreferences": {"personalisation": True}}}
 REFUSED = {"consent": {"categoryPreferences": {"personalisation": False, "analytics": True}}}
 
@@ -77,7 +80,7 @@ class Shop:
     @asynccontextmanager
     async def _client(self, access: Access) -> AsyncIterator[httpx.AsyncClient]:
         async with connect(self.settings) as redis:
-            ingest = ingest_over(redis, self.settings, personalisation_of=CONSENTS.get)
+            ingest = ingest_over(redis, self.settings, permitted=Permitted(ON_RECORD, MARKETS, lambda store_id: None))
             app = FastAPI()
             app.state.gate = Admitting(access)
             answer_with_problems(app)

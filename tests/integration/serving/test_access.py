@@ -13,10 +13,10 @@ from fastapi.routing import APIRoute
 from redis import Redis
 from sqlalchemy import select
 
-from features.identity import read_secret
+from features.identity import ANONYMOUS_ID, read_secret
 from features.keys import Key, KeyKind, new_key, signing_secret
+from features.sql.consent_store import ConsentStore
 from features.sql.key_store import KeyStore
-from features.sql.tables.consents import consent_entries
 from features.sql.tables.people import identifiers, identity_edges
 from serving.access import ALL_SCOPES, FREE, PUBLIC_SCOPES, ScopedRoute
 from serving.user_tokens import AUDIENCE
@@ -44,11 +44,11 @@ class GuardedShop(Shop):
         return jwt.encode(claims, signing_secret(read_secret(self.settings), self.public.key_id))
 
     def kept(self) -> dict[bytes, Any]:
-        """All that live state and SQL have of people."""
+        """All that live state and the graph of identifiers have of people."""
         with Redis.from_url(str(self.settings.redis_url)) as redis:
             live: dict[bytes, Any] = {key: redis.get(key) for key in redis.scan_iter("shopper:*")}
         with self.engine.connect() as connection:
-            tables = identifiers, identity_edges, consent_entries
+            tables = identifiers, identity_edges
             live[b"sql"] = [connection.execute(select(table)).all() for table in tables]
         return live
 
@@ -164,6 +164,8 @@ def test_the_public_key_and_a_victims_id_change_nothing(shop: GuardedShop, who: 
         assert after == before
 
     shop.run(use)
+    entries = [entry for _, entry in ConsentStore(shop.engine).changes(0, 100)]
+    assert {(entry.subject, entry.vouched) for entry in entries} == {((ANONYMOUS_ID, "evil"), False)}
 
 
 def test_a_verified_user_speaks_for_themselves(shop: GuardedShop) -> None:

@@ -1,7 +1,7 @@
 """A withdrawal holds from the moment it is acknowledged, at workers too that have not heard of the change in SQL."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -31,7 +31,7 @@ async def never_follow(_: CatalogueOverlay) -> None:
 
 
 @asynccontextmanager
-async def two_workers(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Client, Client]]:
+async def two_workers(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[tuple[Client, Client]]:
     """Two workers; of what changes then, the second hears of nothing but what it changes itself."""
     async with serving(shop.app()) as one:
         await one.wait_until_ready()
