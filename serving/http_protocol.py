@@ -8,7 +8,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from serving.problem_document import MEDIA_TYPE, TYPE_PREFIX
 
-LARGEST_HEAD = 64 * 1024  # bytes of request line and headers
+LARGEST_HEAD = 64 * 1024  # bytes of request line and headers, beyond the chunk that they began in
 COMES_WITHIN_SECONDS = 20.0  # from the first byte of a request to its last, and from the connection to its first
 LOOK_SECONDS = 5.0
 
@@ -19,7 +19,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - as uvicorn's own
         """Begin to watch it."""
         super().connection_made(transport)
-        self._in_head, self._head_bytes = True, 0
+        self._in_head, self._began_here, self._head_bytes = False, False, 0
         self._coming_since: float | None = self.loop.time()
         self._watch = self.loop.call_later(LOOK_SECONDS, self._look)
 
@@ -30,8 +30,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take in what came."""
+        self._began_here = False
         super().data_received(data)
-        if self._in_head:
+        if self._in_head and not self._began_here:  # what it began in may be the body of the request before
             self._head_bytes += len(data)
             if self._head_bytes > LARGEST_HEAD and not self.transport.is_closing():
                 self._refuse(431, "head_too_large", f"Request line and headers may have {LARGEST_HEAD:,} bytes.")
@@ -39,7 +40,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request begins."""
         super().on_message_begin()
-        self._in_head, self._head_bytes, self._coming_since = True, 0, self.loop.time()
+        self._in_head, self._began_here, self._head_bytes = True, True, 0
+        self._coming_since = self.loop.time()
 
     def on_headers_complete(self) -> None:
         """Its head is there."""
@@ -48,7 +50,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """All of it is there; the next one may take its time to begin."""
-        self._in_head, self._head_bytes, self._coming_since = True, 0, None
+        self._coming_since = None
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -59,7 +61,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._watch = self.loop.call_later(LOOK_SECONDS, self._look)
         since = self._coming_since
         # While an answer is being made, a body that has been refused may stay unread.
-        answering = cast("object", self.cycle) is not None and self.cycle.response_started
+        answering = not self._in_head and cast("object", self.cycle) is not None and self.cycle.response_started
         if since is not None and self.loop.time() - since > COMES_WITHIN_SECONDS and not answering:
             self._refuse(408, "too_slow", f"A request must come within {COMES_WITHIN_SECONDS:g} seconds.")
 
