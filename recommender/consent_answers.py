@@ -1,6 +1,7 @@
 """What one identifier's standing answers are, packed in one small integer: two bits a purpose."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import IntEnum
 
 from recommender.consent import PURPOSES, WHOLE, Standing, Standings, State
@@ -43,6 +44,11 @@ def answers_of(standings: Standings) -> dict[str, Answer]:
     """The answers on whole purposes, before time ends any."""
     said = {purpose: found for purpose in PURPOSES if (found := standings.get((purpose, WHOLE))) is not None}
     return {purpose: _answer(standing) for purpose, standing in said.items()}
+
+
+def answer_at(standing: Standing, now: datetime) -> Answer:
+    """The answer at a moment."""
+    return _answer(standing) if standing.at(now) is standing.state else Answer.REFUSED
 
 
 def _answer(standing: Standing) -> Answer:

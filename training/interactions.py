@@ -1,7 +1,6 @@
 """What training may learn from: real purchases and touches of consenting shoppers, read once from the event log."""
 
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -14,13 +13,11 @@ from features.offline.purchases import day_of, read_purchases
 from recommender.catalogue import CatalogueItem
 from recommender.errors import NotEnoughData
 from recommender.ids import UserId
+from training.permitted import ALLOWING, Permissions
 
 TOUCH_EVENTS = (PRODUCT_VIEWED, PRODUCT_ADDED)
 
-# An event may itself have refused, whatever its shopper agreed to at other times; imports need not say. What takes a
-# purchase back always counts.
-UNDOES_AN_ORDER = pl.col("event").is_in(TAKES_BACK)
-MAY_LEARN = pl.col("consent").is_null() | pl.col("consent").list.contains("personalisation") | UNDOES_AN_ORDER
+UNDOES_AN_ORDER = pl.col("event").is_in(TAKES_BACK)  # it needs no permission: without the order it does nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +28,19 @@ class Interactions:
         purchases: one row per order and item, by (day, user_id, order_id, item): user_id str, order_id str, item_id
             str, item i32 (position in the catalogue list), store_id str, day f64, quantity f64, taken_back_day f64.
         touches: one row per view or addition, by day: user_id str, item i32, event str, day f64.
-        rows_without_consent: rows of known users that were left out, for want of the shopper's consent or the event's.
+        left_out: rows of known users that may not be learnt from, by the gate's verdict.
         aliases: other user ids of the same people, with the one that stands for them above.
     """
 
     purchases: pl.DataFrame
     touches: pl.DataFrame
-    rows_without_consent: int
+    left_out: Mapping[str, int]
     aliases: Mapping[UserId, UserId]
+
+    @property
+    def rows_without_consent(self) -> int:
+        """All rows that were left out."""
+        return sum(self.left_out.values())
 
     @property
     def first_day(self) -> float:
@@ -65,16 +67,15 @@ class Interactions:
 def read_interactions(
     events: pl.LazyFrame,
     items: Sequence[CatalogueItem],
-    consenting: AbstractSet[UserId],
+    permissions: Permissions,
     until_day: float | None,
     persons: pl.DataFrame | None = None,
 ) -> Interactions:
-    """Read what consenting shoppers did with known items.
+    """Read what shoppers did with known items, as far as `permissions` allow to learn from it.
 
     Args:
         events: the columns of EVENT_COLUMNS, no synthetic rows; any order.
         items: the catalogue; positions in it become the column `item`.
-        consenting: users whose personalisation consent is in force.
         persons: who is behind which identifier, as `of_persons` takes it; None: each user id is a person.
         until_day: only what happened before this day, days since 1970-01-01 UTC; None: everything.
 
@@ -87,18 +88,14 @@ def read_interactions(
         {"item_id": [item.item_id for item in items], "item": range(len(items))},
         schema={"item_id": pl.String(), "item": pl.Int32()},
     )
-    users = pl.LazyFrame({"user_id": sorted(consenting)}, schema={"user_id": pl.String()})
     persons = pl.DataFrame(schema=PERSONS) if persons is None else persons
     events = of_persons(events, persons)
-    by_user = events.filter(pl.col("user_id").is_not_null())
-    refused = by_user.filter(~MAY_LEARN)
-    unasked = by_user.filter(MAY_LEARN).join(users, left_on="said_as", right_on="user_id", how="anti")
-    left_out = pl.concat([unasked, refused]).select(pl.len())
-    agreed = by_user.filter(MAY_LEARN).join(users, left_on="said_as", right_on="user_id", how="semi")
-    takes_back = events.filter(UNDOES_AN_ORDER)
-    purchases = read_purchases(pl.concat([agreed.filter(~UNDOES_AN_ORDER), takes_back])).join(positions, on="item_id")
-    touches = _touches(agreed).join(positions, on="item_id")
-    bought, touched, n_left_out = pl.collect_all(
+    judged = permissions.judge(events.filter(pl.col("user_id").is_not_null() & ~UNDOES_AN_ORDER))
+    permitted = judged.filter(pl.col("verdict").is_in(ALLOWING)).drop("verdict")
+    left_out = judged.filter(~pl.col("verdict").is_in(ALLOWING)).group_by("verdict").len().sort("verdict")
+    purchases = read_purchases(pl.concat([permitted, events.filter(UNDOES_AN_ORDER)])).join(positions, on="item_id")
+    touches = _touches(permitted).join(positions, on="item_id")
+    bought, touched, not_permitted = pl.collect_all(
         [
             purchases.sort("day", "user_id", "order_id", "item"),
             touches.drop("item_id").sort("day", "user_id", "item", "event"),
@@ -106,17 +103,23 @@ def read_interactions(
         ],
         engine="streaming",
     )
-    without_consent = int(n_left_out.item())
+    counts = dict(not_permitted.iter_rows())
     if bought.is_empty():
-        raise _no_purchases(without_consent)
-    return Interactions(bought, touched, without_consent, _aliases(persons, consenting))
+        raise _no_purchases(sum(counts.values()))
+    known = set(bought["user_id"]) | set(touched["user_id"])
+    return Interactions(bought, touched, counts, _aliases(persons.filter(pl.col("person").is_in(known)), permissions))
 
 
-def _aliases(persons: pl.DataFrame, consenting: AbstractSet[UserId]) -> Mapping[UserId, UserId]:
-    """User ids that agreed and are known under another one."""
+def _aliases(persons: pl.DataFrame, permissions: Permissions) -> Mapping[UserId, UserId]:
+    """Other user ids of the people who were learnt from, where they have the same answer."""
+    answers = permissions.answers
     others = persons.filter((pl.col("kind") == USER_ID) & (pl.col("value") != pl.col("person"))).sort("value")
-    pairs = zip(others["value"].to_list(), others["person"].to_list(), strict=True)
-    return {UserId(user): UserId(person) for user, person in pairs if user in consenting}
+    return {
+        UserId(user): UserId(person)
+        for user, person in others.select("value", "person").iter_rows()
+        if answers.get((USER_ID, user)) == answers.get((USER_ID, person))
+        and not permissions.is_blocked((USER_ID, user))
+    }
 
 
 def _touches(events: pl.LazyFrame) -> pl.LazyFrame:

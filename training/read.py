@@ -11,19 +11,24 @@ import polars as pl
 from numpy.typing import NDArray
 
 from features.events.log import scan_events
+from features.identity import USER_ID, Identifier
+from features.markets import read_markets
 from features.privacy.cleaner import read_known_suppressions
 from features.settings import Settings
 from features.sql.catalogue_store import CatalogueStore
 from features.sql.consent_states import ConsentStates
 from features.sql.engine import migrate, open_engine, reading
 from features.sql.persons import read_persons
+from features.sql.store_store import Store, StoreStore
 from recommender.catalogue import CatalogueItem
 from recommender.consent import PERSONALISATION
+from recommender.consent_answers import Answer
 from recommender.errors import NotEnoughData
-from recommender.ids import PlacementId, UserId
+from recommender.ids import PlacementId
 from recommender.placements import Placement, load_placements
 from training.assortment import prices_at
 from training.interactions import Interactions, read_interactions
+from training.permitted import Permissions
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +38,20 @@ class TrainingData:
     Attributes:
         catalogue: all items, ascending by item number.
         change_number: the change of the SQL store that the catalogue stands for.
-        consenting: users whose personalisation consent is in force; of one person with several ids, all
-            or none.
+        answers: what holds on personalisation, by identifier; of one person with several user ids the same for all.
         prices: dated prices, as `training.assortment.prices_at` takes them; None: nobody kept them.
     """
 
     interactions: Interactions
     catalogue: Sequence[CatalogueItem]
     change_number: int
-    consenting: frozenset[UserId]
+    answers: Mapping[Identifier, Answer]
     prices: pl.LazyFrame | None
 
     def consent_version(self) -> str:
-        """Hash of who consents."""
-        return sha256("\n".join(sorted(self.consenting)).encode()).hexdigest()[:16]
+        """Hash of what users answered."""
+        said = sorted(f"{answer} {value}" for (kind, value), answer in self.answers.items() if kind == USER_ID)
+        return sha256("\n".join(said).encode()).hexdigest()[:16]
 
     def past_prices(self, cut_day: float) -> NDArray[np.float64]:
         """(n_catalogue,) prices as of `cut_day`, in minor units; NaN where not known."""
@@ -60,28 +65,37 @@ def read_training_data(settings: Settings, until: datetime | None) -> TrainingDa
 
     Raises:
         NotEnoughData: the catalogue is empty, or there is no purchase to learn from.
-        InvalidInput: a file of the log is damaged.
+        InvalidInput: a file of the log is damaged, or the laws or markets are not as they should be.
     """
+    markets = read_markets(settings)
     engine = open_engine(settings)
     migrate(engine)
     catalogue, change_number = CatalogueStore(engine).read_snapshot()
     with reading(engine) as connection:
         persons = read_persons(connection)
-    granted, _ = ConsentStates(engine).users(PERSONALISATION, datetime.now(UTC))
-    suppressions = read_known_suppressions(settings)  # what is kept may yet not be used
-    consenting = {user for user in granted if not suppressions.blocks(user, None)}
+    answers = ConsentStates(engine).answers(PERSONALISATION, datetime.now(UTC))
+    stores = StoreStore(engine).read_all()
     engine.dispose()
     if not catalogue:
         raise NotEnoughData("The catalogue is empty.", remedy="Bring it with `recommender import catalogue FILE`.")
     until_day = None if until is None else until.astimezone(UTC).timestamp() / 86_400
     prices = settings.facts_dir / "prices.parquet"
+    events = with_markets(scan_events(settings), stores)
+    permissions = Permissions(answers, markets, read_known_suppressions(settings).is_blocked)
     return TrainingData(
-        interactions=read_interactions(scan_events(settings), catalogue, consenting, until_day, persons),
+        interactions=read_interactions(events, catalogue, permissions, until_day, persons),
         catalogue=catalogue,
         change_number=change_number,
-        consenting=frozenset(consenting),
+        answers=answers,
         prices=pl.scan_parquet(prices) if prices.exists() else None,
     )
+
+
+def with_markets(events: pl.LazyFrame, stores: Sequence[Store]) -> pl.LazyFrame:
+    """Name the market of the store where a row names none."""
+    of_store = {str(store.store_id): store.market for store in stores}
+    found = pl.col("store_id").replace_strict(of_store, default=None, return_dtype=pl.String())
+    return events.with_columns(market=pl.coalesce("market", found))
 
 
 def read_placements(settings: Settings) -> Mapping[PlacementId, Placement]:

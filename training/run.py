@@ -107,5 +107,6 @@ def count(data: TrainingData, model: Model, rankers: Rankers) -> dict[str, int]:
         "purchases": len(data.interactions.purchases),
         "views_and_additions": len(data.interactions.touches),
         "rows_without_consent": data.interactions.rows_without_consent,
+        **{f"rows_left_out_{verdict}": rows for verdict, rows in data.interactions.left_out.items()},
         **{f"shoppers_taught_{name}": shoppers for name, shoppers in rankers.shoppers.items()},
     }

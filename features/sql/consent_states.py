@@ -6,14 +6,14 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine, select
 
-from features.identity import ANONYMOUS_ID, USER_ID, Identifier
+from features.identity import ANONYMOUS_ID, Identifier
 from features.sql.consent_store import entry_of
 from features.sql.engine import read_change_number, reading
 from features.sql.identity_rows import Link, named_as, read_links, read_members, read_nodes
 from features.sql.tables.consents import consent_entries
 from features.sql.tables.people import identifiers
-from recommender.consent import Entry, Standings, State, counting_for, fold, joining_moments, state_of
-from recommender.ids import UserId
+from recommender.consent import WHOLE, Entry, Standings, State, counting_for, fold, joining_moments
+from recommender.consent_answers import Answer, answer_at
 
 IDENTIFIERS_AT_ONCE = 2_000
 ENTRIES = consent_entries.c
@@ -43,16 +43,14 @@ class ConsentStates:
         with reading(self._engine) as connection:
             return _states_of(connection, named), read_change_number(connection)
 
-    def users(self, purpose: str, now: datetime) -> tuple[set[UserId], set[UserId]]:
-        """User ids with a grant in force, and those of whom anything else holds; who never spoke is in neither."""
-        granted, refused = set[UserId](), set[UserId]()
+    def answers(self, purpose: str, now: datetime) -> dict[Identifier, Answer]:
+        """What holds on a purpose at a moment, of each identifier of whom anything holds; raises StoreUnavailable."""
         with reading(self._engine) as connection:
-            for state in read_all_states(connection):
-                kind, value = state.identifier
-                found = state_of(state.standings, purpose, now)
-                if kind == USER_ID and found is not None:
-                    (granted if found is State.GRANTED else refused).add(UserId(value))
-        return granted, refused
+            return {
+                state.identifier: answer_at(standing, now)
+                for state in read_all_states(connection)
+                if (standing := state.standings.get((purpose, WHOLE))) is not None
+            }
 
 
 def read_all_states(connection: Connection) -> Iterator[ConsentState]:

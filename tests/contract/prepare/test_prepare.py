@@ -14,11 +14,13 @@ from features.sql.consent_store import ConsentStore
 from features.sql.engine import open_engine
 from features.sql.store_store import StoreStore
 from recommender.consent import State
+from recommender.consent_answers import Answer
 from tests.builders import said
 from tests.small_journey import FUEL, MILK, MONDAY, NEVER_SOLD, RAMEN, WINE, source
 from training.prepare.complete_journey import prepare
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
+HOUSEHOLDS = [("user_id", household) for household in ("0", "1", "2")]
 JOURNEY = source(
     [
         {"household_id": number % 3, "basket_id": number, "product_id": product, "store_id": 300 + number % 2,
@@ -54,7 +56,7 @@ def test_the_data_folder_holds_all_that_training_and_serving_need(settings):
     assert items[str(WINE)].min_age == 21
     assert [store.store_id for store in StoreStore(engine).read_all()] == ["300", "301"]
     for purpose in ("personalisation", "analytics"):
-        assert ConsentStates(engine).users(purpose, NOW) == ({"0", "1", "2"}, set())
+        assert ConsentStates(engine).answers(purpose, NOW) == dict.fromkeys(HOUSEHOLDS, Answer.GRANTED)
     engine.dispose()
     for fact in ("prices", "assortment", "displays"):
         assert pl.read_parquet(settings.facts_dir / f"{fact}.parquet").height > 0
@@ -91,5 +93,6 @@ def test_a_shopper_who_withdrew_is_not_asked_again(settings):
     consents.append([said("1", State.WITHDRAWN, NOW)])
     (settings.facts_dir / "prepared.json").unlink()
     prepare(settings, Silent(), source=JOURNEY, now=NOW)
-    assert ConsentStates(engine).users("personalisation", NOW) == ({"0", "2"}, {"1"})
+    after = dict.fromkeys(HOUSEHOLDS, Answer.GRANTED) | {("user_id", "1"): Answer.REFUSED}
+    assert ConsentStates(engine).answers("personalisation", NOW) == after
     engine.dispose()

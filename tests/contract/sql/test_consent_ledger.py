@@ -52,7 +52,7 @@ def test_an_entry_comes_back_as_it_was_and_counts_once(engine: Engine) -> None:
 def test_times_of_other_zones_are_instants(engine: Engine) -> None:
     east = datetime(2026, 5, 1, 13, tzinfo=timezone(timedelta(hours=2)))  # 11 o'clock in UTC
     ConsentStore(engine).append([said("ann", YES, at(0)), said("ann", NO, east)])
-    assert ConsentStates(engine).users(PERSONALISATION, at(9)) == ({"ann"}, set())
+    assert ConsentStates(engine).answers(PERSONALISATION, at(9)) == {("user_id", "ann"): Answer.GRANTED}
 
 
 def test_workers_hear_of_what_changed_and_at_the_start_of_everything(engine: Engine) -> None:
