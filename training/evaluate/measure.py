@@ -44,10 +44,12 @@ def measure_pipeline(
     now_day: float,
     limit: int,
     progress: ProgressReport,
+    permitted: bool = True,
 ) -> Measured:
     """Ask one placement once for each held-out shopper, at `now_day`, without a store and with nothing in live state.
 
-    `model` and `catalogue` must know nothing later than `now_day` (days since 1970-01-01 UTC).
+    `model` and `catalogue` must know nothing later than `now_day` (days since 1970-01-01 UTC). Without being
+    `permitted` to know the shoppers, it asks as the service does once it has dropped who asks.
     """
     lists = np.full((len(held_out), limit), NO_ITEM, dtype=np.int32)
     microseconds = np.zeros(len(held_out))
@@ -57,13 +59,13 @@ def measure_pipeline(
         for number, user_id in enumerate(held_out.user_ids):
             started = perf_counter_ns()
             shopper = assemble(
-                user_id=user_id,
+                user_id=user_id if permitted else None,
                 live=NO_LIVE_EVENTS,
                 histories=model.histories,
                 catalogue=catalogue,
                 now_day=now_day,
             )
-            query = query_at_cut(placement, limit, number)
+            query = query_at_cut(placement, limit, number if permitted else 0)
             rows = decide(query, placement, shopper, catalogue, model, now_day).rows
             microseconds[number] = (perf_counter_ns() - started) / 1000
             lists[number, : len(rows)] = rows

@@ -9,7 +9,7 @@ import numpy as np
 from training.evaluate.metrics import Difference, Quality, difference
 from training.evaluate.ran_on import RanOn
 
-PIPELINE = "served pipeline"
+PIPELINE, WITHOUT_CONSENT = "served pipeline", "without consent"
 # The figure that baselines are compared by, per scope.
 HEADLINE = {"all": "ndcg@10", "new": "ndcg@20"}
 SCOPES = {"all": "All items", "new": "Items new to the shopper"}
@@ -43,27 +43,42 @@ class Lead:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationReport:
-    """Every recommender beside every other, on the same shoppers; `results` ends with the pipeline."""
+    """Every recommender beside every other, on the same shoppers.
+
+    Attributes:
+        results: end with the pipeline.
+        without_consent: the pipeline, asked by the same shoppers as if none of them had agreed to be known.
+    """
 
     ran_on: RanOn
     results: tuple[Result, ...]
     leads: Mapping[str, Lead]
+    without_consent: Result
 
     def as_json(self) -> str:
         """As programs read it; of each metric the mean over shoppers."""
-        recommenders = [
-            {
-                "name": result.name,
-                "quality": {scope: quality.means() for scope, quality in result.quality.items()},
-                "seconds": result.seconds,
-                "mebibytes": result.mebibytes,
-                "microseconds_per_query": result.microseconds,
-            }
-            for result in self.results
-        ]
-        leads = {scope: asdict(lead) for scope, lead in self.leads.items()}
-        whole = {"only_real_purchases": True, "ran_on": asdict(self.ran_on), "results": recommenders, "leads": leads}
+        whole = {
+            "only_real_purchases": True,
+            "ran_on": asdict(self.ran_on),
+            "results": [_as_plain(result) for result in self.results],
+            "leads": {scope: asdict(lead) for scope, lead in self.leads.items()},
+            "without_consent": _as_plain(self.without_consent),
+        }
         return json.dumps(whole, indent=2) + "\n"
+
+    def beside_consent(self) -> tuple[Result, ...]:
+        """The least and the most that the pipeline without consent is to be compared with, and itself between them."""
+        return self.results[0], self.without_consent, self.results[-1]
+
+
+def _as_plain(result: Result) -> dict[str, object]:
+    return {
+        "name": result.name,
+        "quality": {scope: quality.means() for scope, quality in result.quality.items()},
+        "seconds": result.seconds,
+        "mebibytes": result.mebibytes,
+        "microseconds_per_query": result.microseconds,
+    }
 
 
 def lead_over_baselines(results: tuple[Result, ...], scope: str, seed: int) -> Lead:

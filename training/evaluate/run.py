@@ -36,6 +36,7 @@ from training.evaluate.ran_on import describe, read_shift_weeks
 from training.evaluate.report import (
     PIPELINE,
     SCOPES,
+    WITHOUT_CONSENT,
     EvaluationReport,
     Result,
     lead_over_baselines,
@@ -86,10 +87,12 @@ def evaluate(
         message = f"No window of {config.windows.window_days:g} days with purchases can be held out."
         raise NotEnoughData(message, remedy=f"Bring at least {needed:g} days of purchases.")
     results = (*measure_baselines(past, progress), measure_served(past, placements, cost, progress))
+    without_consent = measure_served(past, placements, cost, progress, permitted=False)
     report = EvaluationReport(
         ran_on=describe(data, windows, past, config, read_shift_weeks(settings)),
         results=results,
         leads={scope: lead_over_baselines(results, scope, config.seed) for scope in SCOPES},
+        without_consent=without_consent,
     )
     if json_file is not None:
         write_json(report, json_file)
@@ -109,9 +112,17 @@ def measure_baselines(past: Past, progress: ProgressReport) -> list[Result]:
 
 
 def measure_served(
-    past: Past, placements: Mapping[PlacementId, Placement], fitting: Cost, progress: ProgressReport
+    past: Past,
+    placements: Mapping[PlacementId, Placement],
+    fitting: Cost,
+    progress: ProgressReport,
+    *,
+    permitted: bool = True,
 ) -> Result:
-    """Measure what requests at the cut would have got; `fitting`: what the model and its rankers cost."""
+    """Measure what requests at the cut would have got, with the shoppers' permission to know them or without.
+
+    `fitting`: what the model and its rankers cost.
+    """
     figures, seconds, microseconds = dict[str, Quality](), fitting.seconds, list[float]()
     for scope, placement_id in PLACEMENT_OF_SCOPE.items():
         measured = measure_pipeline(
@@ -122,11 +133,13 @@ def measure_served(
             now_day=past.cut_day,
             limit=LENGTH,
             progress=progress,
+            permitted=permitted,
         )
         figures[scope] = _quality(past, measured.lists, scope)
         microseconds.append(float(np.median(measured.microseconds)))
         seconds += float(measured.microseconds.sum()) / 1e6
-    return Result(PIPELINE, figures, seconds, fitting.mebibytes, max(microseconds))
+    name = PIPELINE if permitted else WITHOUT_CONSENT
+    return Result(name, figures, seconds, fitting.mebibytes, max(microseconds))
 
 
 def write_json(report: EvaluationReport, file: Path) -> None:

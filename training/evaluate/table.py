@@ -17,7 +17,7 @@ WIDTH = 150  # of the table where standard output is no terminal
 
 
 def show(report: EvaluationReport, console: Console | None = None) -> None:
-    """Print what it ran on, a table per scope, and how far the pipeline is ahead."""
+    """Print what it ran on, a table per scope, how far the pipeline is ahead, and what is left without consent."""
     console = console or Console()
     if not console.is_terminal:
         console = Console(file=console.file, width=WIDTH)
@@ -25,6 +25,8 @@ def show(report: EvaluationReport, console: Console | None = None) -> None:
     for scope, title in SCOPES.items():
         console.print(_table(report.results, scope, title))
         console.print(_lead(report.leads[scope]), highlight=False)
+    for scope, title in SCOPES.items():
+        console.print(_table(report.beside_consent(), scope, f"{title}, asked without consent"))
 
 
 def _ran_on(ran_on: RanOn) -> str:

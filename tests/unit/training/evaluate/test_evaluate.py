@@ -49,6 +49,15 @@ def test_the_pipeline_stands_beside_every_baseline(shop):
     assert told["results"][-1]["microseconds_per_query"] > 0
 
 
+def test_without_consent_everybody_gets_the_list_of_a_stranger(shop):
+    settings, report = shop
+    found, n_lists = report.without_consent.quality, 20
+    assert found["all"].mean("ndcg@10") < figures(report)[PIPELINE]["all"]["ndcg@10"]
+    assert found["all"].coverage <= n_lists / report.ran_on.items
+    told = json.loads((settings.data_dir / "evaluation.json").read_text())
+    assert told["without_consent"]["quality"]["all"] == found["all"].means()
+
+
 def test_synthetic_events_change_no_figure(shop):
     settings, before = shop
     made_up = orders(seed=7).with_columns(

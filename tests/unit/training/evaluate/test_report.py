@@ -8,7 +8,7 @@ from rich.console import Console
 from training.evaluate.cost import costing
 from training.evaluate.metrics import Quality
 from training.evaluate.ran_on import RanOn, original_date
-from training.evaluate.report import PIPELINE, EvaluationReport, Result, lead_over_baselines
+from training.evaluate.report import PIPELINE, WITHOUT_CONSENT, EvaluationReport, Result, lead_over_baselines
 from training.evaluate.table import show
 
 METRICS = [f"{name}@{k}" for name in ("ndcg", "recall", "hit_rate") for k in (10, 20)]
@@ -41,7 +41,7 @@ def result(name, value):
 def report():
     results = (result("popularity", 0.1), result("personal", 0.3), result(PIPELINE, 0.4))
     leads = {scope: lead_over_baselines(results, scope, seed=0) for scope in ("all", "new")}
-    return EvaluationReport(ran_on=RAN_ON, results=results, leads=leads)
+    return EvaluationReport(ran_on=RAN_ON, results=results, leads=leads, without_consent=result(WITHOUT_CONSENT, 0.15))
 
 
 def test_the_lead_is_over_the_best_baseline():
@@ -63,7 +63,7 @@ def test_the_table_names_every_recommender_and_says_that_only_purchases_count():
     printed = io.StringIO()
     show(report(), Console(file=printed))
     text = printed.getvalue()
-    for words in ("Real purchases only", "popularity", "personal", PIPELINE, "0.4500", "95 % interval"):
+    for words in ("Real purchases only", "popularity", "personal", PIPELINE, "0.4500", "95 % interval", "0.2000"):
         assert words in text
 
 
