@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -38,7 +39,7 @@ def log(*rows: Mapping[str, object]) -> pl.LazyFrame:
     )
 
 
-MARKETS = read_markets(Settings(_env_file=None))
+MARKETS = read_markets(Settings(data_dir=Path("unused")))
 AGREED = {("user_id", "u"): Answer.GRANTED}
 
 
