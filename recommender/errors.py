@@ -89,6 +89,12 @@ class ChangedMeanwhile(RecommenderError):
     code = "changed_meanwhile"
 
 
+class ConditionMissing(RecommenderError):
+    """The caller must say which state of the thing they have seen, and does not."""
+
+    code = "condition_missing"
+
+
 class InvalidInput(RecommenderError):
     """A value from outside does not fit: its type, its range, or its form."""
 

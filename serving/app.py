@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from threadpoolctl import threadpool_limits
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from features.campaigns import SegmentMembers, StoredCampaign
 from features.controller import read_controller
 from features.events.dead_letters import DeadLetters
 from features.events.stream import EventStream
@@ -40,6 +41,9 @@ from recommender.ids import UserId
 from serving.artifact_watch import ArtifactWatch, hide_users
 from serving.audit.routes import audit_routes
 from serving.background import Background
+from serving.campaigns.registry import Campaigns, Segments
+from serving.campaigns.routes import campaign_routes
+from serving.campaigns.use_cases import CampaignDesk
 from serving.catalogue.change_signal import ChangeSignal
 from serving.catalogue.numbers import ItemNumbers
 from serving.catalogue.overlay import CatalogueOverlay
@@ -106,6 +110,12 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         identities.take(changed)
         parted.take(changed)
 
+    campaigns, segments = Campaigns(), Segments()
+
+    def take_campaigns(changed: Sequence[StoredCampaign], filled: Sequence[SegmentMembers]) -> None:
+        campaigns.take(changed)
+        segments.take(filled)
+
     overlay = CatalogueOverlay(
         engine,
         ChangeSignal(redis),
@@ -115,6 +125,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         take_identifiers=take_identifiers,
         take_suppressions=suppressions.take,
         take_store_markets=store_markets.update,
+        take_campaigns=take_campaigns,
     )
     people, contacts = IdentityStore(engine, rules), Contacts(secret, rules.is_blocked)
 
@@ -214,6 +225,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
             limits=limits, lockouts=[guesses], take_uses=gate.take_uses, note_use=KeyStore(engine).note_use
         ),
     )
+    campaign_desk = CampaignDesk(engine, segments, current, overlay.announce, clock)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
@@ -231,6 +243,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         event_routes(ingest, clock),
         catalogue_routes(desk, clock),
         placement_routes(placements, PlacementStore(engine), overlay.announce),
+        campaign_routes(campaign_desk),
         decision_routes(traces),
         choices_routes(choices, controller, secret, settings.reachable_url, clock),
         page_routes(choices, controller, secret, clock),

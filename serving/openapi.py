@@ -22,6 +22,10 @@ TAGS = [
     {"name": "events", "description": "What shoppers do, in the shapes of Segment; the next answer knows of it."},
     {"name": "catalogue", "description": "Items and stock; a change is honoured within a tenth of a second."},
     {"name": "placements", "description": "Where items are shown, and by which rules."},
+    {
+        "name": "campaigns",
+        "description": "Coupons that may be given, to whom, and what they may cost; docs/campaigns.md.",
+    },
     {"name": "decisions", "description": "Why a list looks as it does."},
     {"name": "profiles", "description": "Who is one person, across channels; merging people, and taking it back."},
     {"name": "audit", "description": "Who changed what; docs/audit.md."},

@@ -36,6 +36,7 @@ STATUS: dict[type[RecommenderError], int] = {
     errors.KeyReused: 422,
     errors.StillRunning: 409,
     errors.CouponRefused: 409,
+    errors.ConditionMissing: 428,
     errors.NoArtifact: 503,
     errors.BrokenArtifact: 503,
     errors.StoreUnavailable: 503,

@@ -6,14 +6,17 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, func, select
 
+from features.campaigns import SegmentMembers, StoredCampaign
 from features.identity import USER_ID, Identifier
 from features.keys import Key
 from features.privacy.suppression import Suppression
+from features.sql.campaign_rows import read_campaigns, read_segments, stored_campaigns
 from features.sql.consent_states import ConsentState, read_all_states, read_changed_states
 from features.sql.engine import read_change_number, reading
 from features.sql.item_rows import COLUMNS, current_items, items_of
 from features.sql.key_store import read_keys
 from features.sql.privacy_store import read_suppressions
+from features.sql.tables.campaigns import campaigns
 from features.sql.tables.catalogue import placements, store_stock, stores
 from features.sql.tables.keys import keys
 from features.sql.tables.people import identifiers
@@ -60,24 +63,13 @@ class Changes:
     identifiers: tuple[IdentifierState, ...] = ()
     suppressions: tuple[Suppression, ...] = ()
     store_markets: tuple[tuple[StoreId, str | None], ...] = ()
+    campaigns: tuple[StoredCampaign, ...] = ()
+    segments: tuple[SegmentMembers, ...] = ()
 
     def __len__(self) -> int:
-        return sum(
-            map(
-                len,
-                (
-                    self.items,
-                    self.deleted,
-                    self.stock,
-                    self.placements,
-                    self.consents,
-                    self.keys,
-                    self.identifiers,
-                    self.suppressions,
-                    self.store_markets,
-                ),
-            )
-        )
+        plain = (self.items, self.deleted, self.stock, self.placements, self.consents, self.keys, self.identifiers)
+        more = (self.suppressions, self.store_markets, self.campaigns, self.segments)
+        return sum(map(len, (*plain, *more)))
 
 
 def read_changes(engine: Engine, after: int) -> Changes:
@@ -101,8 +93,8 @@ def read_since_artifact(engine: Engine, after: int) -> Changes:
 def read_standing(engine: Engine) -> Changes:
     """Read what no artifact holds.
 
-    That is: all saved placements, all keys, who is suppressed, all consents, the market of each store, and the user ids
-    of people who have more than one, or who lost an identifier.
+    That is: all saved placements, all keys, who is suppressed, all consents, the market of each store, the user ids of
+    people who have more than one, or who lost an identifier; the campaigns that are active, and all segments.
     """
     with reading(engine) as connection:
         return Changes(
@@ -113,6 +105,8 @@ def read_standing(engine: Engine) -> Changes:
             identifiers=_read_identifiers(connection, _users_of_many()),
             suppressions=read_suppressions(connection),
             store_markets=_read_store_markets(connection, 0),
+            campaigns=read_campaigns(connection, stored_campaigns().where(campaigns.c.state == "active")),
+            segments=read_segments(connection),
         )
 
 
@@ -127,6 +121,8 @@ def _read(connection: Connection, number: int, after: int) -> Changes:
         _read_identifiers(connection, _identifiers().where(identifiers.c.change_number > after)),
         read_suppressions(connection, after),
         _read_store_markets(connection, after),
+        read_campaigns(connection, stored_campaigns().where(campaigns.c.change_number > after)),
+        read_segments(connection, after),
     )
 
 

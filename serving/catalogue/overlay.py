@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from features.campaigns import SegmentMembers, StoredCampaign
 from features.keys import Key
 from features.privacy.suppression import Suppression
 from features.sql.changes import (
@@ -35,14 +36,15 @@ TakeKeys = Callable[[Sequence[Key]], None]
 TakeIdentifiers = Callable[[Sequence[IdentifierState]], None]
 TakeSuppressions = Callable[[Sequence[Suppression]], None]
 TakeStoreMarkets = Callable[[Sequence[tuple[StoreId, str | None]]], None]
+TakeCampaigns = Callable[[Sequence[StoredCampaign], Sequence[SegmentMembers]], None]
 
 
 class CatalogueOverlay:
     """The one owner of this worker's catalogue. It changes between two requests, on the event loop.
 
-    Saved placements, consents, keys, identifiers, suppressions and the markets of stores come the same way:
-    `take_placements` and so on are called with how those stand that changed, at the start with what `read_standing`
-    reads.
+    Saved placements, consents, keys, identifiers, suppressions, the markets of stores, campaigns and segments come the
+    same way: `take_placements` and so on are called with how those stand that changed, at the start with what
+    `read_standing` reads.
 
     Attributes:
         catalogue: the one that answers; empty until the first is adopted.
@@ -60,11 +62,13 @@ class CatalogueOverlay:
         take_identifiers: TakeIdentifiers = lambda _: None,
         take_suppressions: TakeSuppressions = lambda _: None,
         take_store_markets: TakeStoreMarkets = lambda _: None,
+        take_campaigns: TakeCampaigns = lambda _, __: None,
     ) -> None:
         self._engine, self._signal = engine, signal
         self._take_placements, self._take_consents, self._take_keys = take_placements, take_consents, take_keys
         self._take_identifiers, self._take_suppressions = take_identifiers, take_suppressions
         self._take_store_markets = take_store_markets
+        self._take_campaigns = take_campaigns
         self._lock = asyncio.Lock()
         self._next: Catalogue | None = None
         self.catalogue = Catalogue.of([], spare=0)
@@ -152,3 +156,5 @@ class CatalogueOverlay:
             self._take_identifiers(changes.identifiers)
         if changes.store_markets:
             self._take_store_markets(changes.store_markets)
+        if changes.campaigns or changes.segments:
+            self._take_campaigns(changes.campaigns, changes.segments)

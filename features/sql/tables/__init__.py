@@ -3,6 +3,28 @@
 Whoever imports one of them knows all, so that `metadata` is whole.
 """
 
-from features.sql.tables import audit, catalogue, consents, keys, ledger, people, preferences, privacy, webhooks
+from features.sql.tables import (
+    audit,
+    campaigns,
+    catalogue,
+    consents,
+    keys,
+    ledger,
+    people,
+    preferences,
+    privacy,
+    webhooks,
+)
 
-__all__ = ["audit", "catalogue", "consents", "keys", "ledger", "people", "preferences", "privacy", "webhooks"]
+__all__ = [
+    "audit",
+    "campaigns",
+    "catalogue",
+    "consents",
+    "keys",
+    "ledger",
+    "people",
+    "preferences",
+    "privacy",
+    "webhooks",
+]

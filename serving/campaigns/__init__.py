@@ -1,0 +1,1 @@
+"""Campaigns: their life, what is wrong with them, whom they would reach."""
