@@ -236,7 +236,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
             await background.stop(tasks)
 
     app = FastAPI(lifespan=lifespan)
-    app.state.gate = gate
+    app.state.gate, app.state.campaigns, app.state.segments = gate, campaigns, segments
     answer_with_problems(app)
     routers = (
         recommendation_routes(recommend, clock),

@@ -49,6 +49,7 @@ PLACES: dict[str, Place] = {
     ),
     "table preference_entries": Place(
         "topics, channels and frequency they chose", "writing to them as they wish", "until erased", "deleted"),
+    "table segment_members": Place("which segments they are in", "offers for a segment", "until erased", "deleted"),
     "table privacy_requests": Place(
         "what they asked for by right", "answering and proving it", "always", "the names in it are taken out"
     ),
@@ -67,5 +68,6 @@ IMPERSONAL = frozenset(
         "change_counter", "items", "imports", "staged_items", "stores", "store_stock", "placements", "keys",
         "allowances", "coupon_terms", "ledger_accounts", "ledger_entries", "coupons", "reservations", "redemptions",
         "ledger_kin", "idempotency_keys", "coupon_keys", "audit_entries", "webhooks", "parked_messages",
+        "campaigns", "campaign_versions", "segments",
     }
 )  # fmt: skip

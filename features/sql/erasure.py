@@ -5,9 +5,10 @@ from time import sleep
 
 from sqlalchemy import ColumnElement, Connection, Engine, String, Table, cast, delete, insert, or_, select, text, update
 
-from features.identity import Identifier
+from features.identity import USER_ID, Identifier
 from features.privacy.suppression import digest_of
 from features.sql.identity_rows import named_as, read_nodes
+from features.sql.tables.campaigns import segment_members
 from features.sql.tables.consents import consent_entries
 from features.sql.tables.people import identifiers, identity_edges, identity_merges, profile_traits
 from features.sql.tables.preferences import preference_entries
@@ -24,6 +25,8 @@ def erase_person(connection: Connection, named: Sequence[Identifier], secret: by
     counts[consent_entries.name] = _erase_consents(connection, named, secret)
     chosen = or_(*named_as(named, preference_entries.c.kind, preference_entries.c.value))
     counts[preference_entries.name] = _delete(connection, preference_entries, chosen)
+    users = [value for kind, value in named if kind == USER_ID]
+    counts[segment_members.name] = _delete(connection, segment_members, segment_members.c.user_id.in_(users))
     edges, merges = identity_edges.c, identity_merges.c
     for start in range(0, len(numbers), AT_ONCE):
         some = numbers[start : start + AT_ONCE]

@@ -12,10 +12,11 @@ from typer.testing import CliRunner
 from features.audit import Written
 from features.sql.audit_check import check_audit
 from features.sql.audit_store import Wanted, read_newest, seal_waiting
+from features.sql.campaign_store import CampaignStore
 from recommender.cli.app import app as commands
 from tests.integration.serving.shop import Client
 from tests.integration.serving.test_access import GuardedShop, bearer
-from tests.interface.writes import CALLS, COMMANDS, EXEMPT_COMMANDS, EXEMPT_TAGS
+from tests.interface.writes import CALLS, CAMPAIGN, COMMANDS, EXEMPT_COMMANDS, EXEMPT_TAGS
 
 
 def trail(engine: Engine) -> list[Written]:
@@ -33,12 +34,18 @@ def test_every_route_that_may_write_says_what_the_trail_has_of_it(shop: GuardedS
 
 
 def test_every_write_names_its_key_and_its_request(shop: GuardedShop) -> None:
+    CampaignStore(shop.engine).create("a-draft", CAMPAIGN)
+
     async def use(client: Client) -> None:
         known: dict[str, str] = {}
         for place, (route, call) in enumerate(CALLS.items()):
             method, before = route.split()[0], len(trail(shop.engine))
             headers = bearer(shop.secret_text) | {"x-request-id": f"walk-{place}"}
-            path = re.sub(r"\{(\w+)\}", lambda found, known=known: known[found[1]], call.path)
+            path, *values = (
+                re.sub(r"\{(\w+)\}", lambda found, known=known: known[found[1]], text)
+                for text in (call.path, *call.headers.values())
+            )
+            headers |= dict(zip(call.headers, values, strict=True))
             reply = await client.request(method, path, json=call.body, headers=headers)
             assert reply.is_success, (route, reply.text)
             if reply.content:

@@ -5,10 +5,14 @@ A new route or command is in neither until somebody says which it is, and a test
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+CAMPAIGN = {
+    "title": "Pasta", "currency": "EUR", "timezone": "Europe/Vienna", "discount": {"kind": "amount", "amount": 50},
+    "budget": {"count": 10}, "valid_from": "2020-01-01T00:00:00", "valid_until": "2099-01-01T00:00:00",
+}  # fmt: skip
 ITEM = {"title": "Tea", "group_id": "g1", "price": {"amount": 199, "currency": "EUR"}}
 
 
@@ -19,6 +23,7 @@ class Call:
     path: str
     body: dict[str, Any] | None
     action: str
+    headers: dict[str, str] = field(default_factory=dict[str, str])  # the same of `{name}` in a value
 
 
 # In this order: later ones need what earlier ones made.
@@ -31,6 +36,16 @@ CALLS: dict[str, Call] = {
     "PUT /v1/placements/{placement_id}": Call(
         "/v1/placements/mine", {"title": "Mine", "sources": ["popular"]}, "placements.put"
     ),
+    "POST /v1/campaigns": Call("/v1/campaigns", {"campaign_id": "pasta", **CAMPAIGN}, "campaigns.create"),
+    "PUT /v1/campaigns/{campaign_id}": Call(
+        "/v1/campaigns/pasta", CAMPAIGN, "campaigns.replace", {"if-match": "{etag}"}
+    ),
+    "POST /v1/campaigns/{campaign_id}/activate": Call("/v1/campaigns/pasta/activate", None, "campaigns.activate"),
+    "POST /v1/campaigns/{campaign_id}/pause": Call("/v1/campaigns/pasta/pause", None, "campaigns.pause"),
+    "POST /v1/campaigns/{campaign_id}/end": Call("/v1/campaigns/pasta/end", None, "campaigns.end"),
+    "POST /v1/campaigns/{campaign_id}/kill": Call("/v1/campaigns/pasta/kill", None, "campaigns.kill"),
+
+    "DELETE /v1/campaigns/{campaign_id}": Call("/v1/campaigns/a-draft", None, "campaigns.delete"),
     "PATCH /v1/profiles/{profile_id}": Call(
         "/v1/profiles/user_id:ann", {"traits": {"size": "M"}}, "profiles.change"
     ),
