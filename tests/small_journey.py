@@ -50,6 +50,28 @@ def promotions() -> pl.LazyFrame:
     return pl.LazyFrame(rows, schema=PROMOTION, orient="row")
 
 
+def campaigns() -> tuple[pl.LazyFrame, pl.LazyFrame, pl.LazyFrame, pl.LazyFrame]:
+    """Campaign 1, over, and 2, which goes on after the last purchase; both with a coupon for milk, 2 with one for wine.
+
+    Households 1 and 2 got both; household 1 redeemed the milk on MONDAY.
+    """
+    days = {1: (datetime(2017, 3, 1), datetime(2017, 4, 1)), 2: (datetime(2017, 12, 1), datetime(2018, 3, 1))}  # noqa: DTZ001
+    described = [(number, "Type B", *dates) for number, dates in days.items()]
+    names = {"campaign_type": pl.String, "start_date": pl.Datetime("ns"), "end_date": pl.Datetime("ns")}
+    coupons = [(70, MILK, 1), (70, MILK, 2), (71, WINE, 2), (71, RAMEN, 2), (71, WINE, 2)]
+    redeemed = [(1, 70, 2, datetime(2017, 12, 25))]  # noqa: DTZ001
+    return (
+        pl.LazyFrame({"campaign_id": [1, 1, 2, 2], "household_id": [1, 2, 1, 2]}),
+        pl.LazyFrame(described, schema={"campaign_id": pl.Int64, **names}, orient="row"),
+        pl.LazyFrame(coupons, schema=["coupon_upc", "product_id", "campaign_id"], orient="row"),
+        pl.LazyFrame(
+            redeemed, orient="row",
+            schema={**dict.fromkeys(("household_id", "coupon_upc", "campaign_id"), pl.Int64),
+                    "redemption_date": pl.Datetime("ns")},
+        ),
+    )  # fmt: skip
+
+
 def source(rows: Sequence[dict[str, object]]) -> Source:
     """The whole data set."""
-    return Source(transactions(rows), products(), promotions())
+    return Source(transactions(rows), products(), promotions(), *campaigns())

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from recommender.cli.audit import audit_app, record
+from recommender.cli.campaigns import campaigns_app
 from recommender.cli.consents import consents_app
 from recommender.cli.coupon import coupon_app
 from recommender.cli.events import events_app
@@ -39,6 +40,7 @@ app.add_typer(audit_app, name="audit")
 app.add_typer(consents_app, name="consents")
 app.add_typer(webhooks_app, name="webhooks")
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(campaigns_app, name="campaigns")
 app.add_typer(coupon_app, name="coupon")
 app.add_typer(privacy_app, name="privacy")
 

@@ -55,6 +55,7 @@ class Campaign(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One version of a campaign.
 
     Attributes:
+        note: for those who work with it.
         group: what it belongs to, for people; "" for nothing.
         topic: what it is about, for caps and opt-outs by topic.
         valid_from, valid_until: local time of the store where a coupon is offered; the end is not included.
@@ -78,6 +79,7 @@ class Campaign(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     valid_from: LocalTime
     valid_until: LocalTime
     version: int = 0
+    note: Annotated[str, Meta(max_length=1_000)] = ""
     group: Annotated[str, Meta(max_length=100)] = ""
     topic: Annotated[str, Meta(max_length=100)] = ""
     products: Rule | None = None

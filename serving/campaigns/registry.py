@@ -67,32 +67,41 @@ class Campaigns:
 
 
 class Segments:
-    """Who is in which segment: 8 bytes a member; changed only between two requests."""
+    """Who is in which segment: 18 bytes a member; changed only between two requests."""
 
     def __init__(self) -> None:
         self._members: dict[str, NDArray[np.uint64]] = {}
+        self._join()
 
     def take(self, changed: Sequence[SegmentMembers]) -> None:
         """Take over all members of segments that changed."""
         for segment in changed:
             digests = (_digest(user_id) for user_id in segment.user_ids)
-            members = np.fromiter(digests, dtype=np.uint64, count=len(segment.user_ids))
-            self._members[segment.segment_id] = np.sort(members)
+            self._members[segment.segment_id] = np.fromiter(digests, dtype=np.uint64, count=len(segment.user_ids))
+        if changed:
+            self._join()
 
     def of(self, *user_ids: str) -> frozenset[str]:
         """Names of the segments that a person is in, by any of their user ids: `shopper.segments`."""
-        digests = np.array([_digest(user_id) for user_id in user_ids], dtype=np.uint64)
-        return frozenset(name for name, members in self._members.items() if _any_in(digests, members))
+        found = set[str]()
+        for digest in (np.uint64(_digest(user_id)) for user_id in user_ids):
+            first, last = (int(np.searchsorted(self._digests, digest, side=side)) for side in ("left", "right"))
+            found.update(self._names[place] for place in self._places[first:last].tolist())
+        return frozenset(found)
 
     def sizes(self) -> dict[str, int]:
         """How many members each segment has."""
         return {name: len(members) for name, members in self._members.items()}
 
+    def _join(self) -> None:
+        """Put all memberships in the order of their digests, so that one look finds those of a person."""
+        self._names = list(self._members)
+        digests = np.concatenate([*self._members.values(), np.empty(0, dtype=np.uint64)])
+        sizes = [len(members) for members in self._members.values()]
+        places = np.repeat(np.arange(len(sizes), dtype=np.uint16), sizes)
+        order = np.argsort(digests, kind="stable")
+        self._digests, self._places = digests[order], places[order]
+
 
 def _digest(user_id: str) -> int:
     return int.from_bytes(blake2b(user_id.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
-
-
-def _any_in(digests: NDArray[np.uint64], members: NDArray[np.uint64]) -> bool:
-    places = np.searchsorted(members, digests)
-    return bool((members[np.minimum(places, len(members) - 1)] == digests).any()) if len(members) else False

@@ -92,7 +92,7 @@ class CampaignDesk:
             campaign = stored.parse()
         except RecommenderError as error:  # kept by an older release
             return [Finding(error.code, "error", error.field or "", str(error), error.remedy)]
-        return await self._lint(campaign)
+        return await self.lint(campaign)
 
     async def preview(self, campaign_id: str) -> Preview:
         """Who would get it, and what it would cost at most; raises UnknownCampaign."""
@@ -107,7 +107,7 @@ class CampaignDesk:
             cost=most_cost(campaign, zones=zones),
             cost_of_known=most_cost(campaign, None if reach is None else reach.estimate, zones),
             used=used,
-            findings=await self._lint(campaign),
+            findings=await self.lint(campaign),
             caveats=caveats_of(campaign, reach),
         )
 
@@ -126,12 +126,13 @@ class CampaignDesk:
         return used, {ZoneInfo(store.timezone) for store in stores}
 
     async def _refuse_errors(self, campaign: Campaign) -> None:
-        errors = [finding for finding in await self._lint(campaign) if finding.severity == "error"]
+        errors = [finding for finding in await self.lint(campaign) if finding.severity == "error"]
         if errors:
             first, more = errors[0], f" (and {len(errors) - 1} more, see `findings`)" if len(errors) > 1 else ""
             raise InvalidCampaign(first.message + more, field=first.field, remedy=first.remedy)
 
-    async def _lint(self, campaign: Campaign) -> list[Finding]:
+    async def lint(self, campaign: Campaign) -> list[Finding]:
+        """What is wrong with a campaign that can be parsed, errors first."""
         # Contradictions may take a second to find; what looks at the catalogue stays on the loop that changes it.
         impossible = await asyncio.to_thread(find_contradictions, campaign)
         known, now = self._serving(), self._clock()

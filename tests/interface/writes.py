@@ -109,6 +109,12 @@ def consents_file(folder: Path) -> list[str]:
     return [str(file)]
 
 
+def campaign_file(folder: Path) -> list[str]:
+    file = folder / "campaign.json"
+    file.write_text(json.dumps({"campaign_id": "of-a-file", **CAMPAIGN}))
+    return [str(file)]
+
+
 @dataclass(frozen=True)
 class Command:
     """Arguments of a command that succeeds, made in a folder; `{key_id}` and such are of what was made before."""
@@ -122,6 +128,11 @@ COMMANDS: dict[str, Command] = {
     "import stores": Command(stores_file, "stores.import"),
     "import events": Command(events_file, "events.import"),
     "import consents": Command(consents_file, "consents.import"),
+    "campaigns create": Command(campaign_file, "campaigns.create"),
+    "campaigns activate": Command(lambda _: ["of-a-file"], "campaigns.activate"),
+    "campaigns pause": Command(lambda _: ["of-a-file"], "campaigns.pause"),
+    "campaigns end": Command(lambda _: ["of-a-file"], "campaigns.end"),
+    "campaigns kill": Command(lambda _: ["of-a-file", "--coupons"], "campaigns.kill"),
     "consents link": Command(lambda _: ["--user-id", "u"], "consents.link"),
     "webhooks create": Command(lambda _: ["https://93.184.215.14/hook"], "webhooks.create"),
     "webhooks replay": Command(lambda _: ["{webhook_id}"], "webhooks.replay"),
@@ -148,6 +159,10 @@ EXEMPT_COMMANDS = {
     "drain": "moves accepted events to their log",
     "doctor": "reads",
     "keys list": "reads",
+    "campaigns list": "reads",
+    "campaigns show": "reads",
+    "campaigns lint": "reads",
+    "campaigns preview": "reads",
     "webhooks list": "reads",
     "webhooks test": "sends a message and writes nothing",
     "audit list": "reads",

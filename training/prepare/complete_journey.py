@@ -21,6 +21,7 @@ from features.sql.stock_store import StockLine, StockStore
 from features.sql.store_store import Store, StoreStore
 from recommender.consent import Entry, State
 from recommender.ids import ItemId, StoreId
+from training.prepare.campaigns import import_journey_campaigns
 from training.prepare.facts import write_facts
 from training.prepare.items import catalogue_facts, catalogue_items
 from training.prepare.orders import CONSENT, order_events, read_lines
@@ -35,7 +36,7 @@ CONSENT_SOURCE = "complete-journey"
 NOTICE_VERSION = "demo-1"
 ORDERS_FILE = "complete-journey"
 SESSIONS_FILE = "simulated-sessions"  # of its own, so that `remove_events` can drop it
-_VERSION = 1  # of what `prepare` makes; a data folder of another one is prepared anew
+_VERSION = 2  # of what `prepare` makes; a data folder of another one is prepared anew
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,7 @@ class PrepareReport:
 def prepare(
     settings: Settings, progress: ProgressReport, *, source: Source | None = None, now: datetime | None = None
 ) -> PrepareReport:
-    """Fill the data folder: event log, dated facts, catalogue, stores, stock, consents, simulated sessions.
+    """Fill the data folder: event log, dated facts, catalogue, stores, stock, consents, campaigns, simulated sessions.
 
     A folder that is prepared already is left as it is. One that was interrupted is completed, with the same shift.
 
@@ -97,6 +98,8 @@ def _prepare(
         _write_catalogue(engine, facts, lines, progress)
         with progress.step("Writing consents"):
             _grant_consents(ConsentStore(engine), lines)
+        with progress.step("Writing campaigns"):
+            import_journey_campaigns(engine, source, TIMEZONE, shift, now)
         with progress.step("Writing prices, assortments and displays"):
             dated.result()
     report = _report(lines, facts, len(sessions), shift)
