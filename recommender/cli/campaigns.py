@@ -159,9 +159,8 @@ def _tell(stored: "StoredCampaign", findings: Iterable["Finding"]) -> None:
 def _list(findings: Iterable["Finding"]) -> None:
     for finding in findings:
         colour = "red" if finding.severity == "error" else "yellow"
-        console.print(
-            f"[{colour}]{finding.severity}[/] [bold]{escape(finding.field)}[/] {escape(f'{finding.message} {finding.remedy}')}"
-        )
+        said = escape(f"{finding.field}: {finding.message} {finding.remedy}")
+        console.print(f"[{colour}]{finding.severity}[/] {said}")
 
 
 def _run(work: Callable[["CampaignDesk"], Awaitable[T]], *, look: bool = True) -> T:
