@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sqlalchemy import Engine
+
 from features.consent_rows import COLUMNS, RowRefused, parse_consent
 from features.identity import read_secret
 from features.import_file import ImportReport
@@ -12,7 +14,8 @@ from features.imports.rows import Chunk, read_rows
 from features.progress import ProgressReport
 from features.settings import Settings
 from features.sql.consent_store import ConsentStore
-from features.sql.engine import migrate, open_engine
+from features.sql.engine import migrate, open_engine, reading
+from features.sql.privacy_store import read_erased
 from recommender.consent import Entry
 
 AT_ONCE = 500
@@ -34,7 +37,7 @@ def import_consents(
     now, engine = now or datetime.now(UTC), open_engine(settings)
     try:
         migrate(engine)
-        work = _Import(ConsentStore(engine), read_secret(settings), now, file.name)
+        work = _Import(engine, ConsentStore(engine), read_secret(settings), now, file.name)
         with RejectedRows(file, COLUMNS) as rejected, progress.step(f"Importing {file.name}") as step:
             for chunk in read_rows(file, COLUMNS):
                 for start in range(0, chunk.texts.height, AT_ONCE):
@@ -52,6 +55,7 @@ def import_consents(
 class _Import:
     """One import, while it goes on."""
 
+    engine: Engine
     store: ConsentStore
     secret: bytes
     now: datetime
@@ -71,6 +75,11 @@ class _Import:
                     reason = str(error)
             if reason is not None:
                 rejected.add(chunk.first_row + place, chunk.row(place), reason)
+        with reading(self.engine) as connection:
+            erased = read_erased(connection, {entry.subject for entry in fitting.values()}, self.secret)
+        for place in [place for place, entry in fitting.items() if entry.subject in erased]:
+            reason = f"{fitting.pop(place).subject[0]}: was erased; only a request lift_suppression lets them back"
+            rejected.add(chunk.first_row + place, chunk.row(place), reason)
         known = self.store.find([entry.entry_id for entry in fitting.values()])
         for place, entry in list(fitting.items()):
             before = known.setdefault(entry.entry_id, entry)

@@ -39,6 +39,7 @@ class Verdict(StrEnum):
 
     GRANTED = "granted"  # the shopper said so
     LAWFUL = "lawful"  # nobody was asked, and the law asks for no answer
+    SUPPRESSED = "suppressed"  # erased, or restricted: what is kept of them may not be used
     REFUSED = "refused"  # on record: denied, withdrawn, or granted for a time that is over
     DECLINED = "declined"  # the visitor says so with this call
     SIGNAL = "signal"  # the browser's Global Privacy Control

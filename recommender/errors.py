@@ -107,6 +107,12 @@ class UnknownRequest(RecommenderError):
     code = "unknown_request"
 
 
+class Erased(RecommenderError):
+    """Somebody is named who was erased, so nothing may be written down of them."""
+
+    code = "erased"
+
+
 class Unauthenticated(RecommenderError):
     """Nobody we know calls: no key, or one that is unknown, expired or revoked; or a user token that does not hold."""
 

@@ -97,8 +97,8 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     current, consents, placements = Current(), Consents(clock), Placements(read_shipped(settings))
     secret, rules = cache(lambda: read_secret(settings)), read_rules(settings)
     markets = read_markets(settings)
-    permissions = Permissions(consents, markets)
     suppressions = Suppressions(secret)
+    permissions = Permissions(consents, suppressions, markets)
     counts = SharedLimits(redis)
     limits, guesses = Limits(counts, secret), Lockout(counts, secret, "credentials", free=FREE_GUESSES)
     gate = Gate(secret, settings.host, clock, limits=limits, guesses=guesses, rates=Rates(settings))
@@ -144,8 +144,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         in_store = None if caller.store_id is None else store_markets.get(caller.store_id)
         law = markets.law_of(in_store) if caller.market is None else markets.law_in(caller.market)
         here = Circumstances(law=law, said=said, signal=caller.signal, age=caller.age)
-        allows = permissions.judge(PERSONALISATION, named, here).allows
-        return allows and not suppressions.blocks(caller.user_id, caller.anonymous_id)
+        return permissions.judge(PERSONALISATION, named, here).allows
 
     def swap(serving: Serving) -> None:
         overlay.adopt(serving.catalogue)
@@ -210,6 +209,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         states=states,
         preferences=PreferenceStore(engine),
         profiles=ProfileStore(engine),
+        refuse_erased=suppressions.refuse_erased,
     )
     controller = read_controller(settings)
     coupon_ledger = Ledger(engine, secret, clock)
@@ -247,7 +247,9 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         decision_routes(traces),
         choices_routes(choices, controller, secret, settings.reachable_url, clock),
         page_routes(choices, controller, secret, clock),
-        profile_routes(people, ProfileStore(engine), overlay.announce, rebuild, contacts, clock),
+        profile_routes(
+            people, ProfileStore(engine), overlay.announce, rebuild, contacts, suppressions.refuse_erased, clock
+        ),
         audit_routes(engine),
         coupon_routes(tills),
         privacy_routes(PrivacyDesk(settings, engine, clock), settings, overlay.announce, contacts),

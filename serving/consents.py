@@ -11,6 +11,7 @@ from features.audit import Author
 from features.identity import ANONYMOUS_ID, USER_ID, Identifier
 from features.online.keys import live_state_of_user, live_state_of_visitor
 from features.online.live_state import LiveState
+from features.privacy.suppression import Suppressions
 from features.sql.changes import IdentifierState
 from features.sql.consent_states import ConsentState, ConsentStates
 from features.sql.consent_store import ConsentStore
@@ -106,13 +107,20 @@ class Consents:
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """The gate as this worker applies it: what it knows of the ledger, judged by the law of the market."""
+    """The gate as this worker applies it: what it knows of people, judged by the law of the market.
+
+    Whoever was erased, or had the use of their data restricted, is refused, whatever they allowed.
+    """
 
     consents: Consents
+    suppressions: Suppressions
     markets: Markets
 
     def judge(self, purpose: str, named: Iterable[Identifier], here: Circumstances) -> Verdict:
         """Whether a purpose may be served to somebody who comes under these identifiers."""
+        named = tuple(named)
+        if self.suppressions.block_any(named):
+            return Verdict.SUPPRESSED
         return judge(purpose, self.consents.answers(named), here)
 
 

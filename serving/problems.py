@@ -32,6 +32,7 @@ STATUS: dict[type[RecommenderError], int] = {
     errors.UnknownCampaign: 404,
     errors.Conflict: 409,
     errors.ChangedMeanwhile: 412,
+    errors.Erased: 409,
     errors.KeyMissing: 400,
     errors.KeyReused: 422,
     errors.StillRunning: 409,

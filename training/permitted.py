@@ -11,7 +11,6 @@ from recommender.consent import PERSONALISATION
 from recommender.consent_answers import Answer, pack_answers
 from recommender.consent_laws import DEFAULT_MARKET, STRICT, Circumstances, Law, Markets, Verdict, judge
 
-SUPPRESSED = "suppressed"  # erased, or restricted: what is kept of them may not be used
 ALLOWING = [verdict.value for verdict in Verdict if verdict.allows]
 
 
@@ -37,7 +36,7 @@ class Permissions:
         says nothing. A yes that came with an event was for its moment, so it is no answer here. Nobody's age is known.
 
         In:  EVENT_COLUMNS, and said_as str, as `of_persons` adds it.
-        Out: the same rows, plus verdict str: a `Verdict`, or SUPPRESSED.
+        Out: the same rows, plus verdict str: a `Verdict`.
         """
         users = {value: answer for (kind, value), answer in self.answers.items() if kind == USER_ID}
         refusing = [
@@ -57,7 +56,7 @@ class Permissions:
         )
         blocked = self._blocked("user_id", USER_ID) | self._blocked("said_as", USER_ID)
         blocked |= self._blocked("anonymous_id", ANONYMOUS_ID)
-        verdict = pl.when(blocked).then(pl.lit(SUPPRESSED)).otherwise("verdict")
+        verdict = pl.when(blocked).then(pl.lit(Verdict.SUPPRESSED.value)).otherwise("verdict")
         return found.with_columns(verdict=verdict).drop("_answer", "_device", "_law", "_declined")
 
     def _blocked(self, column: str, kind: str) -> pl.Expr:

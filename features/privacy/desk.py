@@ -54,6 +54,7 @@ class PrivacyDesk:
         Raises:
             InvalidInput: an identifier names nobody, the law is not known, there is nothing to lift or correct, or
                 the key came before with another body.
+            Erased: somebody is to be corrected who was erased.
             StoreUnavailable.
         """
         self._check(asked)

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine
 
 from features.audit import SYSTEM, Entry
 from features.identity import USER_ID
+from features.ledger.holders import remember_kin
 from features.privacy.artifacts import erase_from_artifacts
 from features.privacy.exports import drop_exports
 from features.privacy.letters import LetterMatch, erase_letters
@@ -90,6 +91,7 @@ class Erasure:
         counts: dict[str, int] = {}
 
         def erase(connection: Connection) -> None:
+            remember_kin(connection, self.secret, request.subject)  # what they used counts on: caps hold
             counts.update(erase_person(connection, request.subject, self.secret))
             counts["privacy_requests"] = forget_requests(connection, request.subject, self.secret)
             stores = [*cleared, *(self._cleared(f"table {name}", count, "rows") for name, count in counts.items())]

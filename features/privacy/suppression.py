@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from features.identity import ANONYMOUS_ID, USER_ID, Identifier
+from recommender.errors import Erased
 
 Standing = Literal["erased", "restricted", "lifted"]
 DIGEST_CHARACTERS = 64
@@ -49,6 +50,15 @@ class Suppressions:
         """Whether nothing may be kept of it."""
         return self.standing(identifier) == "erased"
 
+    def refuse_erased(self, identifier: Identifier, field: str) -> None:
+        """Raises Erased, naming the field, if nothing may be kept of it."""
+        if self.is_erased(identifier):
+            raise Erased(
+                f"This {identifier[0]} was erased, so nothing is written down of it.", field=field,
+                remedy="Nothing, if that is meant to last. If the person wants to be known again, open a privacy "
+                "request of kind lift_suppression first (docs/privacy.md).",
+            )  # fmt: skip
+
     def is_blocked(self, identifier: Identifier) -> bool:
         """Whether nothing may be made of it, be it erased or restricted."""
         return self.standing(identifier) is not None
@@ -60,6 +70,10 @@ class Suppressions:
         return (user_id is not None and self.is_blocked((USER_ID, user_id))) or (
             anonymous_id is not None and self.is_blocked((ANONYMOUS_ID, anonymous_id))
         )
+
+    def block_any(self, named: Iterable[Identifier]) -> bool:
+        """Whether one of several is blocked."""
+        return bool(self._standing) and any(map(self.is_blocked, named))
 
     def standing(self, identifier: Identifier) -> Standing | None:
         """How it stands; None: like any other."""

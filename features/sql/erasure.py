@@ -84,6 +84,7 @@ def vacuum(engine: Engine) -> None:
                 identity_merges,
                 profile_traits,
                 consent_entries,
+                preference_entries,
                 privacy_requests,
             ):
                 connection.execute(text(f"VACUUM {table.name}"))

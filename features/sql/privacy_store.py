@@ -14,7 +14,7 @@ from features.privacy.suppression import Standing, Suppression, digest_of
 from features.sql.engine import Write, reading, writing
 from features.sql.identity_rows import read_members, read_nodes, text_of
 from features.sql.tables.privacy import privacy_requests, suppressions
-from recommender.errors import InvalidInput, UnknownRequest
+from recommender.errors import Erased, InvalidInput, UnknownRequest
 
 Kind = Literal["access", "erasure", "restriction", "lift_restriction", "lift_suppression", "correction"]
 State = Literal["waiting", "finishing", "done"]
@@ -76,6 +76,7 @@ class PrivacyStore:
 
         Raises:
             InvalidInput: the key came before with another body; or there is nothing to lift.
+            Erased: a correction names somebody who was erased.
         """
         idempotency = (
             None if key is None else self._digest(b"idempotency:" + asked.actor.encode() + b":" + key.encode())
@@ -85,6 +86,11 @@ class PrivacyStore:
                 return known, False
             opened = replace(asked, subject=_all_of_them(write.connection, asked.subject))
             digests = [digest_of(one, self._secret()) for one in opened.subject]
+            if opened.kind == "correction" and read_erased(write.connection, opened.subject, self._secret()):
+                raise Erased(
+                    "This person was erased, so nothing is written down of them.", field="identifiers",
+                    remedy="If they want to be known again, open a request lift_suppression first.",
+                )  # fmt: skip
             if (standing := SETS.get(opened.kind)) is not None:
                 self._suppress(write, digests, standing, opened)
             if (standing := LIFTS.get(opened.kind)) is not None:
@@ -224,6 +230,13 @@ def read_suppressions(connection: Connection, after: int | None = None) -> tuple
     query = select(column.digest, column.standing)
     query = query.where(column.standing != "lifted") if after is None else query.where(column.change_number > after)
     return tuple(Suppression(digest, cast("Standing", standing)) for digest, standing in connection.execute(query))
+
+
+def read_erased(connection: Connection, named: Collection[Identifier], secret: bytes) -> set[Identifier]:
+    """Which of these were erased, as this transaction sees it."""
+    identifier_of = {digest_of(one, secret): one for one in named}
+    standing = _standing_of(connection, list(identifier_of))
+    return {identifier_of[digest] for digest, standing in standing.items() if standing == "erased"}
 
 
 def _standing_of(connection: Connection, digests: Sequence[str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Annotated
 from urllib.parse import parse_qsl
 
@@ -10,8 +11,9 @@ from starlette.responses import RedirectResponse, Response
 
 from features.audit import Author
 from features.controller import Controller
+from features.identity import Identifier
 from features.preference_links import check_form_token, make_form_token, read_link
-from recommender.errors import InvalidInput, NotAllowed, RecommenderError, StoreUnavailable
+from recommender.errors import Erased, InvalidInput, NotAllowed, RecommenderError, StoreUnavailable
 from serving.access import FREE, ScopedRoute, needs
 from serving.clock import Clock
 from serving.encoding import json_response
@@ -25,8 +27,10 @@ GPC_SINCE = "2026-11-22"  # when support was last stated
 MOST_FIELDS = 200
 FORM_TYPE = "application/x-www-form-urlencoded"
 FORM_BODY = {"required": True, "content": {FORM_TYPE: {"schema": {"type": "object"}}}}
-STATUS: dict[type[RecommenderError], int] = {NotAllowed: 403, InvalidInput: 422, StoreUnavailable: 503}
+STATUS: dict[type[RecommenderError], int] = {NotAllowed: 403, Erased: 409, InvalidInput: 422, StoreUnavailable: 503}
+GONE = "Your data was erased here, as was asked, so no choices of yours are kept. To be known again, ask the shop."
 LATER = "This could not be saved everywhere just now. Please go back, and try again in a minute."
+WORDS: dict[type[RecommenderError], str] = {Erased: GONE, StoreUnavailable: LATER}  # of others, what they say
 
 Link = Annotated[str, Query(max_length=1000, description="The token of a link of `POST /v1/consents/links`.")]
 
@@ -40,28 +44,28 @@ def page_routes(desk: ChoicesDesk, controller: Controller, secret: Callable[[], 
     html = {200: {"content": {"text/html": {}}, "description": "The page."}}
 
     @router.get(
-        PAGE, response_class=Response, responses={**html, **documented(403, 422, 503)}, openapi_extra=needs(FREE)
+        PAGE, response_class=Response, responses={**html, **documented(403, 409, 422, 503)}, openapi_extra=needs(FREE)
     )
     async def show_choices(request: Request, t: Link, saved: Annotated[bool, Query()] = False) -> Response:
         """Show a shopper, by the link of a message, what they allow and want. Looking changes nothing."""
         now, message = clock(), "Your choices are saved, and hold from now on." if saved else ""
         try:
-            choices = await desk.read(read_link(secret(), t, now))
-        except (NotAllowed, StoreUnavailable) as error:
+            choices = await desk.read(_subject(desk, secret(), t, now))
+        except (NotAllowed, Erased, StoreUnavailable) as error:
             return _refusal(request, page, error)
         form = make_form_token(secret(), t, now)
         return page.show(choices, form, now, message=message, gpc=_has_opted_out(request))
 
     @router.post(
         PAGE, response_class=Response, status_code=303,
-        responses={303: {"description": "Saved: see the page again."}, **documented(400, 403, 413, 415, 422, 503)},
+        responses={303: {"description": "Saved: see the page again."}, **documented(400, 403, 409, 413, 415, 422, 503)},
         openapi_extra={**needs(FREE), "requestBody": FORM_BODY},
     )  # fmt: skip
     async def change_choices(request: Request, t: Link) -> Response:
         """Write down what a shopper chose on the page: once the answer comes, it holds in every channel."""
         now = clock()
         try:
-            subject = read_link(secret(), t, now)
+            subject = _subject(desk, secret(), t, now)
             fields = await _fields(request)
             _must_be_of_our_page(request)
             check_form_token(secret(), t, fields.get("form", ""), now)
@@ -75,7 +79,7 @@ def page_routes(desk: ChoicesDesk, controller: Controller, secret: Callable[[], 
                 await desk.add_consents(consents, shopper)
             if preferences:
                 await desk.add_preferences(preferences, shopper)
-        except (NotAllowed, InvalidInput, StoreUnavailable) as error:
+        except (NotAllowed, Erased, InvalidInput, StoreUnavailable) as error:
             return _refusal(request, page, error)
         return RedirectResponse(
             f"?t={t}&saved=true", 303, {"cache-control": "no-store", "referrer-policy": "no-referrer"}
@@ -87,6 +91,12 @@ def page_routes(desk: ChoicesDesk, controller: Controller, secret: Callable[[], 
         return json_response({"gpc": True, "lastUpdate": GPC_SINCE})
 
     return router
+
+
+def _subject(desk: ChoicesDesk, secret: bytes, link: str, now: datetime) -> Identifier:
+    subject = read_link(secret, link, now)
+    desk.refuse_erased(subject, "t")
+    return subject
 
 
 def _has_opted_out(request: Request) -> bool:
@@ -115,5 +125,6 @@ def _refusal(request: Request, page: Page, error: RecommenderError) -> Response:
         raise error
     if isinstance(error, StoreUnavailable):
         log.warning("the preference centre cannot answer: %s", error)
-    text = LATER if isinstance(error, StoreUnavailable) else f"{error} {error.remedy}"
-    return page.refuse(STATUS[type(error)], text, gpc=_has_opted_out(request))
+    return page.refuse(
+        STATUS[type(error)], WORDS.get(type(error), f"{error} {error.remedy}"), gpc=_has_opted_out(request)
+    )

@@ -48,6 +48,7 @@ def choices_routes(
     """The routes; `public_url`: where shoppers reach the service."""
     router = APIRouter(prefix="/v1", tags=["consents"], route_class=ScopedRoute)
     problems = documented(400, 401, 403, 413, 415, 422, 503)
+    refusals = documented(400, 401, 403, 409, 413, 415, 422, 503)
     writes, reads = needs(CONSENTS_WRITE, or_self=CONSENT_SELF), needs(CONSENTS_READ)
 
     def check_topic(body: SaidBody, field: str) -> None:
@@ -57,7 +58,7 @@ def choices_routes(
                 f"there is no topic {body.topic!r}", field=f"{field}.topic", remedy=f"There are {known}."
             )
 
-    @router.post("/consents", response_model=ConsentsReply, responses=problems, openapi_extra=writes)
+    @router.post("/consents", response_model=ConsentsReply, responses=refusals, openapi_extra=writes)
     async def record_consents(body: ConsentsBody, request: Request, idempotency_key: IdempotencyKey = None) -> Response:
         """Write down what people said on purposes; answered once every channel knows it, with what holds now.
 
@@ -69,6 +70,7 @@ def choices_routes(
             field = f"consents[{place}]"
             subject = one.subject(secret, field)
             _must_be_own(access, subject, field)
+            desk.refuse_erased(subject, field)
             check_topic(one, field)
             entries += one.entries(
                 subject, now, ids, place, notice_version=controller.notice.version, vouched=_is_vouched(access, subject)
@@ -90,7 +92,7 @@ def choices_routes(
             }
         )
 
-    @router.post("/preferences", response_model=PreferencesReply, responses=problems, openapi_extra=writes)
+    @router.post("/preferences", response_model=PreferencesReply, responses=refusals, openapi_extra=writes)
     async def record_preferences(
         body: PreferencesBody, request: Request, idempotency_key: IdempotencyKey = None
     ) -> Response:
@@ -102,6 +104,7 @@ def choices_routes(
             subject = one.subject(secret, field)
             if not _is_vouched(access, subject):
                 _refuse(field)
+            desk.refuse_erased(subject, field)
             check_topic(one, field)
             said.append(one.preference(subject, now, ids, place))
         recorded = await desk.add_preferences(said, author_of(request))
@@ -121,11 +124,13 @@ def choices_routes(
         start = START if after is None else parse_position(after)
         return json_response(changes_document(await desk.changes(start, limit), start, limit))
 
-    @router.post("/consents/links", response_model=LinkReply, responses=problems, openapi_extra=needs(CONSENTS_WRITE))
+    @router.post("/consents/links", response_model=LinkReply, responses=refusals, openapi_extra=needs(CONSENTS_WRITE))
     async def make_page_link(body: LinkBody, request: Request) -> Response:
         """Make a link to the preference centre for a message or an account page; whoever has it may choose for them."""
         expires_at = (clock() + timedelta(days=body.valid_days)).replace(microsecond=0)
-        token = make_link(secret(), body.subject(secret, "user_id"), expires_at)
+        subject = body.subject(secret, "user_id")
+        desk.refuse_erased(subject, "user_id")
+        token = make_link(secret(), subject, expires_at)
         await desk.note_link(author_of(request))
         return json_response({"url": f"{public_url}{PAGE}?t={token}", "expires_at": time_text(expires_at)})
 

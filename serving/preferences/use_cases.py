@@ -46,6 +46,7 @@ class ChoicesDesk:
 
     Attributes:
         record: writes consents down; when it returns, SQL and the live state have them.
+        refuse_erased: raises Erased, naming the field, for an identifier of which nothing may be kept.
     """
 
     engine: Engine
@@ -54,6 +55,7 @@ class ChoicesDesk:
     states: ConsentStates
     preferences: PreferenceStore
     profiles: ProfileStore
+    refuse_erased: Callable[[Identifier, str], None]
 
     async def add_consents(self, said: Sequence[Entry], by: Author) -> int:
         """Write consents down; returns how many were new.

@@ -34,22 +34,27 @@ def profile_routes(
     announce: Callable[[], Awaitable[None]],
     rebuild: Callable[[Sequence[Identifier], datetime], Awaitable[None]],
     contacts: Contacts,
+    refuse_erased: Callable[[Identifier, str], None],
     clock: Clock,
 ) -> APIRouter:
     """The routes.
 
-    `announce` wakes the workers after a change in SQL; `rebuild` makes the live state of their users anew.
+    `announce` wakes the workers after a change in SQL; `rebuild` makes the live state of their users anew;
+    `refuse_erased` raises Erased for an identifier of which nothing may be kept.
     """
     router = APIRouter(prefix="/v1/profiles", tags=["profiles"], route_class=ScopedRoute)
-    problems, reads, writes = documented(400, 404, 413, 415, 422, 503), needs(PROFILES_READ), needs(PROFILES_WRITE)
+    problems, refusals = documented(400, 404, 413, 415, 422, 503), documented(400, 404, 409, 413, 415, 422, 503)
+    reads, writes = needs(PROFILES_READ), needs(PROFILES_WRITE)
 
-    @router.post("/merges", response_model=MergedReply, responses=problems, openapi_extra=writes)
+    @router.post("/merges", response_model=MergedReply, responses=refusals, openapi_extra=writes)
     async def merge_profiles(body: MergeBody, request: Request) -> Response:
         """Say that identifiers are one person's. Saying it again changes nothing; DELETE takes it back."""
         named = [
             one.identifier(contacts.secret, f"identifiers[{place}].value", contacts.is_blocked)
             for place, one in enumerate(body.identifiers)
         ]
+        for place, one in enumerate(named):
+            refuse_erased(one, f"identifiers[{place}].value")
         merged = await asyncio.to_thread(store.merge, named, body.reason, clock(), by=author_of(request))
         await announce()
         profile = await asyncio.to_thread(profiles.read, merged.profile_number)
@@ -72,10 +77,12 @@ def profile_routes(
             profile_reply(await asyncio.to_thread(profiles.read, person_named(profile_id, contacts.secret)))
         )
 
-    @router.patch("/{profile_id:path}", response_model=ProfileReply, responses=problems, openapi_extra=writes)
+    @router.patch("/{profile_id:path}", response_model=ProfileReply, responses=refusals, openapi_extra=writes)
     async def change_profile(profile_id: ProfileName, body: TraitsBody, request: Request) -> Response:
         """State traits; of two words on one trait, also after a merge, the newer counts."""
         name, by = person_named(profile_id, contacts.secret), author_of(request)
+        if not isinstance(name, int):
+            refuse_erased(name, "profile_id")
         changed = await asyncio.to_thread(profiles.change_traits, name, body.traits, clock(), by=by)
         return json_response(profile_reply(changed))
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from features.audit import CLI
 from features.consent_import import import_consents
 from features.import_file import ImportReport
+from features.privacy.desk import Asked, PrivacyDesk
 from features.progress import Silent
 from features.settings import Settings
 from features.sql.consent_states import ConsentStates
@@ -90,3 +92,18 @@ def test_again_changes_nothing_and_what_does_not_fit_is_set_aside_with_the_reaso
             reasons = [row["reason"].partition(":")[0] for row in csv.DictReader(file)]
         words = ["user_id and email", "user_id", "email", "purpose", "state", "occurred_at", "occurred_at", "entry_id"]
         assert reasons == words
+
+
+def test_whoever_was_erased_is_set_aside(settings: Settings) -> None:
+    said_here(settings, State.GRANTED, datetime(2026, 5, 1, tzinfo=UTC))
+    engine = open_engine(settings)
+    desk = PrivacyDesk(settings, engine, lambda: NOW)
+    desk.open(Asked(kind="erasure", named=[("user_id", "ann")]), CLI)
+    rows = "ann,,analytics,denied,2026-05-02T00:00:00Z,", "bob,,analytics,denied,2026-05-02T00:00:00Z,"
+    report = bring(settings, *rows)
+    assert (report.accepted, report.rejected) == (1, 1)
+    assert report.rejected_file is not None
+    assert "user_id: was erased" in report.rejected_file.read_text()
+    desk.open(Asked(kind="lift_suppression", named=[("user_id", "ann")]), CLI)
+    engine.dispose()
+    assert bring(settings, *rows).accepted == 1

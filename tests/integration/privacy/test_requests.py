@@ -127,6 +127,44 @@ def test_restricted_data_is_kept_and_not_used_until_it_is_lifted(shop: GuardedSh
     assert purposes == {"before": ["personalisation"], "meanwhile": []}  # kept, but nobody may learn from it
 
 
+def test_no_door_writes_somebody_down_again_who_was_erased(shop: GuardedShop):
+    headers = bearer(shop.secret_text)
+    ann, bob = {"kind": "user_id", "value": "ann"}, {"kind": "user_id", "value": "bob"}
+    no = {"user_id": "ann", "purpose": "analytics", "state": "denied", "source": {"channel": "store"}}
+    wish = {"user_id": "ann", "channel": "email", "frequency": "weekly", "source": {"channel": "app"}}
+    doors: list[tuple[str, str, dict[str, Any], str]] = [
+        ("PATCH", "/v1/profiles/user_id:ann", {"traits": {"size": "M"}}, "profile_id"),
+        ("POST", "/v1/profiles/merges", {"identifiers": [bob, ann], "reason": "r"}, "/identifiers/1/value"),
+        ("POST", "/v1/consents", {"consents": [no | {"user_id": "bob"}, no]}, "/consents/1"),
+        ("POST", "/v1/preferences", {"preferences": [wish | {"user_id": "bob"}, wish]}, "/preferences/1"),
+        ("POST", "/v1/consents/links", {"user_id": "ann"}, "/user_id"),
+        ("POST", REQUESTS, about("ann", "correction", traits={"size": "M"}), "/identifiers"),
+    ]
+
+    async def use(client: Client) -> None:
+        made = await client.post("/v1/consents/links", json={"user_id": "ann"}, headers=headers)
+        page = made.json()["url"].partition("/preferences")[2]
+        assert (await client.post(REQUESTS, json=about("ann", "erasure"), headers=headers)).status_code == 202
+        for method, path, body, place in doors:
+            reply = await client.request(method, path, json=body, headers=headers)
+            assert (reply.status_code, reply.json()["code"]) == (409, "erased"), reply.text
+            [wrong] = reply.json()["errors"]
+            assert wrong.get("pointer", wrong.get("parameter")) == place
+            assert "lift_suppression" in wrong["remedy"]
+        for method in ("GET", "POST"):
+            form = {"content-type": "application/x-www-form-urlencoded", "accept": "text/html"}
+            shown = await client.request(method, f"/preferences{page}", headers=form)
+            assert (shown.status_code, "Your data was erased" in shown.text) == (409, True)
+        assert (await client.get("/v1/consents/changes", headers=headers)).json()["changes"] == []
+        for user in ("ann", "bob"):
+            assert (await client.get(f"/v1/profiles/user_id:{user}", headers=headers)).status_code == 404
+        lift = about("ann", "lift_suppression")
+        assert (await client.post(REQUESTS, json=lift, headers=headers)).status_code == 202
+        assert (await client.request(*doors[0][:2], json=doors[0][2], headers=headers)).status_code == 200
+
+    shop.run(use, ready=False)
+
+
 def test_an_import_brings_nobody_back_until_the_suppression_is_lifted(shop: GuardedShop, tmp_path: Path):
     headers = bearer(shop.secret_text)
     file = tmp_path / "events.csv"
