@@ -105,8 +105,8 @@ def read_secret(settings: Settings) -> bytes:
 
 
 def _make_secret(file: Path) -> None:
-    """Write a new secret; of several processes at once, the first wins."""
-    beside = file.with_name(f"{file.name}.{os.getpid()}")
+    """Write a new secret; of several threads and processes at once, the first wins."""
+    beside = file.with_name(f"{file.name}.{os.urandom(8).hex()}")
     with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as opened:
         opened.write(os.urandom(SECRET_BYTES).hex())
         opened.flush()

@@ -25,10 +25,13 @@ import psutil
 import uvloop
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy import delete
 
 from features.artifact.read import LoadedArtifact, load_artifact
 from features.artifact.shelf import ArtifactShelf
 from features.settings import Settings
+from features.sql.engine import open_engine, writing
+from features.sql.tables.keys import keys
 from loadtests.generator import Outcome, at_rate, post, saturate
 from loadtests.ingestion import ingestion_table, measure_ingestion
 from loadtests.stages import measure_stages
@@ -126,12 +129,17 @@ def running(command: Sequence[str], port: int, ready: str, environment: dict[str
 
 @contextmanager
 def copy_of(settings: Settings) -> Iterator[Path]:
-    """A data folder with the same artifacts and database, but a log of its own: what a bench sends nobody bought."""
+    """A data folder with the same artifacts and database, but a log of its own: what a bench sends nobody bought.
+
+    It has no keys, so that the service there trusts this machine.
+    """
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         apart = Path(folder)
         (apart / settings.artifacts_dir.name).symlink_to(settings.artifacts_dir.resolve())
         for database in settings.data_dir.glob("*.sqlite*"):
             shutil.copy(database, apart)
+        with writing(open_engine(Settings(data_dir=apart))) as write:
+            write.connection.execute(delete(keys))
         yield apart
 
 

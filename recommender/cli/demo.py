@@ -17,6 +17,7 @@ from rich.table import Table
 
 from features.progress import Terminal
 from features.settings import Settings, read_settings
+from recommender.cli.demo_keys import FILE, DemoKeys, demo_keys
 from recommender.errors import RecommenderError
 
 if TYPE_CHECKING:
@@ -56,11 +57,12 @@ def run_demo(console: Console) -> None:
     service = subprocess.Popen(command)  # noqa: S603 our own command
     try:
         loaded = _prepared_artifact(settings, service)
+        keys = demo_keys(settings)
         _wait_until_ready(service, base)
         people = choose_people(loaded)
-        clicked = _visit(base, loaded)
-        console.print(_people_table(base, people))
-        explain(console, base, clicked)
+        clicked = _visit(base, keys, loaded)
+        console.print(_people_table(base, keys, people))
+        explain(console, base, keys, clicked)
         service.wait()
     except KeyboardInterrupt:
         console.print("stopping")
@@ -106,7 +108,7 @@ def choose_people(loaded: "LoadedArtifact") -> list[Person]:
     ]
 
 
-def _visit(base: str, loaded: "LoadedArtifact") -> str:
+def _visit(base: str, keys: DemoKeys, loaded: "LoadedArtifact") -> str:
     """Let the new shopper click three items of one category; returns an item for the reader to click."""
     catalogue, ranking = loaded.items, loaded.model.popularity.ranking
     wanted = [
@@ -116,7 +118,7 @@ def _visit(base: str, loaded: "LoadedArtifact") -> str:
     ]
     chosen = (wanted or [catalogue[row] for row in ranking[20:]])[:4]
     for item in chosen[:3]:
-        _post(base, "/v1/track", _click(f"{VISITOR}-new", item.item_id))
+        _post(base, keys, "/v1/track", _click(f"{VISITOR}-new", item.item_id))
     return chosen[3 % len(chosen)].item_id
 
 
@@ -129,12 +131,13 @@ def _click(anonymous_id: str, item_id: str) -> dict[str, Any]:
     }
 
 
-def _people_table(base: str, people: list[Person]) -> Table:
+def _people_table(base: str, keys: DemoKeys, people: list[Person]) -> Table:
     table = Table(
         "shopper", "what the service answers, and why", title="\nFour shoppers, placement `home`", show_lines=True
     )
     for person in people:
-        reply = _post(base, "/v1/recommendations", {"placement": "home", "limit": 4, **person.asks_as, **AGREED})
+        body = {"placement": "home", "limit": 4, **person.asks_as, **AGREED}
+        reply = _post(base, keys, "/v1/recommendations", body)
         lines = [f"{entry['item']['title']} [dim]· {entry['reason']}[/]" for entry in reply["items"]]
         asked = " ".join(f"{name}={value}" for name, value in person.asks_as.items())
         level = "personalised" if reply["personalised"] else f"not personalised ({reply['fallback']})"
@@ -142,37 +145,42 @@ def _people_table(base: str, people: list[Person]) -> Table:
     return table
 
 
-def explain(console: Console, base: str, clicked: str) -> None:
+def explain(console: Console, base: str, keys: DemoKeys, clicked: str) -> None:
     """Print commands for a shell that show the product at work; `base` is the service's address."""
     ask = _curl(base, "/v1/recommendations", {"placement": "home", "anonymous_id": VISITOR, "limit": 5, **AGREED})
     show = f"python3 -c {shlex.quote(SHOW)}"
     console.print(
         "\n[bold]Paste these in another terminal[/]: the third answers otherwise than the first, because of the click."
+        "\nSECRET is a key for the shop's servers, PUBLIC one for its pages; both are kept in the data folder, "
+        f"in {FILE}."
     )
     for says, command in [
-        ("a recommendation for a visitor", f"{ask} | {show}"),
+        ("the keys", f"export SECRET={keys.secret} PUBLIC={keys.publishable}"),
+        ("a recommendation for a visitor, as a page asks for it", f"{ask} | {show}"),
         ("the visitor looks at an item", _curl(base, "/v1/track", _click(VISITOR, clicked))),
         ("the same question again", f"{ask} | {show}"),
-        ("items like that one", f"curl -s {base}/v1/items/{clicked}/similar?limit=5 | {show}"),
+        ("items like that one", f'curl -s -u "$PUBLIC:" {base}/v1/items/{clicked}/similar?limit=5 | {show}'),
     ]:
         console.print(f"\n[dim]# {says}[/]")
         print(command)  # noqa: T201 as it is: no wrapping, no markup
     console.print(
         f"\nAPI reference [link]{base}/docs[/]   metrics {base}/metrics   ready? {base}/readyz"
-        '\nThe whole why of an answer: send [bold]"explain": true[/], then GET /v1/decisions/{recommendation_id}.'
-        "\nStop with Ctrl-C; `make demo` starts again in seconds."
+        '\nThe whole why of an answer: send [bold]"explain": true[/], then GET /v1/decisions/{recommendation_id} '
+        "with SECRET.\nStop with Ctrl-C; `make demo` starts again in seconds."
     )
 
 
 def _curl(base: str, path: str, body: dict[str, Any]) -> str:
     # Each reply ends its line, or the first line of the next one would hang on to it.
-    return f"curl -s -w '\\n' {base}{path} -H 'content-type: application/json' -d {shlex.quote(json.dumps(body))}"
-
-
-def _post(base: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    request = urllib.request.Request(  # noqa: S310 our own address
-        base + path, data=json.dumps(body).encode(), headers={"content-type": "application/json"}
+    return (
+        f"curl -s -w '\\n' -u \"$PUBLIC:\" {base}{path} -H 'content-type: application/json' "
+        f"-d {shlex.quote(json.dumps(body))}"
     )
+
+
+def _post(base: str, keys: DemoKeys, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    headers = {"content-type": "application/json", "authorization": f"Bearer {keys.secret}"}
+    request = urllib.request.Request(base + path, data=json.dumps(body).encode(), headers=headers)  # noqa: S310 our own address
     with urllib.request.urlopen(request, timeout=10) as reply:  # noqa: S310
         return json.load(reply)
 

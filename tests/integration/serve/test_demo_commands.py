@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from recommender.cli.demo import explain
+from recommender.cli.demo_keys import DemoKeys
 
 REPLY = {"items": [{"item": {"title": "Eggs"}, "reason": "Trending now"}]}
 
@@ -41,9 +42,9 @@ def base() -> Iterator[str]:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_each_answer_stands_on_lines_of_its_own(base: str, capsys: pytest.CaptureFixture[str]) -> None:
-    explain(Console(), base, "item-1")
+    explain(Console(), base, DemoKeys("sk_1", "pk_1"), "item-1")
     printed = capsys.readouterr().out
-    commands = printed[printed.index("curl") : printed.index("API reference")]
+    commands = printed[printed.index("export") : printed.index("API reference")]
     shown = subprocess.run(["bash", "-c", commands], check=True, capture_output=True, text=True).stdout
     listed = "Eggs - Trending now"
     assert shown.splitlines() == [listed, json.dumps(REPLY), listed, listed]
