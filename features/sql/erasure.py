@@ -85,6 +85,7 @@ def vacuum(engine: Engine) -> None:
                 profile_traits,
                 consent_entries,
                 preference_entries,
+                segment_members,
                 privacy_requests,
             ):
                 connection.execute(text(f"VACUUM {table.name}"))

@@ -83,6 +83,7 @@ def list_requests(
 ) -> None:
     """Requests, the newest first: what was asked, how it stands, when the answer is due."""
     table = Table("request", "kind", "state", "from", "law", "received", "due", "done", box=None)
+    table.columns[0].no_wrap = True  # it is what the other commands take
     with _open() as (settings, desk):
         of = None if person is None else _identifier(settings, person)
         for one in desk.store.list(limit=limit, of=of)[0]:
