@@ -98,8 +98,7 @@ class Page:
         self._headers = {
             "content-security-policy": f"default-src 'none'; style-src 'sha256-{style}'; form-action 'self'; "
             "frame-ancestors 'none'; base-uri 'none'",
-            "cache-control": "no-store", "referrer-policy": "no-referrer", "x-content-type-options": "nosniff",
-            "x-frame-options": "DENY", "x-robots-tag": "noindex",
+            "cache-control": "no-store", "x-frame-options": "DENY", "x-robots-tag": "noindex",
         }  # fmt: skip
 
     def show(self, choices: Choices, form_token: str, now: datetime, *, message: str = "", gpc: bool) -> Response:

@@ -81,9 +81,7 @@ def page_routes(desk: ChoicesDesk, controller: Controller, secret: Callable[[], 
                 await desk.add_preferences(preferences, shopper)
         except (NotAllowed, Erased, InvalidInput, StoreUnavailable) as error:
             return _refusal(request, page, error)
-        return RedirectResponse(
-            f"?t={t}&saved=true", 303, {"cache-control": "no-store", "referrer-policy": "no-referrer"}
-        )
+        return RedirectResponse(f"?t={t}&saved=true", 303, {"cache-control": "no-store"})
 
     @router.get("/.well-known/gpc.json", openapi_extra=needs(FREE))
     async def state_gpc() -> Response:
