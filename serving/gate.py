@@ -109,8 +109,8 @@ class Gate:
         return self._checked((authorization, headers.get(b"x-user-token"), caller_of(headers)), need, scope)
 
     def charge(self, scope: Scope, cost: int) -> None:
-        """Count an admitted request for more than one; raises TooManyRequests."""
-        if cost and (quotas := scope.get("quotas")):
+        """Count an admitted request for `cost` more than the one that it is; raises TooManyRequests."""
+        if cost > 0 and (quotas := scope.get("quotas")):
             scope["added_headers"] = self._limits.take(quotas, cost)
 
     def _checked(self, credentials: Credentials, need: str, scope: Scope) -> Access:

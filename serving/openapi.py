@@ -15,6 +15,10 @@ happened a moment ago.
 Errors are problems as in RFC 9457, with a stable `code` and what to do about them. Money is an integer in minor units
 with its currency; times are RFC 3339 in UTC. Every answer carries `X-Request-Id`: the one that was sent, else the trace
 id of `traceparent`, else a new one. `Sec-GPC: 1` is honoured: nothing personal is read or kept.
+
+Any call may also be answered by what surrounds the routes, with a problem like theirs: 408 if the request has not come
+whole in time (the connection is closed), 414 for a query and 431 for headers that are too long, 429 with `Retry-After`
+to who calls too often, and 503 if the answer takes too long. A batch of events counts as one call for every ten.
 """
 
 TAGS = [

@@ -26,6 +26,7 @@ MEANINGS: dict[Kind, str] = {
     "group": "Say which group a person belongs to.",
     "alias": "Say that an anonymous id was that of a user.",
 }
+EVENTS_PER_REQUEST = 10  # of a batch, that count as one request to the limits of callers
 REMEDY = "Correct the field; what each event needs is in docs/events.md."
 
 
@@ -58,6 +59,7 @@ def event_routes(ingest: Ingest, clock: Clock) -> APIRouter:
         """Take in up to 2,500 events, each judged by itself. 200: the accepted ones are safe."""
         sent = read_batch(await read_body(request, BATCH_BYTES))
         arrival = _arrival(request, clock, sent.writeKey, sent)
+        request.app.state.gate.charge(request.scope, (len(sent.batch) - 1) // EVENTS_PER_REQUEST)
         outcomes = await ingest(sent.batch, arrival, shared_context=sent.context)
         counts = dict.fromkeys(("accepted", "duplicate", "rejected"), 0)
         for outcome in outcomes:
