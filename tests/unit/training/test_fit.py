@@ -1,24 +1,33 @@
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from recommender.ids import ItemId, UserId
+from features.markets import read_markets
+from features.settings import Settings
+from recommender.consent_answers import Answer
+from recommender.ids import ItemId
 from tests.builders import item
 from tests.unit.training.small_shop import N_ITEMS, START, START_DAY, events, order_line, orders, small_config
 from training.assortment import assortment_at
 from training.evidence import evidence_before, weigh
 from training.fit import fit
 from training.interactions import read_interactions
+from training.permitted import Permissions
 
 CATALOGUE = [item(number, added_day=START_DAY - 1) for number in range(N_ITEMS)]
-USERS = {UserId(f"u{user}") for user in range(40)}
+PERMISSIONS = Permissions(
+    {("user_id", f"u{user}"): Answer.GRANTED for user in range(40)},
+    read_markets(Settings(data_dir=Path("unused"))),
+    is_blocked=lambda _: False,
+)
 CUT = START_DAY + 100
 CONFIG = small_config()
 
 
 def fit_at(log, cut_day=CUT):
-    interactions = read_interactions(log.lazy(), CATALOGUE, USERS, None)
+    interactions = read_interactions(log.lazy(), CATALOGUE, PERMISSIONS, None)
     assortment = assortment_at(CATALOGUE, interactions, ["fuel"], cut_day)
     return fit(interactions, assortment, cut_day, CONFIG).model
 
@@ -41,7 +50,7 @@ def test_the_same_data_gives_the_same_fit():
 
 
 def evidence_of(rows, cut_day=START_DAY + 20):
-    interactions = read_interactions(events(rows).lazy(), CATALOGUE, USERS, None)
+    interactions = read_interactions(events(rows).lazy(), CATALOGUE, PERMISSIONS, None)
     return evidence_before(interactions, assortment_at(CATALOGUE, interactions, [], cut_day), cut_day)
 
 
@@ -83,7 +92,7 @@ def test_departments_left_out_are_in_histories_but_not_learnt():
     catalogue = [
         item(number, added_day=START_DAY - 1, department="FUEL" if number == 1 else None) for number in range(3)
     ]
-    interactions = read_interactions(events([line(1, 0), line(2, 0)]).lazy(), catalogue, USERS, None)
+    interactions = read_interactions(events([line(1, 0), line(2, 0)]).lazy(), catalogue, PERMISSIONS, None)
     model = fit(interactions, assortment_at(catalogue, interactions, ["fuel"], CUT), CUT, CONFIG).model
     assert model.popularity.overall.tolist() == [0, 0, 1]
     assert model.histories.rows.tolist() == [1, 2]
@@ -91,6 +100,6 @@ def test_departments_left_out_are_in_histories_but_not_learnt():
 
 def test_an_item_that_came_later_is_not_in_the_assortment():
     later = [*CATALOGUE, item(N_ITEMS, item_id=ItemId("late"), added_day=CUT + 1)]
-    interactions = read_interactions(orders().lazy(), later, USERS, None)
+    interactions = read_interactions(orders().lazy(), later, PERMISSIONS, None)
     assert len(assortment_at(later, interactions, [], CUT)) == N_ITEMS
     assert len(assortment_at(later, interactions, [], CUT + 2)) == N_ITEMS + 1
