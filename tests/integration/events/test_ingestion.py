@@ -36,12 +36,14 @@ REFUSED = {"consent": {"categoryPreferences": {"personalisation": False, "analyt
 
 @dataclass
 class Admitting:
-    """A gate that takes every caller for the same one."""
+    """A gate that takes every caller for the same one, and limits none."""
 
     access: Access
 
     def admit(self, scope: object, need: str, *, or_key_in_body: bool) -> Access:
         return self.access
+
+    def charge(self, scope: object, cost: int) -> None: ...
 
 
 @dataclass
