@@ -3,10 +3,12 @@
 import os
 from collections import Counter as Counts
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 OTHER_METHOD = "_OTHER"  # anybody may invent one, and each would be a series of its own
@@ -140,7 +142,26 @@ class Metrics:
     def page(self) -> tuple[bytes, str]:
         """The page that Prometheus reads, and its content type."""
         registry = self.registry
-        if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        if shared := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
             registry = CollectorRegistry()
-            MultiProcessCollector(registry)
+            registry.register(_AllProcesses(Path(shared)))
         return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
+
+
+class _AllProcesses(Collector):
+    """What all processes have counted, read from their files in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def collect(self) -> Iterable[Metric]:
+        # A process makes its file first and writes it then: one without a byte has counted nothing, and cannot be read.
+        files = [str(file) for file in self._folder.glob("*.db") if _has_bytes(file)]
+        return MultiProcessCollector.merge(files)
+
+
+def _has_bytes(file: Path) -> bool:
+    try:
+        return file.stat().st_size > 0
+    except FileNotFoundError:  # of a process that ended meanwhile
+        return False
