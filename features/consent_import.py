@@ -14,7 +14,7 @@ from features.imports.rows import Chunk, read_rows
 from features.progress import ProgressReport
 from features.settings import Settings
 from features.sql.consent_store import ConsentStore
-from features.sql.engine import migrate, open_engine, reading
+from features.sql.engine import opened, reading
 from features.sql.privacy_store import read_erased
 from recommender.consent import Entry
 
@@ -34,9 +34,8 @@ def import_consents(
         InvalidInput: the file cannot be read, or has other columns; nothing was imported.
         StoreUnavailable: the database went away; what was imported before stays.
     """
-    now, engine = now or datetime.now(UTC), open_engine(settings)
-    try:
-        migrate(engine)
+    now = now or datetime.now(UTC)
+    with opened(settings) as engine:
         work = _Import(engine, ConsentStore(engine), read_secret(settings), now, file.name)
         with RejectedRows(file, COLUMNS) as rejected, progress.step(f"Importing {file.name}") as step:
             for chunk in read_rows(file, COLUMNS):
@@ -47,8 +46,6 @@ def import_consents(
                 accepted=work.accepted, duplicates=work.duplicates, rejected=rejected.count,
                 rejected_file=rejected.keep(),
             )  # fmt: skip
-    finally:
-        engine.dispose()
 
 
 @dataclass

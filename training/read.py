@@ -17,7 +17,7 @@ from features.privacy.cleaner import read_known_suppressions
 from features.settings import Settings
 from features.sql.catalogue_store import CatalogueStore
 from features.sql.consent_states import ConsentStates
-from features.sql.engine import migrate, open_engine, reading
+from features.sql.engine import opened, reading
 from features.sql.persons import read_persons
 from features.sql.store_store import Store, StoreStore
 from recommender.catalogue import CatalogueItem
@@ -68,14 +68,12 @@ def read_training_data(settings: Settings, until: datetime | None) -> TrainingDa
         InvalidInput: a file of the log is damaged, or the laws or markets are not as they should be.
     """
     markets = read_markets(settings)
-    engine = open_engine(settings)
-    migrate(engine)
-    catalogue, change_number = CatalogueStore(engine).read_snapshot()
-    with reading(engine) as connection:
-        persons = read_persons(connection)
-    answers = ConsentStates(engine).answers(PERSONALISATION, datetime.now(UTC))
-    stores = StoreStore(engine).read_all()
-    engine.dispose()
+    with opened(settings) as engine:
+        catalogue, change_number = CatalogueStore(engine).read_snapshot()
+        with reading(engine) as connection:
+            persons = read_persons(connection)
+        answers = ConsentStates(engine).answers(PERSONALISATION, datetime.now(UTC))
+        stores = StoreStore(engine).read_all()
     if not catalogue:
         raise NotEnoughData("The catalogue is empty.", remedy="Bring it with `recommender import catalogue FILE`.")
     until_day = None if until is None else until.astimezone(UTC).timestamp() / 86_400

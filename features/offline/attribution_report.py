@@ -14,7 +14,7 @@ from features.identity import ANONYMOUS_ID, USER_ID
 from features.offline.attribution import attribute, outcomes
 from features.settings import Settings
 from features.sql.catalogue_store import CatalogueStore
-from features.sql.engine import migrate, open_engine, reading
+from features.sql.engine import opened, reading
 from features.sql.tables.people import identifiers
 from recommender.errors import StoreUnavailable
 
@@ -85,16 +85,12 @@ def write_table(report: AttributionReport, file: Path) -> None:
 
 def _read_persons_and_groups(settings: Settings) -> tuple[pl.LazyFrame, pl.LazyFrame]:
     """As `attribute` takes them: who is one person, and what is one product, now."""
-    engine = open_engine(settings)
-    try:
-        migrate(engine)
+    with opened(settings) as engine:
         column = identifiers.c
         named = select(column.kind, column.value, column.profile_number).where(column.kind.in_([USER_ID, ANONYMOUS_ID]))
         with reading(engine) as connection:
             known = [(kind, value, str(profile)) for kind, value, profile in connection.execute(named)]
         variants = [item for item in CatalogueStore(engine).read_all() if item.group_id != item.item_id]
-    finally:
-        engine.dispose()
     persons = pl.LazyFrame(known, schema={name: pl.String() for name in ("kind", "value", "person")}, orient="row")
     products = [(item.item_id, item.group_id) for item in variants]
     return persons, pl.LazyFrame(products, schema={"item_id": pl.String(), "group_id": pl.String()}, orient="row")

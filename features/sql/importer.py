@@ -14,7 +14,7 @@ from features.progress import ProgressReport
 from features.settings import Settings
 from features.sql import item_file
 from features.sql.catalogue_store import UNNUMBERED, CatalogueStore
-from features.sql.engine import migrate, open_engine
+from features.sql.engine import opened
 from features.sql.store_store import Store, StoreStore
 from features.sql.tables.catalogue import ITEM_FACTS
 from recommender.catalogue import CatalogueItem
@@ -41,12 +41,8 @@ def import_catalogue(settings: Settings, file: Path, progress: ProgressReport) -
     fitting = parsed.filter(pl.col(REASON).is_null()).drop(ROW, REASON)
     items = [_item(row, now_day) for row in fitting.iter_rows(named=True)]
     rejected_file = write_rejected(file, _rejected(rows, parsed))
-    engine = open_engine(settings)
-    try:
-        migrate(engine)
+    with opened(settings) as engine:
         written = CatalogueStore(engine).upsert_many(items, facts=facts, progress=progress, by=CLI)
-    finally:
-        engine.dispose()
     return ImportReport(
         accepted=written.n_changed,
         duplicates=len(items) - written.n_changed,
@@ -65,12 +61,8 @@ def import_stores(settings: Settings, file: Path, progress: ProgressReport) -> I
         for row in parsed.filter(pl.col(REASON).is_null()).drop(ROW, REASON).iter_rows(named=True)
     ]
     rejected_file = write_rejected(file, _rejected(rows, parsed))
-    engine = open_engine(settings)
-    try:
-        migrate(engine)
+    with opened(settings) as engine:
         n_changed = StoreStore(engine).upsert_many(stores, by=CLI)
-    finally:
-        engine.dispose()
     return ImportReport(
         accepted=n_changed,
         duplicates=len(stores) - n_changed,

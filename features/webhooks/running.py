@@ -8,7 +8,7 @@ from threading import Event, Thread
 
 from features.identity import read_secret
 from features.settings import Settings
-from features.sql.engine import migrate, open_engine
+from features.sql.engine import opened
 from features.webhooks.deliver import Deliverer
 from features.webhooks.post import Post
 
@@ -31,10 +31,9 @@ def delivering(settings: Settings) -> Generator[None]:
 def _deliver(settings: Settings, stop: Event) -> None:
     while not stop.is_set():
         try:
-            engine = open_engine(settings)
-            migrate(engine)
-            post = Post(settings.allowed_hosts)
-            Deliverer(engine=engine, secret=read_secret(settings), send=post, clock=lambda: datetime.now(UTC)).run(stop)
+            with opened(settings) as engine:
+                post, secret = Post(settings.allowed_hosts), read_secret(settings)
+                Deliverer(engine=engine, secret=secret, send=post, clock=lambda: datetime.now(UTC)).run(stop)
         except Exception:  # such as a database that is away: shoppers' words wait in it, nothing is lost
             log.exception("webhooks are told nothing now")
             stop.wait(RETRY_SECONDS)

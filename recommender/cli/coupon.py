@@ -85,12 +85,8 @@ def _open_keys() -> "Generator[SigningKeys]":
     from features.identity import read_secret
     from features.ledger.signing_keys import SigningKeys
     from features.settings import read_settings
-    from features.sql.engine import migrate, open_engine
+    from features.sql.engine import opened
 
     settings = read_settings()
-    engine = open_engine(settings)
-    try:
-        migrate(engine)
+    with opened(settings) as engine:
         yield SigningKeys(engine, partial(read_secret, settings))
-    finally:
-        engine.dispose()

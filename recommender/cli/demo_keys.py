@@ -27,13 +27,11 @@ def demo_keys(settings: Settings) -> DemoKeys:
     """
     from features.audit import CLI
     from features.keys import KeyKind, digest_of, new_key
-    from features.sql.engine import migrate, open_engine
+    from features.sql.engine import opened
     from features.sql.key_store import KeyStore
 
     file, now = settings.data_dir / FILE, datetime.now(UTC)
-    engine = open_engine(settings)
-    try:
-        migrate(engine)
+    with opened(settings) as engine:
         store = KeyStore(engine)
         live = {key.digest for key in store.read_all() if key.is_live(now)}
         if file.exists():
@@ -49,8 +47,6 @@ def demo_keys(settings: Settings) -> DemoKeys:
         fresh = DemoKeys(made("sk", "demo: the shop's server"), made("pk", "demo: the shop's pages"))
         _write(file, fresh)
         return fresh
-    finally:
-        engine.dispose()
 
 
 def _write(file: Path, keys: DemoKeys) -> None:

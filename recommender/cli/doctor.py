@@ -143,14 +143,10 @@ def _event_stream(settings: Settings) -> Finding:
 
 
 def _database(settings: Settings) -> Finding:
-    from features.sql.engine import migrate, open_engine
+    from features.sql.engine import opened
 
-    engine = open_engine(settings)
-    try:
-        migrate(engine)
+    with opened(settings) as engine:
         return Finding("database", "good", f"{engine.dialect.name}, schema up to date")
-    finally:
-        engine.dispose()
 
 
 def _keys(settings: Settings) -> Finding:

@@ -57,12 +57,8 @@ def _open_ledger() -> "Generator[Ledger]":
     from features.identity import read_secret
     from features.ledger.ledger import Ledger
     from features.settings import read_settings
-    from features.sql.engine import migrate, open_engine
+    from features.sql.engine import opened
 
     settings = read_settings()
-    engine = open_engine(settings)
-    try:
-        migrate(engine)
+    with opened(settings) as engine:
         yield Ledger(engine, partial(read_secret, settings), lambda: datetime.now(UTC))
-    finally:
-        engine.dispose()

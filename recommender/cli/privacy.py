@@ -137,15 +137,11 @@ def download(
 def _open() -> "Generator[tuple[Settings, PrivacyDesk]]":
     from features.privacy.desk import PrivacyDesk
     from features.settings import read_settings
-    from features.sql.engine import migrate, open_engine
+    from features.sql.engine import opened
 
     settings = read_settings()
-    engine = open_engine(settings)
-    try:
-        migrate(engine)
+    with opened(settings) as engine:
         yield settings, PrivacyDesk(settings, engine, lambda: datetime.now(UTC))
-    finally:
-        engine.dispose()
 
 
 def _identifier(settings: "Settings", person: str) -> "Identifier":

@@ -16,7 +16,7 @@ from features.progress import ProgressReport
 from features.settings import Settings
 from features.sql.catalogue_store import CatalogueStore
 from features.sql.consent_store import ConsentStore
-from features.sql.engine import migrate, open_engine
+from features.sql.engine import opened
 from features.sql.stock_store import StockLine, StockStore
 from features.sql.store_store import Store, StoreStore
 from recommender.consent import Entry, State
@@ -71,13 +71,9 @@ def prepare(
     Raises:
         InvalidInput: the package is not installed.
     """
-    engine = open_engine(settings)
-    try:
-        migrate(engine)
+    with opened(settings) as engine:
         done = _read_report(settings, engine)
         return done or _prepare(settings, engine, progress, source or open_source(), now or datetime.now(UTC))
-    finally:
-        engine.dispose()
 
 
 def _prepare(
