@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Literal, TypedDict, Unpack
 from urllib.parse import urlsplit
 
 from recommender.errors import InvalidInput
@@ -54,8 +54,19 @@ class Key:
         return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)
 
 
-def new_key(kind: KeyKind, label: str, now: datetime, **facts: Any) -> tuple[Key, str]:  # noqa: ANN401 - of `Key`
-    """Make a key; `facts` are further fields of `Key`.
+class KeyFacts(TypedDict, total=False):
+    """What else may be said of a new key; `Key` has the meanings."""
+
+    scopes: tuple[str, ...]
+    expires_at: datetime | None
+    origins: tuple[str, ...]
+    apps: tuple[str, ...]
+    per_minute: int | None
+    replaces: str | None
+
+
+def new_key(kind: KeyKind, label: str, now: datetime, **facts: Unpack[KeyFacts]) -> tuple[Key, str]:
+    """Make a key.
 
     Returns how it is kept, and the key itself, which nobody can show again.
     """

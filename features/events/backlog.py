@@ -1,7 +1,6 @@
 """How much waits in the event stream, and what the drain has done: for metrics and for the doctor."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from features.online.keys import DRAINED, EVENT_STREAM, EVENT_STREAM_BYTES, UNPROJECTED, load_script
 
@@ -33,7 +32,11 @@ def backlog_question() -> tuple[str, int, str, str, str, str]:
     return load_script("read_backlog"), len(keys), *keys
 
 
-def backlog_of(reply: Any) -> Backlog:  # noqa: ANN401 - of redis
+Number = bytes | None  # as text; None: not there
+Reply = tuple[tuple[bytes, bytes], Number, int, Number, int, tuple[Number, Number, Number]]
+
+
+def backlog_of(reply: Reply) -> Backlog:
     """Read the reply to `backlog_question`."""
     (seconds, microseconds), n_bytes, entries, oldest, unprojected, (rows, files, drained_at) = reply
     age = int(seconds) + int(microseconds) / 1e6 - int(oldest.split(b"-")[0]) / 1e3 if oldest else 0.0

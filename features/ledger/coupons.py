@@ -36,7 +36,8 @@ class Row:
     allowed: Allowed
 
     @property
-    def coupon_id(self) -> str:  # noqa: D102 - the column
+    def coupon_id(self) -> str:
+        """What the ledger knows it by."""
         return self.facts["coupon_id"]
 
     def has_live_hold(self, now: datetime) -> bool:

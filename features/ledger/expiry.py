@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import ColumnElement, Connection, delete, func, select
 
 from features.ledger.books import Books, text_of
 from features.ledger.coupons import change, lock_coupons
@@ -38,7 +38,7 @@ def forget_keys(connection: Connection, made_before: datetime) -> None:
     connection.execute(delete(idempotency_keys).where(idempotency_keys.c.made_at < text_of(made_before)))
 
 
-def _due(now: datetime):  # noqa: ANN202 - a condition
+def _due(now: datetime) -> ColumnElement[bool]:
     return coupons.c.hold_until <= text_of(now)
 
 

@@ -11,7 +11,7 @@ from features.ledger.books import Books, text_of
 from features.sql.tables.ledger import idempotency_keys
 from recommender.errors import KeyReused, StillRunning
 
-I = idempotency_keys.c  # noqa: E741 - the columns
+KEPT = idempotency_keys.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,8 @@ def once(books: Books, call: Call, work: Callable[[], tuple[int, object]]) -> Re
         name = func.hashtextextended(f"{call.caller}\n{call.path}\n{call.key}", 0)
         if not books.connection.execute(select(func.pg_try_advisory_xact_lock(name))).scalar_one():
             raise StillRunning("The same call is under way.", remedy="Repeat it in a second, with the same key.")
-    this = (I.caller == call.caller) & (I.path == call.path) & (I.key == call.key)
-    known = books.connection.execute(select(I.body_digest, I.status, I.reply).where(this)).one_or_none()
+    this = (KEPT.caller == call.caller) & (KEPT.path == call.path) & (KEPT.key == call.key)
+    known = books.connection.execute(select(KEPT.body_digest, KEPT.status, KEPT.reply).where(this)).one_or_none()
     if known is not None:
         if known.body_digest != call.body_digest:
             raise KeyReused(

@@ -83,7 +83,7 @@ class SigningKeys:
         live = (K.revoked_at.is_(None)) & (K.ends_at.is_(None) | (K.ends_at > text_of(now)))
         with reading(self._engine) as connection:
             keys = connection.execute(select(K.kid, K.public).where(live).order_by(K.made_at, K.kid))
-            public = {kid: key for kid, key in keys}  # noqa: C416 - rows are no pairs to the type checker
+            public = {row.kid: row.public for row in keys}
             revoked = connection.execute(select(K.kid).where(K.revoked_at.is_not(None)).order_by(K.kid)).scalars()
             return public_document(public, list(revoked), now)
 

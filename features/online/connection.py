@@ -5,7 +5,7 @@ from typing import Any
 
 from redis import Redis as BlockingRedis
 from redis.asyncio import BlockingConnectionPool, Redis, UnixDomainSocketConnection
-from redis.asyncio.cluster import RedisCluster
+from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.cluster import RedisCluster as BlockingRedisCluster
@@ -76,7 +76,7 @@ async def check_redis(redis: Redis, *, allow_lossy: bool = False) -> str:
     return names[0] if len(names) == 1 else f"{len(names)} nodes of {', '.join(sorted(set(names)))}"
 
 
-async def _nodes(redis: Redis) -> list[dict[str, Any]]:
+async def _nodes(redis: Redis) -> list[dict[str, ClusterNode]]:
     """For each server behind this client the options of a command that make it the one that is asked."""
     if not isinstance(redis, RedisCluster):
         return [{}]
@@ -84,7 +84,7 @@ async def _nodes(redis: Redis) -> list[dict[str, Any]]:
     return [{"target_nodes": node} for node in cluster.get_nodes()]  # replicas too: one may take over
 
 
-async def _check_server(redis: Redis, *, allow_lossy: bool, **node: Any) -> str:  # noqa: ANN401 - of redis
+async def _check_server(redis: Redis, *, allow_lossy: bool, **node: ClusterNode) -> str:
     server = await redis.info("server", "persistence", "memory", **node)
     version = str(server["redis_version"])
     who = f"the Redis node {node['target_nodes'].name}" if node else "this Redis"
@@ -112,7 +112,7 @@ async def _check_server(redis: Redis, *, allow_lossy: bool, **node: Any) -> str:
     return name
 
 
-async def _when_it_syncs(redis: Redis, **node: Any) -> str | None:  # noqa: ANN401 - of redis
+async def _when_it_syncs(redis: Redis, **node: ClusterNode) -> str | None:
     """Its `appendfsync`; None where the provider does not let us ask."""
     try:
         reply: dict[Any, Any] = await redis.config_get("appendfsync", **node)
