@@ -11,7 +11,8 @@ from features.identity import Identifier
 from features.sql.audit_store import append_audit
 from features.sql.chunks import chunks_of
 from features.sql.engine import reading, writing
-from features.sql.identity_rows import named_as, text_of
+from features.sql.entry_rows import new_entries, rows_of_ids, rows_under
+from features.sql.identity_rows import text_of
 from features.sql.tables.consents import consent_entries
 from recommender.consent import Entry, State
 
@@ -36,14 +37,9 @@ class ConsentStore:
         fresh = 0
         for chunk in chunks_of(entries):
             with writing(self._engine) as write:
-                new = dict[str, Entry]()
-                for entry in chunk:
-                    new.setdefault(entry.entry_id, entry)
-                known = select(COLUMNS.entry_id).where(COLUMNS.entry_id.in_(new))
-                for entry_id in write.connection.execute(known).scalars():
-                    del new[entry_id]
+                new = new_entries(write.connection, consent_entries, chunk)
                 if new:
-                    rows = [_values(entry, write.change_number) for entry in new.values()]
+                    rows = [_values(entry, write.change_number) for entry in new]
                     write.connection.execute(insert(consent_entries), rows)
                     if by is not None:
                         note = {"entries": len(new)}
@@ -54,18 +50,13 @@ class ConsentStore:
     def find(self, entry_ids: Collection[str]) -> dict[str, Entry]:
         """Those of some ids that are on record."""
         with reading(self._engine) as connection:
-            rows = connection.execute(select(consent_entries).where(COLUMNS.entry_id.in_(entry_ids)))
-            return {row.entry_id: entry_of(row) for row in rows}
+            rows = rows_of_ids(connection, consent_entries, entry_ids)
+        return {entry.entry_id: entry for entry in map(entry_of, rows)}
 
     def history(self, identifiers: Collection[Identifier]) -> list[Entry]:
         """All that was ever said under these identifiers, in the order it was taken down."""
         with reading(self._engine) as connection:
-            rows = [
-                row
-                for where in named_as(identifiers, COLUMNS.kind, COLUMNS.value)
-                for row in connection.execute(select(consent_entries).where(where))
-            ]
-        return [entry_of(row) for row in sorted(rows, key=lambda row: row.id)]
+            return [entry_of(row) for row in rows_under(connection, consent_entries, identifiers)]
 
     def changes(self, after_id: int, limit: int) -> list[tuple[int, Entry]]:
         """The first `limit` entries after the one of a number (0: from the start), each with its number."""

@@ -3,13 +3,14 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import Engine, Row, insert, select
+from sqlalchemy import Engine, Row, insert
 
 from features.audit import Author, Entry
 from features.identity import Identifier
 from features.sql.audit_store import append_audit
 from features.sql.engine import reading, writing
-from features.sql.identity_rows import named_as, text_of
+from features.sql.entry_rows import new_entries, rows_of_ids, rows_under
+from features.sql.identity_rows import text_of
 from features.sql.tables.preferences import preference_entries
 from recommender.preferences import Aspect, Preference
 
@@ -25,13 +26,9 @@ class PreferenceStore:
     def append(self, said: Sequence[Preference], *, by: Author) -> int:
         """Append those whose id is not in it yet, in one transaction; returns how many were new."""
         with writing(self._engine) as write:
-            new = {one.entry_id: one for one in reversed(said)}
-            for entry_id in write.connection.execute(
-                select(COLUMNS.entry_id).where(COLUMNS.entry_id.in_(new))
-            ).scalars():
-                del new[entry_id]
+            new = new_entries(write.connection, preference_entries, said)
             if new:
-                rows = [_values(one, write.change_number) for one in reversed(new.values())]
+                rows = [_values(one, write.change_number) for one in new]
                 write.connection.execute(insert(preference_entries), rows)
                 note = {"entries": len(new)}
                 append_audit(write.connection, Entry(by, "preferences.append", "preferences", details=note))
@@ -40,18 +37,13 @@ class PreferenceStore:
     def find(self, entry_ids: Collection[str]) -> dict[str, Preference]:
         """Those of some ids that are on record."""
         with reading(self._engine) as connection:
-            rows = connection.execute(select(preference_entries).where(COLUMNS.entry_id.in_(entry_ids)))
-            return {row.entry_id: preference_of(row) for row in rows}
+            rows = rows_of_ids(connection, preference_entries, entry_ids)
+        return {one.entry_id: one for one in map(preference_of, rows)}
 
     def history(self, identifiers: Collection[Identifier]) -> list[Preference]:
         """All that was ever said under these identifiers, in the order it was taken down."""
         with reading(self._engine) as connection:
-            rows = [
-                row
-                for where in named_as(identifiers, COLUMNS.kind, COLUMNS.value)
-                for row in connection.execute(select(preference_entries).where(where))
-            ]
-        return [preference_of(row) for row in sorted(rows, key=lambda row: row.id)]
+            return [preference_of(row) for row in rows_under(connection, preference_entries, identifiers)]
 
 
 def preference_of(row: Row[*tuple[object, ...]]) -> Preference:
