@@ -3,16 +3,15 @@
 import json
 import os
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import polars as pl
-from redis import Redis
-from sqlalchemy import Engine, select
+from sqlalchemy import select
 
 from features.artifact.read import load_artifact
 from features.artifact.shelf import ArtifactShelf
@@ -28,12 +27,12 @@ from features.privacy.exports import KEPT_FOR, export_file
 from features.privacy.letters import LetterMatch, find_letters
 from features.privacy.live import live_keys_of
 from features.privacy.rows import RowCleaner, owner_of
-from features.settings import Settings
+from features.privacy.work import Work
 from features.sql.access import rows_about
 from features.sql.audit_store import append_audit
 from features.sql.catalogue_store import CatalogueStore
 from features.sql.engine import reading
-from features.sql.privacy_store import PrivacyRequest, PrivacyStore
+from features.sql.privacy_store import PrivacyRequest
 from features.sql.tables.catalogue import items
 from recommender.errors import BrokenArtifact
 from recommender.ids import RecommendationId, UserId
@@ -46,16 +45,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Records = Sequence[Mapping[str, Any]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Access:
+class Access(Work):
     """Gathers and writes the file, in the process that drains."""
-
-    settings: Settings
-    engine: Engine
-    redis: Redis
-    store: PrivacyStore
-    secret: bytes
-    clock: Callable[[], datetime]
 
     def __call__(self, request: PrivacyRequest) -> PrivacyRequest:
         """Write the file, and close the request; doing it again writes it anew.

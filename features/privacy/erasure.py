@@ -5,15 +5,13 @@ person comes in. The order then is that of the data: the stream into the log, li
 it, the letters and exports, and the database last, for it knows whom to erase until the end.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 import orjson
-from redis import Redis
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from features.audit import SYSTEM, Entry
 from features.identity import USER_ID
@@ -24,10 +22,10 @@ from features.privacy.letters import LetterMatch, erase_letters
 from features.privacy.live import forget_live_state, forget_names, rewrite_file
 from features.privacy.log import erase_from_log
 from features.privacy.rows import RowCleaner
-from features.settings import Settings
+from features.privacy.work import Work
 from features.sql.audit_store import append_audit
 from features.sql.erasure import erase_person, forget_requests, scrub_file, vacuum
-from features.sql.privacy_store import PrivacyRequest, PrivacyStore
+from features.sql.privacy_store import PrivacyRequest
 
 NEXT_TRAINING = """\
 What all shoppers taught together (popularity, neighbours, embeddings, ranking) still has its share of this person, of \
@@ -46,16 +44,8 @@ class Cleared:
     note: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Erasure:
+class Erasure(Work):
     """Erases people, one request after another, in the process that drains."""
-
-    settings: Settings
-    engine: Engine
-    redis: Redis
-    store: PrivacyStore
-    secret: bytes
-    clock: Callable[[], datetime]
 
     def __call__(self, request: PrivacyRequest) -> PrivacyRequest:
         """Erase, and write the receipt.

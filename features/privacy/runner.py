@@ -42,11 +42,9 @@ class PrivacyRunner:
         self._store = PrivacyStore(engine, lambda: secret)
         self._suppressions = Suppressions(lambda: secret)
         self.cleaner = RowCleaner(self._suppressions.is_erased, secret)
-        self._erase = Erasure(
-            settings=settings, engine=engine, redis=redis, store=self._store, secret=secret, clock=clock
-        )
-        self._answer = Access(
-            settings=settings, engine=engine, redis=redis, store=self._store, secret=secret, clock=clock
+        self._erase, self._answer = (
+            kind(settings=settings, engine=engine, redis=redis, store=self._store, secret=secret, clock=clock)
+            for kind in (Erasure, Access)
         )
         self._learnt = -1  # the change number up to which suppressions are known
         self._looked_at: object = None
