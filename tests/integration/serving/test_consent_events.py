@@ -11,8 +11,8 @@ from features.sql.store_store import Store, StoreStore
 from recommender.consent import Entry, State
 from recommender.ids import StoreId, UserId
 from tests.builders import said
+from tests.integration.serving.markets import kept, two_markets
 from tests.integration.serving.shop import NOW, Client, Shop
-from tests.integration.serving.test_consent_gate import MARKETS, kept
 
 ANN, PHONE = (USER_ID, "ann"), (ANONYMOUS_ID, "phone")
 SOURCE = {"channel": "web", "form": "banner 3", "notice_version": "2026-10", "proof": "receipt 7", "operator": 5}
@@ -21,15 +21,11 @@ SOURCE = {"channel": "web", "form": "banner 3", "notice_version": "2026-10", "pr
 @pytest.fixture
 def shop(valkey_data_dir: Path, tmp_path: Path) -> Shop:
     """A shop of its own, in two markets, with a store in each and one in a market that is none."""
-    config = tmp_path / "config"
-    config.mkdir()
-    (config / "markets.toml").write_text(MARKETS)
-    shop = Shop(tmp_path, redis_url=f"unix://{valkey_data_dir / 'valkey' / 'valkey.sock'}", config_dir=config)
+    shop = two_markets(tmp_path, valkey_data_dir)
     stores = {"berlin": "default", "reno": "nevada", "elsewhere": "atlantis"}
     StoreStore(shop.engine).upsert_many(
         [Store(store_id=StoreId(one), name=one, timezone="UTC", market=market) for one, market in stores.items()]
     )
-    shop.publish("a1")
     return shop
 
 

@@ -5,45 +5,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from redis import Redis
 
-from features.events.drain import read_rows
 from features.sql.consent_store import ConsentStore
 from recommender.consent import State
 from tests.builders import said
+from tests.integration.serving.markets import kept, two_markets
 from tests.integration.serving.shop import NOW, REGULAR, Client, Shop
 
-MARKETS = """
-[default]
-law = "eu"
-currency = "EUR"
-locale = "en"
-[nevada]
-law = "us_opt_out"
-currency = "USD"
-locale = "en-US"
-"""
 CONTEXT = {"store_id": "s1", "cart": ["i8"]}
 
 
 @pytest.fixture
 def shop(valkey_data_dir: Path, tmp_path: Path) -> Shop:
-    """A shop of its own, in two markets, that shares the running Valkey."""
-    config = tmp_path / "config"
-    config.mkdir()
-    (config / "markets.toml").write_text(MARKETS)
-    shop = Shop(tmp_path, redis_url=f"unix://{valkey_data_dir / 'valkey' / 'valkey.sock'}", config_dir=config)
-    shop.publish("a1")
-    return shop
-
-
-def kept(shop: Shop) -> tuple[dict[bytes, Any], list[dict[str, Any]]]:
-    """All live state, and the rows that wait in the stream."""
-    with Redis.from_url(str(shop.settings.redis_url)) as redis:
-        live: dict[bytes, Any] = {key: redis.get(key) for key in redis.scan_iter("shopper:*")}
-        entries: Any = redis.xrange("{events}")
-    lines = [fields[b"events"] for _, fields in entries if b"events" in fields]
-    return live, read_rows(b"\n".join(lines)).to_dicts() if lines else []
+    return two_markets(tmp_path, valkey_data_dir)
 
 
 async def ask_everywhere(client: Client, who: Mapping[str, Any], headers: Mapping[str, str]) -> list[Any]:
@@ -56,7 +30,7 @@ async def ask_everywhere(client: Client, who: Mapping[str, Any], headers: Mappin
     ]
     shown = list[Any]()
     for path, body in calls:
-        reply = await client.post(path, json=body | CONTEXT | who, headers=headers)
+        reply = await client.post(path, json={**body, **CONTEXT, **who}, headers=headers)
         assert reply.status_code == 200, reply.text
         for block in reply.json().get("blocks", [reply.json()]):
             del block["recommendation_id"]
