@@ -1,6 +1,6 @@
 """Accounts: which ones a hold touches, whether they have room, and how they move."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -48,11 +48,28 @@ def judge(
     Args:
         person: all that the shopper is known by, `place.shopper` among them.
     """
+    return judge_by(_read(connection, [place], person).get(place.campaign_id, {}), allowed, place, money)
+
+
+def judge_many(
+    connection: Connection, wanted: Sequence[tuple[Allowed, Place, int]], person: Collection[str]
+) -> list[Refusal | None]:
+    """The same for coupons of several campaigns for one shopper and device, each by itself and in one look.
+
+    Nothing is locked: whoever issues one of them is judged again.
+    """
+    balances = _read(connection, [place for _, place, _ in wanted], person)
+    return [
+        judge_by(balances.get(place.campaign_id, {}), allowed, place, money) for allowed, place, money in wanted
+    ]  # fmt: skip
+
+
+def judge_by(balances: Mapping[Key, Balance], allowed: Allowed, place: Place, money: int) -> Refusal | None:
+    """The same by the balances of the accounts that it touches, of one campaign."""
     if (not place.device and any(cap.of == "device" for cap in allowed.caps)) or (
         not place.store_id and allowed.per_store != NO_LIMIT
     ):
         return Refusal.NOT_ELIGIBLE  # what cannot be counted is not allowed
-    balances = _read(connection, place, person)
     limits: list[tuple[Key, Limit]] = [
         (("campaign", "", ""), allowed.budget),
         (("day", "", place.day), allowed.per_day),
@@ -109,19 +126,26 @@ def move(connection: Connection, place: Place, change: Balance) -> None:
 
 def read_balances(connection: Connection, campaign_id: str) -> dict[Key, Balance]:
     """All accounts of a campaign, by key."""
-    return _balances(connection, [accounts.campaign_id == campaign_id])
+    return _balances(connection, [accounts.campaign_id == campaign_id]).get(campaign_id, {})
 
 
-def _read(connection: Connection, place: Place, person: Collection[str]) -> dict[Key, Balance]:
+def _read(
+    connection: Connection, places: Sequence[Place], person: Collection[str]
+) -> dict[str, dict[Key, Balance]]:  # fmt: skip
+    """By campaign the accounts of its place, and all days of the person and the device; all of one device."""
     named = or_(
-        tuple_(*KEY).in_(place.accounts()),
+        tuple_(*KEY).in_({key for place in places for key in place.accounts()}),
         and_(accounts.dimension == "shopper", accounts.member.in_(person)),
-        and_(accounts.dimension == "device", accounts.member == place.device),
+        and_(accounts.dimension == "device", accounts.member.in_({place.device for place in places})),
     )
-    return _balances(connection, [accounts.campaign_id == place.campaign_id, named])
+    return _balances(connection, [accounts.campaign_id.in_({place.campaign_id for place in places}), named])
 
 
-def _balances(connection: Connection, where: Sequence[object]) -> dict[Key, Balance]:
-    query = select(*KEY, *AMOUNTS).where(*where)  # pyright: ignore[reportArgumentType] - conditions
+def _balances(connection: Connection, where: Sequence[object]) -> dict[str, dict[Key, Balance]]:
+    query = select(accounts.campaign_id, *KEY, *AMOUNTS).where(*where)  # pyright: ignore[reportArgumentType] - conditions
     rows: Iterable[Sequence[object]] = connection.execute(query)
-    return {(row[0], row[1], row[2]): Balance(*row[3:]) for row in rows}  # pyright: ignore[reportArgumentType]
+    found = dict[str, dict[Key, Balance]]()
+    for campaign_id, dimension, member, day, *amounts in rows:
+        key = dimension, member, day
+        found.setdefault(campaign_id, {})[key] = Balance(*amounts)  # pyright: ignore[reportArgumentType] - as the table says
+    return found

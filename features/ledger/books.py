@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from features.ledger.values import Allowance, Cap, Limit, read_limits
 from features.sql.tables.ledger import allowances, coupon_terms
@@ -83,12 +83,13 @@ def lock_campaigns(connection: Connection, campaign_ids: Collection[str]) -> dic
     """
     columns = allowances.c
     query = select(allowances).where(columns.campaign_id.in_(set(campaign_ids))).order_by(columns.campaign_id)
-    return {
-        row.campaign_id: Allowed(
-            row.campaign_id, row.version, row.state, row.timezone, row.currency, *read_limits(row.limits)
-        )
-        for row in connection.execute(query.with_for_update())
-    }
+    return {row["campaign_id"]: allowed_of(row) for row in connection.execute(query.with_for_update()).mappings()}
+
+
+def allowed_of(row: RowMapping) -> Allowed:
+    """What a row of `allowances` says."""
+    limits = read_limits(row["limits"])
+    return Allowed(row["campaign_id"], row["version"], row["state"], row["timezone"], row["currency"], *limits)
 
 
 def new_id(prefix: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 import orjson
-from sqlalchemy import func, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from features.ledger.books import Books, text_of
 from features.sql.tables.ledger import idempotency_keys
@@ -54,21 +54,40 @@ def once(books: Books, call: Call, work: Callable[[], tuple[int, object]]) -> Re
         KeyReused: the key was used with another body.
         StillRunning: the same call is under way. (SQLite lets it wait for its turn instead, then answers it.)
     """
+    known = recall(books, call)
+    return known if known is not None else keep(books, call, *work())
+
+
+def recall(books: Books, call: Call) -> Reply | None:
+    """What the call was answered with before; None: it is new, and nobody else makes it until the transaction ends.
+
+    Raises:
+        KeyReused, StillRunning: as `once` does.
+    """
     if books.connection.dialect.name == "postgresql":
         name = func.hashtextextended(f"{call.caller}\n{call.path}\n{call.key}", 0)
         if not books.connection.execute(select(func.pg_try_advisory_xact_lock(name))).scalar_one():
             raise StillRunning("The same call is under way.", remedy="Repeat it in a second, with the same key.")
+    return look_up(books.connection, call)
+
+
+def look_up(connection: Connection, call: Call) -> Reply | None:
+    """The same without a lock, so that it may be made meanwhile; raises KeyReused."""
     this = (KEPT.caller == call.caller) & (KEPT.path == call.path) & (KEPT.key == call.key)
-    known = books.connection.execute(select(KEPT.body_digest, KEPT.status, KEPT.reply).where(this)).one_or_none()
-    if known is not None:
-        if known.body_digest != call.body_digest:
-            raise KeyReused(
-                "This Idempotency-Key came before, with another body.",
-                field="Idempotency-Key",
-                remedy="Make a new key for each new call; repeat a call with exactly its body.",
-            )
-        return Reply(known.status, known.reply.encode(), replayed=True)
-    status, answer = work()
+    known = connection.execute(select(KEPT.body_digest, KEPT.status, KEPT.reply).where(this)).one_or_none()
+    if known is None:
+        return None
+    if known.body_digest != call.body_digest:
+        raise KeyReused(
+            "This Idempotency-Key came before, with another body.",
+            field="Idempotency-Key",
+            remedy="Make a new key for each new call; repeat a call with exactly its body.",
+        )
+    return Reply(known.status, known.reply.encode(), replayed=True)
+
+
+def keep(books: Books, call: Call, status: int, answer: object) -> Reply:
+    """Keep the answer to a call that `recall` did not know, in the transaction of its effect."""
     body = orjson.dumps(answer)
     values = {
         "caller": call.caller, "path": call.path, "key": call.key, "body_digest": call.body_digest, "status": status,

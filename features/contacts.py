@@ -1,0 +1,151 @@
+"""The one contact budget of a person, over beacon, push, email and web: counted in SQL, in the caller's transaction.
+
+Whoever sends anything asks `count_contact` first, and gives back with `return_contact` what never reached anybody.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
+
+from features.identity import Identifier
+from features.ledger.books import Books, text_of
+from features.ledger.holders import device_digest, digest_of, person_digests
+from features.sql.tables.contacts import contacts
+from recommender.offers.fatigue import About, Contact, ContactCap, Feedback
+
+KEPT = timedelta(days=100)  # no cap and no pause looks further back
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody as contacts are counted: by all that they are known by, and by the device in their hand.
+
+    Attributes:
+        shopper: digest of the identifier that this call came with; it is one of `digests`.
+        device: digest; "" for none.
+    """
+
+    shopper: str
+    digests: frozenset[str]
+    device: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewContact:
+    """A contact to be counted; `contact_id` is the offer's or the message's and unique over all channels."""
+
+    contact_id: str
+    about: About
+    coupon_id: str = ""
+
+
+def person_of(connection: Connection, secret: bytes, holder: Identifier, device_id: str | None = None) -> Person:
+    """Whose contacts count: those of all identifiers of the person, as they are linked now."""
+    digests = person_digests(connection, secret, holder)
+    return Person(digest_of(secret, holder), frozenset(digests), device_digest(secret, device_id))
+
+
+def lock_person(connection: Connection, person: Person) -> None:
+    """Until the transaction ends, nobody else counts a contact of this person or device.
+
+    Take it before any campaign's lock. SQLite has one writer at a time anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        for name in sorted({*person.digests, person.device} - {""}):
+            lock = func.pg_advisory_xact_lock(func.hashtextextended(f"contacts:{name}", 0))
+            connection.execute(select(lock))
+
+
+def read_contacts(connection: Connection, person: Person, now: datetime) -> list[Contact]:
+    """Contacts of a person or their device that count, oldest first, as far back as they are kept."""
+    columns = contacts.c
+    theirs = columns.shopper.in_(person.digests)
+    if person.device:
+        theirs = or_(theirs, columns.device == person.device)
+    query = (
+        select(contacts)
+        .where(theirs, columns.state == "counted", columns.made_at > text_of(now - KEPT))
+        .order_by(columns.made_at, columns.contact_id)
+    )
+    return [
+        Contact(
+            about=About(
+                channel=row.channel, campaign_id=row.campaign_id, topic=row.topic, categories=frozenset(row.categories)
+            ),
+            made_at=datetime.fromisoformat(row.made_at),
+            feedback=row.feedback,
+            feedback_at=None if row.feedback_at is None else datetime.fromisoformat(row.feedback_at),
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def count_contact(
+    books: Books, person: Person, new: NewContact, caps: Sequence[ContactCap], zone: tzinfo
+) -> datetime | None:
+    """Count one more contact if every cap allows it, in one step; None: it is counted.
+
+    Else nothing is, and the answer is when it would fit. `zone` is the person's or the store's: whose days count.
+    """
+    lock_person(books.connection, person)
+    known = read_contacts(books.connection, person, books.now)
+    times = [cap.free_at(known, new.about, books.now, zone) for cap in caps]
+    latest = max((time for time in times if time is not None), default=None)
+    if latest is None:
+        write_contact(books, person, new)
+    return latest
+
+
+def write_contact(books: Books, person: Person, new: NewContact) -> None:
+    """Count a contact that was judged before, under the lock of `lock_person`."""
+    row = {
+        "contact_id": new.contact_id, "shopper": person.shopper, "device": person.device,
+        "channel": new.about.channel, "campaign_id": new.about.campaign_id, "topic": new.about.topic,
+        "categories": sorted(new.about.categories), "coupon_id": new.coupon_id, "state": "counted", "feedback": "",
+        "feedback_at": None, "made_at": text_of(books.now),
+    }  # fmt: skip
+    books.connection.execute(insert(contacts).values(row))
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A contact as it lies in the table."""
+
+    shopper: str
+    coupon_id: str
+    campaign_id: str
+    is_returned: bool
+    feedback: Feedback
+    made_at: datetime
+
+
+def find_contact(connection: Connection, contact_id: str) -> Known | None:
+    """A contact by its id, locked until the transaction ends."""
+    found = connection.execute(
+        select(contacts).where(contacts.c.contact_id == contact_id).with_for_update()
+    ).one_or_none()
+    if found is None:
+        return None
+    made_at = datetime.fromisoformat(found.made_at)
+    return Known(
+        found.shopper, found.coupon_id, found.campaign_id, found.state == "returned", found.feedback, made_at
+    )  # fmt: skip
+
+
+def return_contact(books: Books, contact_id: str) -> None:
+    """Take back the count of what never reached anybody."""
+    books.connection.execute(update(contacts).where(contacts.c.contact_id == contact_id).values(state="returned"))
+
+
+def note_feedback(books: Books, contact_id: str, feedback: Feedback) -> None:
+    """Write down what somebody said to a contact."""
+    said = {"feedback": feedback, "feedback_at": text_of(books.now)}
+    books.connection.execute(update(contacts).where(contacts.c.contact_id == contact_id).values(said))
+
+
+def forget_old(connection: Connection, now: datetime, most: int = 500) -> int:
+    """Delete up to `most` contacts that nothing looks at any more; returns how many."""
+    old = select(contacts.c.contact_id).where(contacts.c.made_at < text_of(now - KEPT)).limit(most)
+    return connection.execute(delete(contacts).where(contacts.c.contact_id.in_(old))).rowcount

@@ -1,0 +1,163 @@
+"""The layers that an offer has to pass, one after another; each is a pure question with its own reason for a no."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, tzinfo
+from hashlib import blake2b
+from typing import Annotated, TypeVar
+
+import numpy as np
+from msgspec import Meta, Struct
+
+from recommender.arrays import Rows
+from recommender.catalogue import Catalogue
+from recommender.ids import StoreId
+from recommender.offers.choose import Policy
+from recommender.offers.fatigue import About, Contact, ContactCap, Pauses, Tiredness
+from recommender.offers.reasons import NoOffer
+from recommender.shopper import Purchases
+
+Arm = TypeVar("Arm")
+PER_ARM = frozenset({"campaign", "topic"})  # caps that are judged for each campaign
+
+
+class QuietHours(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Local times from `begins` to `ends`, over midnight if need be; the end is not included. Equal: none."""
+
+    begins: time
+    ends: time
+
+    def end_after(self, now: datetime, zone: tzinfo) -> datetime | None:
+        """When they are over, aware; None: they are not on now."""
+        local = now.astimezone(zone)
+        over_midnight = self.begins > self.ends
+        clock = local.time()
+        inside = clock >= self.begins or clock < self.ends if over_midnight else self.begins <= clock < self.ends
+        if not inside:
+            return None
+        days = 1 if over_midnight and clock >= self.begins else 0
+        return _at(local.date() + timedelta(days=days), self.ends, zone)
+
+
+class Annoyance(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What disturbing somebody costs, in minor units: `contact`, and `tired` for a score of tiredness of 1."""
+
+    contact: Annotated[float, Meta(ge=0)]
+    tired: Annotated[float, Meta(ge=0)]
+
+    def cost(self, score: float) -> float:
+        """Minor units, for somebody of a score of tiredness in [0, 1)."""
+        return self.contact + self.tired * score
+
+
+class OfferRules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What offers.toml says."""
+
+    quiet_hours: QuietHours
+    caps: tuple[ContactCap, ...]
+    pauses: Pauses
+    tiredness: Tiredness
+    annoyance: Annoyance
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why not, and from when on it may be different, aware; None: nobody knows."""
+
+    reason: NoOffer
+    until: datetime | None = None
+
+
+def quiet_hours(rules: OfferRules, now: datetime, zone: tzinfo) -> Refused | None:
+    """Nobody is disturbed at night."""
+    end = rules.quiet_hours.end_after(now, zone)
+    return None if end is None else Refused(NoOffer.QUIET_HOURS, end)
+
+
+def contact_caps(
+    rules: OfferRules, contacts: Sequence[Contact], about: About, now: datetime, zone: tzinfo
+) -> Refused | None:
+    """Caps on all contacts, then on those of the channel."""
+    caps = [cap for cap in rules.caps if cap.of not in PER_ARM]
+    return _capped(sorted(caps, key=lambda cap: cap.of), contacts, about, now, zone)
+
+
+def campaign_caps(
+    rules: OfferRules, contacts: Sequence[Contact], about: About, now: datetime, zone: tzinfo
+) -> Refused | None:
+    """Caps on contacts of one campaign, then of its topic."""
+    caps = [cap for cap in rules.caps if cap.of in PER_ARM]
+    return _capped(sorted(caps, key=lambda cap: cap.of), contacts, about, now, zone)
+
+
+def after_refusal(rules: OfferRules, contacts: Sequence[Contact], now: datetime) -> Refused | None:
+    """A pause from everything, after a refusal of anything."""
+    end = rules.pauses.ends_at(contacts, now)
+    return None if end is None else Refused(NoOffer.COOLDOWN, end)
+
+
+def after_refusal_of(
+    rules: OfferRules, contacts: Sequence[Contact], about: About, now: datetime
+) -> Refused | None:  # fmt: skip
+    """A longer pause from what was refused."""
+    end = rules.pauses.ends_for(contacts, about, now)
+    return None if end is None else Refused(NoOffer.COOLDOWN, end)
+
+
+def fatigue(rules: OfferRules, score: float) -> Refused | None:
+    """Somebody who heard too much from us, or did not like it, is left alone."""
+    return Refused(NoOffer.FATIGUE) if score >= rules.tiredness.most else None
+
+
+def recently_bought(rules: OfferRules, purchases: Purchases, rows: Rows, catalogue: Catalogue, now_day: float) -> bool:
+    """Whether every category of the items was bought from within the pause: there is nothing left to come back for."""
+    since = now_day - rules.pauses.after_purchase / timedelta(days=1)
+    codes = catalogue.text["category"].codes
+    bought = np.unique(codes[purchases.rows[purchases.last_day >= since]])
+    wanted = codes[rows]
+    return len(wanted) > 0 and bool((wanted >= 0).all() and np.isin(wanted, bought).all())
+
+
+def in_stock(rows: Rows, catalogue: Catalogue, store_id: StoreId) -> Rows:
+    """Those of the rows that can be shown, and that this store has; ascending as they came."""
+    rows = rows[catalogue.visible[rows] & catalogue.in_stock[rows]]
+    store = catalogue.store_stock.get(store_id)
+    return rows if store is None else rows[~np.isin(rows, store.rows)]
+
+
+def is_held_out(shopper: str, campaign_id: str, share: float) -> bool:
+    """Whether this shopper is of the share who never get the campaign: always the same ones."""
+    digest = blake2b(f"holdout\0{campaign_id}\0{shopper}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") < share * 2**64
+
+
+def sift(
+    arms: Sequence[Arm], layers: Sequence[tuple[NoOffer, Callable[[Arm], bool]]]
+) -> tuple[list[Arm], list[NoOffer]]:
+    """Pass arms through layers, in order.
+
+    Returns the arms that pass all of them, and why none does: first the layer that left nothing, then each later one
+    that would have let none pass either. If some pass, there is no reason.
+    """
+    left, reasons = list(arms), list[NoOffer]()
+    for reason, passes in layers if arms else ():
+        if left:
+            left = [arm for arm in left if passes(arm)]
+            empty = not left
+        else:
+            empty = not any(passes(arm) for arm in arms)
+        if empty and reason not in reasons:
+            reasons.append(reason)
+    return left, reasons
+
+
+def _capped(
+    caps: Sequence[ContactCap], contacts: Sequence[Contact], about: About, now: datetime, zone: tzinfo
+) -> Refused | None:
+    times = [time for cap in caps if (time := cap.free_at(contacts, about, now, zone)) is not None]
+    return Refused(NoOffer.FREQUENCY_CAP, max(times)) if times else None
+
+
+def _at(day: date, clock: time, zone: tzinfo) -> datetime:
+    return datetime.combine(day, clock, zone)
