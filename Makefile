@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test test-fast check format lint types contracts bench crash drill-erasure fuzz audit evaluate lock clean
+.PHONY: help install demo serve test test-fast check format lint types contracts bench crash crash-tills drill-erasure fuzz audit evaluate lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,6 +44,9 @@ bench: $(INSTALLED) ## Requests per second, latency, and microseconds per stage
 
 crash: $(INSTALLED) ## Five minutes of events under load while processes are killed at random
 	CRASH_SECONDS=$${CRASH_SECONDS:-300} $(BIN)/pytest -s --timeout=0 tests/integration/serve/test_crash.py
+
+crash-tills: $(INSTALLED) ## Kill service and database at every step of every call of a till, then at random under load
+	CRASH_SECONDS=$${CRASH_SECONDS:-120} $(BIN)/pytest -s --timeout=0 tests/integration/tills
 
 fuzz: $(INSTALLED) ## Call every route with what its description allows and forbids, and fuzz the rule language, for long
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-300} $(BIN)/pytest --timeout=0 tests/interface/test_fuzz.py tests/interface/test_rule_fuzz.py

