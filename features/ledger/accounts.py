@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from sqlalchemy import Connection, and_, or_, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
 
-from features.ledger.books import Allowed
+from features.ledger.books import Allowed, upserting
 from features.ledger.values import NO_LIMIT, Balance, CapPer, Limit
 from features.sql.tables.ledger import ledger_accounts
 from recommender.offers.refusal import Refusal
@@ -106,8 +105,7 @@ def hold(connection: Connection, place: Place, money: int) -> None:
         {"campaign_id": place.campaign_id, "dimension": dimension, "member": member, "day": day, **amounts}
         for dimension, member, day in place.accounts()
     ]
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    insert = dialect.insert(ledger_accounts).values(rows)
+    insert = upserting(connection, ledger_accounts).values(rows)
     connection.execute(
         insert.on_conflict_do_update(
             index_elements=["campaign_id", "dimension", "member", "day"],

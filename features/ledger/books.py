@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, Table, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from features.ledger.values import Allowance, Cap, Limit, read_limits
 from features.sql.tables.ledger import allowances, coupon_terms
@@ -90,6 +91,11 @@ def allowed_of(row: RowMapping) -> Allowed:
     """What a row of `allowances` says."""
     limits = read_limits(row["limits"])
     return Allowed(row["campaign_id"], row["version"], row["state"], row["timezone"], row["currency"], *limits)
+
+
+def upserting(connection: Connection, table: Table) -> "sqlite.Insert | postgresql.Insert":
+    """An INSERT that can be told what to do where the row is there already."""
+    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
 
 
 def new_id(prefix: str) -> str:

@@ -2,10 +2,8 @@
 
 from datetime import datetime
 
-from sqlalchemy import insert
-
 from features.ledger.accounts import Place, judge
-from features.ledger.books import LONGEST_COUPON, TILL_GRACE, Allowed, Books, lock_campaigns, new_id, text_of
+from features.ledger.books import LONGEST_COUPON, TILL_GRACE, Allowed, Books, lock_campaigns, new_id, text_of, upserting
 from features.ledger.coupons import Row, change, code_digest, code_of, coupon_of, read_coupons
 from features.ledger.entries import open_hold
 from features.ledger.holders import device_digest, digest_of, person_digests
@@ -64,18 +62,26 @@ def _write(books: Books, allowed: Allowed, request: IssueRequest, place: Place) 
         "valid_from": text_of(request.valid_from), "valid_until": text_of(request.valid_until),
         "hold_number": number, "hold_until": text_of(until), "issued_at": text_of(books.now),
     }  # fmt: skip
-    books.connection.execute(insert(coupons).values(row))
+    written = upserting(books.connection, coupons).values(row).on_conflict_do_nothing(index_elements=["decision_id"])
+    if (
+        books.connection.execute(written.returning(coupons.c.coupon_id)).first() is None
+    ):  # another campaign, whose lock we have not, was first
+        raise _taken(request)
     return coupon_of(books.secret, row | {"currency": allowed.currency})
 
 
 def _same(known: Coupon, request: IssueRequest, shopper: str) -> Coupon:
     if (known.campaign_id, known.shopper) != (request.campaign_id, shopper):
-        raise InvalidInput(
-            f"Decision {request.decision_id} has a coupon of another campaign or shopper.",
-            field="decision_id",
-            remedy="Name each decision anew.",
-        )
+        raise _taken(request)
     return known
+
+
+def _taken(request: IssueRequest) -> InvalidInput:
+    return InvalidInput(
+        f"Decision {request.decision_id} has a coupon of another campaign or shopper.",
+        field="decision_id",
+        remedy="Name each decision anew.",
+    )
 
 
 def _check(request: IssueRequest, now: datetime) -> None:

@@ -1,25 +1,27 @@
 """Sixty-four clients at once on one budget: not a coupon and not a cent too much."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from time import sleep
 
 import pytest
 from sqlalchemy import Engine
 
+from features.ledger.issuing import issue
 from features.ledger.ledger import Ledger
 from features.ledger.values import Allowance, Cap, Coupon, IssueRequest, Limit, Quote, ReserveRequest
-from recommender.errors import CouponRefused
+from recommender.errors import CouponRefused, InvalidInput
 from recommender.offers.refusal import Refusal
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 CLIENTS = 64
+HOT = Allowance(campaign_id="hot", version=1, state="open", timezone="UTC", currency="EUR")
 
 
 def ledger(engine: Engine, budget: Limit, caps: tuple[Cap, ...] = ()) -> Ledger:
     books = Ledger(engine, lambda: b"s" * 32, lambda: NOW)
-    books.allow(
-        Allowance(campaign_id="hot", version=1, state="open", timezone="UTC", currency="EUR", budget=budget, caps=caps)
-    )
+    books.allow(replace(HOT, budget=budget, caps=caps))
     return books
 
 
@@ -58,4 +60,19 @@ def test_one_shopper_s_cap_one_decision_and_one_coupon(engine: Engine) -> None:
             return True
 
         assert sum(clients.map(use, range(16))) == 1
+    assert books.verify() == []
+
+
+def test_one_decision_has_one_coupon_also_where_two_campaigns_claim_it_at_once(engine: Engine) -> None:
+    books = ledger(engine, Limit())
+    books.allow(replace(HOT, campaign_id="cold"))
+    with ThreadPoolExecutor(2) as clients:
+        with books.writing() as first:
+            assert isinstance(issue(first, request(0, "ann")), Coupon)
+            other = clients.submit(books.issue, replace(request(0, "ann"), campaign_id="cold"))
+            sleep(0.2)  # until it waits for the first
+            assert not other.done()
+        with pytest.raises(InvalidInput, match="another campaign"):
+            other.result()
+    assert [len(books.balances(name)) > 0 for name in ("hot", "cold")] == [True, False]
     assert books.verify() == []

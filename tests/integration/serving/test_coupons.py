@@ -1,15 +1,21 @@
 """Coupons over HTTP: a till validates, reserves, redeems and rolls back; a shopper sees the wallet."""
 
+import asyncio
+from collections.abc import Awaitable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
+import psycopg
 import pytest
+from sqlalchemy import Engine
 
 from features.identity import read_secret
+from features.ledger.books import lock_campaigns
 from features.ledger.ledger import Ledger
-from features.ledger.values import Allowance, Cap, Coupon, IssueRequest, Limit
+from features.ledger.values import Allowance, Balance, Cap, Coupon, IssueRequest, Limit
 from features.online.embedded import socket_path
 from recommender.offers.token import read_key_set, verify
 from tests.integration.serving.shop import NOW, Client, Shop
@@ -28,6 +34,7 @@ BASKET = {
     "currency": "EUR",
     "lines": [{"item_id": "i1", "quantity": 2, "amount": 333}, {"item_id": "i9", "quantity": 1, "amount": 400}],
 }
+ORDER = {"order_id": "o"}
 
 
 class Desk(Shop):
@@ -48,8 +55,10 @@ class Desk(Shop):
 
 
 @pytest.fixture
-def desk(valkey_data_dir: Path, tmp_path: Path) -> Desk:
-    return Desk(tmp_path, redis_url=f"unix://{socket_path(valkey_data_dir)}")
+def desk(valkey_data_dir: Path, tmp_path: Path, database_url: str) -> Iterator[Desk]:
+    desk = Desk(tmp_path, redis_url=f"unix://{socket_path(valkey_data_dir)}", database_url=database_url)
+    yield desk
+    desk.engine.dispose()
 
 
 def ask(*coupons: str, **more: Any) -> dict[str, Any]:
@@ -106,35 +115,34 @@ def test_a_released_coupon_is_free_again_and_a_reserved_one_is_not(desk: Desk) -
     desk.run(use)
 
 
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        ({"store_id": "s2"}, "wrong_store"),
-        ({"basket": BASKET | {"currency": "USD"}}, "wrong_currency"),
-        ({"basket": BASKET | {"lines": BASKET["lines"][1:]}}, "no_effect"),
-        ({"basket": BASKET | {"lines": [{"item_id": "i1", "quantity": 1, "amount": 199}]}}, "condition_not_met"),
-        ({"basket": BASKET | {"lines": [{"item_id": "never", "quantity": 1, "amount": 900}]}}, "no_effect"),
-        ({"coupons": ["MFRGGZDFMZTWQ2LK"]}, "coupon_unknown"),
-        ({"coupons": ["a.b.c"]}, "token_invalid"),
-        ({"shopper": {"kind": "user_id", "value": "bob"}}, "wrong_shopper"),
-        ({"shopper": None}, "shopper_required"),
-    ],
-)
-def test_what_does_not_fit_is_refused_by_reason_and_changes_nothing(
-    desk: Desk, change: dict[str, Any], reason: str
-) -> None:
+MISFITS: dict[str, dict[str, Any]] = {
+    "wrong_store": {"store_id": "s2"},
+    "wrong_currency": {"basket": BASKET | {"currency": "USD"}},
+    "no_effect": {"basket": BASKET | {"lines": BASKET["lines"][1:]}},
+    "condition_not_met": {"basket": BASKET | {"lines": [{"item_id": "i1", "quantity": 1, "amount": 199}]}},
+    "coupon_unknown": {"coupons": ["MFRGGZDFMZTWQ2LK"]},
+    "token_invalid": {"coupons": ["a.b.c"]},
+    "wrong_shopper": {"shopper": {"kind": "user_id", "value": "bob"}},
+    "shopper_required": {"shopper": None},
+}
+
+
+def test_what_does_not_fit_is_refused_by_reason_and_changes_nothing(desk: Desk) -> None:
     coupon = desk.issue(bound=True)
     before = desk.ledger.balances("fifth")
-    body = ask(coupon.code, shopper={"kind": "user_id", "value": "ann"}) | change
+    fits = ask(coupon.code, shopper={"kind": "user_id", "value": "ann"})
+    unknown_item = {"basket": BASKET | {"lines": [{"item_id": "never", "quantity": 1, "amount": 900}]}}
 
     async def use(client: Client) -> None:
-        judged = (await client.post("/v1/coupons/validate", json=body)).json()
-        assert [one["reason"] for one in judged["coupons"]] == [reason]
-        refused = await client.post("/v1/redemptions", json=body | {"order_id": "o"}, headers=keyed("k"))
-        assert (refused.status_code, refused.json()["code"]) == (409, reason)
+        for reason, change in [*MISFITS.items(), ("no_effect", unknown_item)]:
+            judged = (await client.post("/v1/coupons/validate", json=fits | change)).json()
+            assert [one["reason"] for one in judged["coupons"]] == [reason]
+            refused = await client.post("/v1/redemptions", json=fits | change | {"order_id": "o"}, headers=keyed("k"))
+            assert (refused.status_code, refused.json()["code"]) == (409, reason)
+        assert desk.ledger.balances("fifth") == before
+        assert (await client.post("/v1/coupons/validate", json=fits)).json()["valid"]
 
     desk.run(use)
-    assert desk.ledger.balances("fifth") == before
 
 
 def test_a_call_without_a_key_or_with_a_field_too_many_is_refused(desk: Desk) -> None:
@@ -173,3 +181,60 @@ def test_a_killed_campaign_honours_nothing(desk: Desk) -> None:
         assert refused.json()["code"] == "killed"
 
     desk.run(use)
+
+
+def test_a_call_that_is_under_way_is_not_begun_again(desk: Desk) -> None:
+    coupon = desk.issue()
+
+    async def use(client: Client) -> None:
+        def call() -> Awaitable[httpx.Response]:
+            return client.post("/v1/redemptions", json=ask(coupon.code, order_id="o"), headers=keyed("k"))
+
+        with desk.ledger.writing() as books:  # somebody is at the campaign: the first call waits
+            lock_campaigns(books.connection, ["fifth"])
+            calls = [asyncio.ensure_future(call()) for _ in range(2)]
+            if desk.engine.dialect.name == "postgresql":
+                [second], _ = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+                told = second.result()
+                assert (told.status_code, told.json()["code"], told.headers["retry-after"]) == (
+                    409,
+                    "still_running",
+                    "1",
+                )
+        used = [answer for answer in await asyncio.gather(*calls) if answer.status_code == 201]
+        again = await call()
+        assert {answer.content for answer in used} == {again.content}
+        assert again.headers["idempotent-replayed"] == "true"
+
+    desk.run(use)
+    assert desk.ledger.balances("fifth")["campaign", "", ""] == Balance(posted_count=1, posted_money=66)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_without_its_database_every_call_is_put_off(desk: Desk) -> None:
+    coupon = desk.issue()
+    name = desk.engine.url.database
+
+    async def use(client: Client) -> None:
+        def call(path: str, **more: Any) -> Awaitable[httpx.Response]:
+            return client.post(path, json=ask(coupon.code, **more), headers=keyed(path))
+
+        with psycopg.connect(url_of_administrator(desk.engine), autocommit=True) as administrator:
+            administrator.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+            administrator.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+            for path, more in (("/v1/coupons/validate", {}), ("/v1/reservations", {}), ("/v1/redemptions", ORDER)):
+                away = await call(path, **more)
+                assert (away.status_code, away.json()["code"], away.headers["retry-after"]) == (
+                    503, "store_unavailable", "1",
+                )  # fmt: skip
+                assert coupon.code not in away.text
+            administrator.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+        assert desk.ledger.balances("fifth")["campaign", "", ""] == Balance(1, 0, 90, 0)
+        assert (await call("/v1/redemptions", **ORDER)).status_code == 201
+
+    desk.run(use)
+
+
+def url_of_administrator(engine: Engine) -> str:
+    """Of the same server's own database."""
+    return engine.url.set(drivername="postgresql", database="template1").render_as_string(hide_password=False)
