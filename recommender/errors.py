@@ -77,6 +77,12 @@ class UnknownCampaign(RecommenderError):
     code = "unknown_campaign"
 
 
+class UnknownPlace(RecommenderError):
+    """No store, zone or beacon has this id."""
+
+    code = "unknown_place"
+
+
 class Conflict(RecommenderError):
     """What was asked does not go with how things stand; the message says how they stand."""
 

@@ -73,6 +73,7 @@ from serving.metrics import Metrics
 from serving.openapi import describe
 from serving.placements.registry import Placements, read_shipped
 from serving.placements.routes import placement_routes
+from serving.places.registry import PlaceRegistry
 from serving.preferences.page_routes import page_routes
 from serving.preferences.routes import choices_routes
 from serving.preferences.use_cases import ChoicesDesk
@@ -102,7 +103,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     counts = SharedLimits(redis)
     limits, guesses = Limits(counts, secret), Lockout(counts, secret, "credentials", free=FREE_GUESSES)
     gate = Gate(secret, settings.host, clock, limits=limits, guesses=guesses, rates=Rates(settings))
-    store_markets = dict[str, str | None]()
+    places = PlaceRegistry()
     live, stream, traces = LiveState(redis), EventStream(redis, settings.stream_max_bytes), DecisionTraces(redis)
 
     def take_identifiers(changed: Sequence[IdentifierState]) -> None:
@@ -124,7 +125,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         take_keys=gate.take,
         take_identifiers=take_identifiers,
         take_suppressions=suppressions.take,
-        take_store_markets=store_markets.update,
+        take_places=places.take,
         take_campaigns=take_campaigns,
     )
     people, contacts = IdentityStore(engine, rules), Contacts(secret, rules.is_blocked)
@@ -141,7 +142,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     def permits(caller: Caller) -> bool:
         named = Presented(caller.user_id, caller.anonymous_id).identifiers()
         said = {} if caller.said is None else {PERSONALISATION: caller.said}
-        in_store = None if caller.store_id is None else store_markets.get(caller.store_id)
+        in_store = None if caller.store_id is None else places.market_of(caller.store_id)
         law = markets.law_of(in_store) if caller.market is None else markets.law_in(caller.market)
         here = Circumstances(law=law, said=said, signal=caller.signal, age=caller.age)
         return permissions.judge(PERSONALISATION, named, here).allows
@@ -180,7 +181,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         live=live,
         number_of=numbers.of,
         look_up=numbers.look_up,
-        permitted=Permitted(consents.answers, markets, store_markets.get),
+        permitted=Permitted(consents.answers, markets, places.market_of),
         suppressed=SuppressedPeople(suppressions, secret),
         ledger_at=ledger_at,
         recognise=identities.recognise,

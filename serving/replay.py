@@ -31,6 +31,7 @@ from serving.events.replay import ReplayReport, replay
 from serving.events.suppressed import SuppressedPeople
 from serving.events.use_cases import Ingest
 from serving.identities import Identities
+from serving.places.registry import PlaceRegistry
 
 
 def replay_letters(settings: Settings, letters: Sequence[DeadLetter]) -> ReplayReport:
@@ -55,7 +56,8 @@ async def _replay(settings: Settings, letters: Sequence[DeadLetter]) -> ReplayRe
     dead_letters, secret = DeadLetters(settings.dead_letters_dir), cache(lambda: read_secret(settings))
     suppressions = Suppressions(secret)
     suppressions.take(standing.suppressions)
-    store_markets = {str(store_id): market for store_id, market in standing.store_markets}
+    places = PlaceRegistry()
+    places.take(standing.places)
     async with connect(settings) as redis:
         signal, live = ChangeSignal(redis), LiveState(redis)
 
@@ -81,7 +83,7 @@ async def _replay(settings: Settings, letters: Sequence[DeadLetter]) -> ReplayRe
             live=live,
             number_of=numbers.get,
             look_up=_all_are_known,
-            permitted=Permitted(consents.answers, read_markets(settings), store_markets.get),
+            permitted=Permitted(consents.answers, read_markets(settings), places.market_of),
             ledger_at=ledger_at,
             recognise=identities.recognise,
             keep_traits=TraitStore(engine, rules).state,

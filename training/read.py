@@ -19,13 +19,15 @@ from features.sql.catalogue_store import CatalogueStore
 from features.sql.consent_states import ConsentStates
 from features.sql.engine import opened, reading
 from features.sql.persons import read_persons
-from features.sql.store_store import Store, StoreStore
+from features.sql.place_rows import STORES
+from features.sql.place_store import PlaceStore
 from recommender.catalogue import CatalogueItem
 from recommender.consent import PERSONALISATION
 from recommender.consent_answers import Answer
 from recommender.errors import NotEnoughData
 from recommender.ids import PlacementId
 from recommender.placements import Placement, load_placements
+from recommender.places.store import Store
 from training.assortment import prices_at
 from training.interactions import Interactions, read_interactions
 from training.permitted import Permissions
@@ -73,7 +75,7 @@ def read_training_data(settings: Settings, until: datetime | None) -> TrainingDa
         with reading(engine) as connection:
             persons = read_persons(connection)
         answers = ConsentStates(engine).answers(PERSONALISATION, datetime.now(UTC))
-        stores = StoreStore(engine).read_all()
+        stores = PlaceStore(engine).read_all(STORES)
     if not catalogue:
         raise NotEnoughData("The catalogue is empty.", remedy="Bring it with `recommender import catalogue FILE`.")
     until_day = None if until is None else until.astimezone(UTC).timestamp() / 86_400

@@ -35,6 +35,11 @@ NOTES_KEPT = 10_000
 # {events}:seen:<day>: set of 16-byte names of the events received that day (UTC); gone after SEEN_SECONDS.
 SEEN_SECONDS = 2 * 86_400
 
+# presence:{<device id>}: one string, what beacons a device heard lately and the stores it was in, packed as
+# features/online/presence_states.py says: 24 bytes a sighting, 48 of them at most; gone PRESENCE_SECONDS after the
+# last.
+PRESENCE_SECONDS = 6 * 3_600
+
 # trace:{<recommendation id>}: how one list came about; gone after TRACE_SECONDS.
 TRACE_SECONDS = 3_600
 
@@ -56,6 +61,11 @@ def live_state_of_user(user_id: UserId) -> str:
 def live_state_of_visitor(anonymous_id: AnonymousId) -> str:
     """Live state of a browser, app installation or device."""
     return f"{LIVE_STATE_PREFIX}{{a:{anonymous_id}}}"
+
+
+def presence_of(device_id: str) -> str:
+    """What a device heard lately."""
+    return f"presence:{{{device_id}}}"
 
 
 def seen_events(day: date) -> str:

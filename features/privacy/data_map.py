@@ -33,6 +33,10 @@ PLACES: dict[str, Place] = {
     "live_state": Place(
         "their latest events and places", "the next recommendation", "90 days after the last event", "deleted"
     ),
+    "presence": Place(
+        "which beacons their device heard in the last minutes, and the stores it was in", "offers where they stand",
+        "6 hours after the last", "deleted under their anonymous ids; under other device ids gone after 6 hours",
+    ),
     "traces": Place("how a list for them came about", "explaining a list", "an hour", "deleted"),
     "histories": Place(
         "what they bought until the last training", "personalisation", "until five newer artifacts are published",
@@ -65,7 +69,8 @@ PLACES: dict[str, Place] = {
 # keyed digests alone.
 IMPERSONAL = frozenset(
     {
-        "change_counter", "items", "imports", "staged_items", "stores", "store_stock", "placements", "keys",
+        "change_counter", "items", "imports", "staged_items", "stores", "zones", "beacons", "store_stock",
+        "placements", "keys",
         "allowances", "coupon_terms", "ledger_accounts", "ledger_entries", "coupons", "reservations", "redemptions",
         "ledger_kin", "idempotency_keys", "coupon_keys", "audit_entries", "webhooks", "parked_messages",
         "campaigns", "campaign_versions", "segments", "contacts",

@@ -1,7 +1,7 @@
 """What changed in SQL since a change number: how every worker follows the catalogue."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, func, select
@@ -15,9 +15,10 @@ from features.sql.consent_states import ConsentState, read_all_states, read_chan
 from features.sql.engine import read_change_number, reading
 from features.sql.item_rows import COLUMNS, current_items, items_of
 from features.sql.key_store import read_keys
+from features.sql.place_rows import PlacesChanged, read_changed_places
 from features.sql.privacy_store import read_suppressions
 from features.sql.tables.campaigns import campaigns
-from features.sql.tables.catalogue import placements, store_stock, stores
+from features.sql.tables.catalogue import placements, store_stock
 from features.sql.tables.keys import keys
 from features.sql.tables.people import identifiers
 from recommender.catalogue import CatalogueItem
@@ -62,13 +63,13 @@ class Changes:
     keys: tuple[Key, ...] = ()
     identifiers: tuple[IdentifierState, ...] = ()
     suppressions: tuple[Suppression, ...] = ()
-    store_markets: tuple[tuple[StoreId, str | None], ...] = ()
+    places: PlacesChanged = field(default_factory=lambda: PlacesChanged({}, {}, {}))
     campaigns: tuple[StoredCampaign, ...] = ()
     segments: tuple[SegmentMembers, ...] = ()
 
     def __len__(self) -> int:
         plain = (self.items, self.deleted, self.stock, self.placements, self.consents, self.keys, self.identifiers)
-        more = (self.suppressions, self.store_markets, self.campaigns, self.segments)
+        more = (self.suppressions, self.places, self.campaigns, self.segments)
         return sum(map(len, (*plain, *more)))
 
 
@@ -104,7 +105,7 @@ def read_standing(engine: Engine) -> Changes:
             keys=read_keys(connection, select(keys)),
             identifiers=_read_identifiers(connection, _users_of_many()),
             suppressions=read_suppressions(connection),
-            store_markets=_read_store_markets(connection, 0),
+            places=read_changed_places(connection, 0),
             campaigns=read_campaigns(connection, stored_campaigns().where(campaigns.c.state == "active")),
             segments=read_segments(connection),
         )
@@ -120,16 +121,10 @@ def _read(connection: Connection, number: int, after: int) -> Changes:
         read_keys(connection, select(keys).where(keys.c.change_number > after)),
         _read_identifiers(connection, _identifiers().where(identifiers.c.change_number > after)),
         read_suppressions(connection, after),
-        _read_store_markets(connection, after),
+        read_changed_places(connection, after),
         read_campaigns(connection, stored_campaigns().where(campaigns.c.change_number > after)),
         read_segments(connection, after),
     )
-
-
-def _read_store_markets(connection: Connection, after: int) -> tuple[tuple[StoreId, str | None], ...]:
-    """The market of each store that changed; None: the store is gone."""
-    query = select(stores.c.store_id, stores.c.market, stores.c.deleted).where(stores.c.change_number > after)
-    return tuple((StoreId(store), None if gone else market) for store, market, gone in connection.execute(query))
 
 
 def _stock() -> Select[Any, Any, Any]:

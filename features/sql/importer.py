@@ -15,10 +15,11 @@ from features.settings import Settings
 from features.sql import item_file
 from features.sql.catalogue_store import UNNUMBERED, CatalogueStore
 from features.sql.engine import opened
-from features.sql.store_store import Store, StoreStore
+from features.sql.place_store import PlaceStore
 from features.sql.tables.catalogue import ITEM_FACTS
 from recommender.catalogue import CatalogueItem
 from recommender.ids import StoreId
+from recommender.places.store import Store
 
 STORE_TEXTS = {"store_id": 100, "name": 200, "timezone": 60, "market": 60}
 
@@ -57,12 +58,12 @@ def import_stores(settings: Settings, file: Path, progress: ProgressReport) -> I
         rows = read_text(file, STORE_TEXTS, STORE_TEXTS)
         parsed = _parse_stores(rows)
     stores = [
-        Store(**{**row, "store_id": StoreId(row["store_id"])})
+        Store(store_id=StoreId(row["store_id"]), name=row["name"], timezone=row["timezone"], market=row["market"])
         for row in parsed.filter(pl.col(REASON).is_null()).drop(ROW, REASON).iter_rows(named=True)
     ]
     rejected_file = write_rejected(file, _rejected(rows, parsed))
     with opened(settings) as engine:
-        n_changed = StoreStore(engine).upsert_many(stores, by=CLI)
+        n_changed = PlaceStore(engine).put_stores(stores, by=CLI)
     return ImportReport(
         accepted=n_changed,
         duplicates=len(stores) - n_changed,

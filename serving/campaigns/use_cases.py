@@ -13,7 +13,8 @@ from features.ledger.accounts import read_balances
 from features.ledger.values import Balance
 from features.sql.campaign_store import CampaignStore
 from features.sql.engine import reading
-from features.sql.store_store import StoreStore
+from features.sql.place_rows import STORES
+from features.sql.place_store import PlaceStore
 from recommender.errors import InvalidCampaign, RecommenderError
 from recommender.offers.campaign import Campaign, CampaignState, parse_campaign
 from recommender.offers.campaign_cost import most_cost
@@ -120,7 +121,7 @@ class CampaignDesk:
             used = read_balances(connection, campaign.campaign_id).get(("campaign", "", ""), Balance())
         stores = [
             store
-            for store in StoreStore(self._engine).read_all()
+            for store in PlaceStore(self._engine).read_all(STORES)
             if campaign.stores is None or store.store_id in campaign.stores
         ]
         return used, {ZoneInfo(store.timezone) for store in stores}

@@ -19,9 +19,10 @@ from features.sql.changes import (
     read_since_artifact,
     read_standing,
 )
+from features.sql.place_rows import PlacesChanged
 from recommender.catalogue import Catalogue, CatalogueItem
 from recommender.errors import StoreUnavailable
-from recommender.ids import PlacementId, StoreId
+from recommender.ids import PlacementId
 from serving.catalogue.change_signal import ChangeSignal
 from serving.catalogue.replay import replay
 
@@ -35,14 +36,14 @@ TakeConsents = Callable[[Sequence[ConsentState]], None]
 TakeKeys = Callable[[Sequence[Key]], None]
 TakeIdentifiers = Callable[[Sequence[IdentifierState]], None]
 TakeSuppressions = Callable[[Sequence[Suppression]], None]
-TakeStoreMarkets = Callable[[Sequence[tuple[StoreId, str | None]]], None]
+TakePlaces = Callable[[PlacesChanged], None]
 TakeCampaigns = Callable[[Sequence[StoredCampaign], Sequence[SegmentMembers]], None]
 
 
 class CatalogueOverlay:
     """The one owner of this worker's catalogue. It changes between two requests, on the event loop.
 
-    Saved placements, consents, keys, identifiers, suppressions, the markets of stores, campaigns and segments come the
+    Saved placements, consents, keys, identifiers, suppressions, places, campaigns and segments come the
     same way: `take_placements` and so on are called with how those stand that changed, at the start with what
     `read_standing` reads.
 
@@ -61,13 +62,13 @@ class CatalogueOverlay:
         take_keys: TakeKeys,
         take_identifiers: TakeIdentifiers = lambda _: None,
         take_suppressions: TakeSuppressions = lambda _: None,
-        take_store_markets: TakeStoreMarkets = lambda _: None,
+        take_places: TakePlaces = lambda _: None,
         take_campaigns: TakeCampaigns = lambda _, __: None,
     ) -> None:
         self._engine, self._signal = engine, signal
         self._take_placements, self._take_consents, self._take_keys = take_placements, take_consents, take_keys
         self._take_identifiers, self._take_suppressions = take_identifiers, take_suppressions
-        self._take_store_markets = take_store_markets
+        self._take_places = take_places
         self._take_campaigns = take_campaigns
         self._lock = asyncio.Lock()
         self._next: Catalogue | None = None
@@ -154,7 +155,7 @@ class CatalogueOverlay:
             self._take_suppressions(changes.suppressions)
         if changes.identifiers:
             self._take_identifiers(changes.identifiers)
-        if changes.store_markets:
-            self._take_store_markets(changes.store_markets)
+        if changes.places:
+            self._take_places(changes.places)
         if changes.campaigns or changes.segments:
             self._take_campaigns(changes.campaigns, changes.segments)

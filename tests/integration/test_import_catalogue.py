@@ -12,7 +12,8 @@ from features.settings import Settings
 from features.sql.catalogue_store import CatalogueStore
 from features.sql.engine import open_engine
 from features.sql.importer import import_catalogue, import_stores
-from features.sql.store_store import StoreStore
+from features.sql.place_rows import STORES
+from features.sql.place_store import PlaceStore
 from recommender.errors import InvalidInput
 
 ROWS = [
@@ -126,5 +127,5 @@ def test_stores_come_in_once(settings: Settings, tmp_path: Path) -> None:
     file = write(tmp_path / "stores.csv", [store, {**store, "store_id": "2", "timezone": "Mars"}, store])
     report = import_stores(settings, file, Silent())
     assert (report.accepted, report.rejected) == (1, 2)
-    assert [one.name for one in StoreStore(engine_of(settings)).read_all()] == ["One"]
+    assert [one.name for one in PlaceStore(engine_of(settings)).read_all(STORES)] == ["One"]
     assert import_stores(settings, file, Silent()).duplicates == 1

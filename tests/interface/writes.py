@@ -125,7 +125,7 @@ class Command:
 
 COMMANDS: dict[str, Command] = {
     "import catalogue": Command(catalogue_file, "catalogue.import"),
-    "import stores": Command(stores_file, "stores.import"),
+    "import stores": Command(stores_file, "stores.put"),
     "import events": Command(events_file, "events.import"),
     "import consents": Command(consents_file, "consents.import"),
     "campaigns create": Command(campaign_file, "campaigns.create"),

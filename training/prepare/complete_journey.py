@@ -17,10 +17,11 @@ from features.settings import Settings
 from features.sql.catalogue_store import CatalogueStore
 from features.sql.consent_store import ConsentStore
 from features.sql.engine import opened
+from features.sql.place_store import PlaceStore
 from features.sql.stock_store import StockLine, StockStore
-from features.sql.store_store import Store, StoreStore
 from recommender.consent import Entry, State
 from recommender.ids import ItemId, StoreId
+from recommender.places.store import Store
 from training.prepare.campaigns import import_journey_campaigns
 from training.prepare.facts import write_facts
 from training.prepare.items import catalogue_facts, catalogue_items
@@ -118,7 +119,7 @@ def _fix_shift(settings: Settings, source: Source, now: datetime) -> timedelta:
 def _write_catalogue(engine: Engine, facts: pl.DataFrame, lines: pl.DataFrame, progress: ProgressReport) -> None:
     stocked = facts.with_columns(chain_stock(facts["item_id"], lines))
     CatalogueStore(engine).upsert_many(list(catalogue_items(stocked)), progress=progress, by=CLI)
-    StoreStore(engine).upsert_many(
+    PlaceStore(engine).put_stores(
         [
             Store(store_id=StoreId(store_id), name=f"Store {store_id}", timezone=TIMEZONE, market=MARKET)
             for store_id in lines["store_id"].unique().sort()

@@ -57,18 +57,6 @@ staged_items = Table(
     *_item_facts(),
 )
 
-stores = Table(
-    "stores",
-    metadata,
-    Column("store_id", String(100), primary_key=True),
-    Column("name", String(200), nullable=False),
-    Column("timezone", String(60), nullable=False),
-    Column("market", String(60), nullable=False),
-    Column("deleted", Boolean, nullable=False, default=False),
-    Column("change_number", BigInteger, nullable=False),
-    Index(None, "change_number"),
-)
-
 store_stock = Table(
     "store_stock",
     metadata,

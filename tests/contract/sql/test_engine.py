@@ -19,7 +19,7 @@ from features.sql.changes import read_changes
 from features.sql.engine import engine_of, migrate, writing
 from features.sql.placement_store import PlacementStore
 from features.sql.tables.base import REVISION, change_counter, metadata
-from features.sql.tables.catalogue import stores
+from features.sql.tables.places import stores
 from recommender.errors import StoreUnavailable
 from recommender.ids import PlacementId
 from tests.builders import item

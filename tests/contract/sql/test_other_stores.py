@@ -3,18 +3,20 @@
 from sqlalchemy import Engine
 
 from features.sql.changes import read_changes
+from features.sql.place_rows import STORES
+from features.sql.place_store import PlaceStore
 from features.sql.placement_store import PlacementStore
-from features.sql.store_store import Store, StoreStore
 from recommender.ids import PlacementId, StoreId
+from recommender.places.store import Store
 
 
 def test_stores_come_back_and_are_counted_when_different(engine: Engine) -> None:
-    store = StoreStore(engine)
+    store = PlaceStore(engine)
     one = Store(store_id=StoreId("2"), name="Two", timezone="Europe/Berlin", market="de")
     other = Store(store_id=StoreId("1"), name="One", timezone="UTC", market="de")
-    assert store.upsert_many([one, other]) == 2
-    assert store.upsert_many([one, other]) == 0
-    assert store.read_all() == [other, one]
+    assert store.put_stores([one, other]) == 2
+    assert store.put_stores([one, other]) == 0
+    assert store.read_all(STORES) == [other, one]
 
 
 def test_a_placement_is_replaced_and_told_once(engine: Engine) -> None:

@@ -7,9 +7,10 @@ import pytest
 
 from features.identity import ANONYMOUS_ID, USER_ID
 from features.sql.consent_store import ConsentStore
-from features.sql.store_store import Store, StoreStore
+from features.sql.place_store import PlaceStore
 from recommender.consent import Entry, State
 from recommender.ids import StoreId, UserId
+from recommender.places.store import Store
 from tests.builders import said
 from tests.integration.serving.markets import kept, two_markets
 from tests.integration.serving.shop import NOW, Client, Shop
@@ -23,7 +24,7 @@ def shop(valkey_data_dir: Path, tmp_path: Path) -> Shop:
     """A shop of its own, in two markets, with a store in each and one in a market that is none."""
     shop = two_markets(tmp_path, valkey_data_dir)
     stores = {"berlin": "default", "reno": "nevada", "elsewhere": "atlantis"}
-    StoreStore(shop.engine).upsert_many(
+    PlaceStore(shop.engine).put_stores(
         [Store(store_id=StoreId(one), name=one, timezone="UTC", market=market) for one, market in stores.items()]
     )
     return shop

@@ -1,0 +1,103 @@
+"""Transmitters: what each sends, in one spelling, and in which zone it was when."""
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from recommender.errors import Conflict, InvalidInput
+from recommender.ids import BeaconId, BeaconKey, ZoneId
+
+ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)  # since when a beacon is where it is first said to be
+KINDS = ("ibeacon", "eddystone_uid")
+NUMBERS = 65_536  # a major or minor is below
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """From `since` on, until the next one, the beacon stands for this zone; None: for none."""
+
+    since: datetime
+    zone_id: ZoneId | None
+
+
+@dataclass(frozen=True, slots=True)
+class Beacon:
+    """A transmitter. Its assignments ascend by `since`, so that at any moment it stands for one zone at most."""
+
+    beacon_id: BeaconId
+    key: BeaconKey
+    assignments: tuple[Assignment, ...] = ()
+
+    def zone_at(self, at: datetime) -> ZoneId | None:
+        """The zone that it stood for at a moment."""
+        last = bisect_right(self.assignments, at, key=_since)
+        return self.assignments[last - 1].zone_id if last else None
+
+    @property
+    def last_zone(self) -> ZoneId | None:
+        """The zone of its latest assignment."""
+        return self.assignments[-1].zone_id if self.assignments else None
+
+    def moved(self, zone_id: ZoneId | None, since: datetime) -> "Beacon":
+        """It stands for `zone_id` from then on; what was before stays on record.
+
+        Raises:
+            Conflict: it was moved later than that already.
+        """
+        if zone_id == self.last_zone and self.assignments:
+            return self
+        if self.assignments and since <= self.assignments[-1].since:
+            raise Conflict(
+                f"The beacon {self.beacon_id!r} was moved at {self.assignments[-1].since.isoformat()}; history is not "
+                "rewritten.",
+                field="since",
+                remedy="Send a later moment, or leave `since` out: from now on.",
+            )
+        return replace(self, assignments=(*self.assignments, Assignment(since, zone_id)))
+
+
+def ibeacon_key(uuid: str, major: int, minor: int) -> BeaconKey:
+    """The key of an iBeacon; `uuid` with or without hyphens, in either case. Raises InvalidInput."""
+    digits = _hexadecimal(uuid.replace("-", ""), 32, "uuid")
+    for name, number in (("major", major), ("minor", minor)):
+        if not 0 <= number < NUMBERS:
+            raise InvalidInput(f"{name} must be from 0 to 65535.", field=name, remedy="Send it as the beacon does.")
+    return BeaconKey(f"ibeacon:{digits}:{major}:{minor}")
+
+
+def eddystone_uid_key(namespace: str, instance: str) -> BeaconKey:
+    """The key of an Eddystone-UID frame: 20 and 12 hexadecimal digits. Raises InvalidInput."""
+    return BeaconKey(
+        f"eddystone_uid:{_hexadecimal(namespace, 20, 'namespace')}:{_hexadecimal(instance, 12, 'instance')}"
+    )
+
+
+def eddystone_eid_key(eid: str) -> BeaconKey:
+    """The key of an Eddystone-EID frame: 16 hexadecimal digits, of this moment only. Raises InvalidInput."""
+    return BeaconKey(f"eddystone_eid:{_hexadecimal(eid, 16, 'eid')}")
+
+
+def frame_of(key: BeaconKey) -> dict[str, str | int]:
+    """What a key says, as the API spells it: type with uuid, major, minor, or with namespace and instance."""
+    kind, *parts = key.split(":")
+    if kind == "ibeacon":
+        uuid, major, minor = parts
+        return {"type": kind, "uuid": _hyphenated(uuid), "major": int(major), "minor": int(minor)}
+    return {"type": kind, "namespace": parts[0], "instance": parts[1]}
+
+
+def _hexadecimal(text: str, digits: int, field: str) -> str:
+    if not re.fullmatch(f"[0-9A-Fa-f]{{{digits}}}", text):
+        raise InvalidInput(
+            f"{field} must be {digits} hexadecimal digits.", field=field, remedy="Send it as the beacon does."
+        )
+    return text.lower()
+
+
+def _hyphenated(uuid: str) -> str:
+    return "-".join((uuid[:8], uuid[8:12], uuid[12:16], uuid[16:20], uuid[20:]))
+
+
+def _since(assignment: Assignment) -> datetime:
+    return assignment.since

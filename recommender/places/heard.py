@@ -1,0 +1,81 @@
+"""What a device has heard lately: a set, so that late, repeated and reordered sightings come out the same."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+KEPT_SECONDS = 600  # sightings older than that say nothing about now
+MOST_HEARD = 48
+STORE_KEPT_SECONDS = 6 * 3600  # beyond that, nobody can tell by distance whether a journey was possible
+MOST_STORES = 4
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Heard:
+    """One beacon as heard until a moment, by the phone's clock; times in milliseconds since 1970 UTC.
+
+    Attributes:
+        beacon: `number_of` its key.
+        received_at: when the service heard of it first, by its own clock.
+        rssi_dbm: average signal strength.
+        samples: how many signals the average is of, 1 to 255.
+    """
+
+    last_seen: int
+    beacon: int
+    received_at: int
+    rssi_dbm: float
+    samples: int
+
+    @property
+    def at(self) -> int:
+        """When it was heard; nothing is heard after it was told."""
+        return min(self.last_seen, self.received_at)
+
+
+@dataclass(frozen=True, slots=True)
+class HeardLately:
+    """What is kept of a device.
+
+    Attributes:
+        sightings: ascending, each beacon and `last_seen` once.
+        stores: when the device was in each store last, by `number_of` its id; milliseconds.
+    """
+
+    sightings: tuple[Heard, ...] = ()
+    stores: Mapping[int, int] = field(default_factory=dict[int, int])
+
+    def with_sightings(self, more: Iterable[Heard], now: datetime) -> "HeardLately":
+        """These and those; told again, a sighting keeps the moment at which it was told first.
+
+        Whatever the order in which sightings come in, the same are kept.
+        """
+        first: dict[tuple[int, int], Heard] = {}
+        for one in (*self.sightings, *more):
+            known = first.setdefault((one.last_seen, one.beacon), one)
+            if _told(one) < _told(known):
+                first[one.last_seen, one.beacon] = one
+        oldest = epoch_ms(now - timedelta(seconds=KEPT_SECONDS))
+        kept = sorted(one for one in first.values() if one.at >= oldest)[-MOST_HEARD:]
+        return HeardLately(tuple(kept), self.stores)
+
+    def with_store(self, store: int, at: int, now: datetime) -> "HeardLately":
+        """The device was in this store at `at`."""
+        oldest = epoch_ms(now - timedelta(seconds=STORE_KEPT_SECONDS))
+        seen = {**self.stores, store: max(at, self.stores.get(store, at))}
+        newest = sorted(((when, which) for which, when in seen.items() if when >= oldest), reverse=True)
+        return HeardLately(self.sightings, {which: when for when, which in newest[:MOST_STORES]})
+
+    def knows(self, one: Heard) -> bool:
+        """Whether the same sighting was told before."""
+        return any(one.beacon == other.beacon and one.last_seen == other.last_seen for other in self.sightings)
+
+
+def epoch_ms(moment: datetime) -> int:
+    """Milliseconds since 1970 UTC."""
+    return int(moment.timestamp() * 1000)
+
+
+def _told(one: Heard) -> tuple[int, float, int]:
+    """Order in which of two tellings of a sighting one is taken: the first, of equal ones the weaker."""
+    return one.received_at, one.rssi_dbm, one.samples

@@ -1,0 +1,118 @@
+"""Which zone of a store a device is in: its sightings, followed in the order of time.
+
+Signal strength says little about metres, so zones are told apart by which one is loudest: smoothed over some seconds,
+with a margin before another zone takes over, and with different levels for entering and leaving.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from recommender.ids import ZoneId
+from recommender.places.heard import Heard
+from recommender.places.places import Places
+from recommender.places.zone import Zone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalkRules:
+    """How signals become a zone; times in milliseconds, levels in dBm, `margin` in dB.
+
+    Attributes:
+        smoothing: over how long signals are averaged.
+        margin: how much louder another zone has to be.
+        enter, leave: a zone is entered at this level, and left below that one.
+        silence: a zone that was not heard for so long was left.
+        step: least time in which one gets from a zone into its neighbour.
+    """
+
+    smoothing: int = 20_000
+    margin: float = 6.0
+    enter: float = -90.0
+    leave: float = -95.0
+    silence: int = 25_000
+    step: int = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a walk has led to.
+
+    Attributes:
+        zone: None: in none.
+        entered: when the service heard that the zone was entered, by its own clock; milliseconds.
+        heard: when the zone was heard last; milliseconds.
+        loudest: when it was the loudest last, so that the device was surely in it; milliseconds.
+        impossible: the loudest zone by now cannot have been reached from the last one in the time.
+    """
+
+    zone: Zone | None = None
+    entered: int = 0
+    heard: int = 0
+    loudest: int = 0
+    impossible: bool = False
+
+
+def follow(heard: Sequence[tuple[Heard, Zone]], places: Places, rules: WalkRules) -> Standing:
+    """Follow the sightings of one device in one store; `heard` has each with its beacon's zone, in any order."""
+    ordered = sorted(heard, key=lambda entry: (entry[0].at, entry[0]))
+    zones = {zone.zone_id: zone for _, zone in ordered}
+    standing, before = Standing(), Standing()  # `before`: the last zone, though it was left
+    for at, moment in groupby(ordered, key=lambda entry: entry[0].at):
+        told = min(one.received_at for one, _ in moment)
+        recent = [entry for entry in ordered if at - rules.smoothing < entry[0].at <= at]
+        levels = _levels(recent)
+        standing = _stay(standing, at, recent, levels, rules)
+        loudest = max(levels, key=lambda zone_id: (levels[zone_id], zone_id))
+        if standing.zone is not None and loudest == standing.zone.zone_id:
+            standing = replace(standing, loudest=at)
+        before = standing if standing.zone is not None else before
+        if not _takes_over(loudest, levels, standing, rules):
+            continue
+        if _can_reach(loudest, at, before, places, rules):
+            standing = before = Standing(zones[loudest], told, at, at)
+        else:
+            standing = replace(standing, impossible=True)
+    return standing
+
+
+def _levels(recent: Sequence[tuple[Heard, Zone]]) -> Mapping[ZoneId, float]:
+    """How loud each zone is: the average of each of its beacons over all signals, of these the loudest."""
+    sums: dict[tuple[ZoneId, int], tuple[float, int]] = {}
+    for one, zone in recent:
+        total, count = sums.get((zone.zone_id, one.beacon), (0.0, 0))
+        sums[zone.zone_id, one.beacon] = total + one.rssi_dbm * one.samples, count + one.samples
+    levels: dict[ZoneId, float] = {}
+    for (zone_id, _), (total, count) in sums.items():
+        levels[zone_id] = max(levels.get(zone_id, -float("inf")), total / count)
+    return levels
+
+
+def _stay(
+    standing: Standing, at: int, recent: Sequence[tuple[Heard, Zone]], levels: Mapping[ZoneId, float], rules: WalkRules
+) -> Standing:
+    """Still in the zone, or in none any more."""
+    if standing.zone is None or at - standing.heard > rules.silence:
+        return Standing()
+    here = standing.zone.zone_id
+    if levels.get(here, rules.leave) < rules.leave:
+        return Standing()
+    heard = max((one.at for one, zone in recent if zone.zone_id == here), default=standing.heard)
+    return replace(standing, heard=heard, impossible=False)
+
+
+def _takes_over(loudest: ZoneId, levels: Mapping[ZoneId, float], standing: Standing, rules: WalkRules) -> bool:
+    if levels[loudest] < rules.enter:
+        return False
+    if standing.zone is None:
+        return True
+    here = levels.get(standing.zone.zone_id, rules.leave)
+    return loudest != standing.zone.zone_id and levels[loudest] >= here + rules.margin
+
+
+def _can_reach(there: ZoneId, at: int, before: Standing, places: Places, rules: WalkRules) -> bool:
+    """Whether there was time to walk from the last zone; where no way is known, nothing is held against it."""
+    if before.zone is None:
+        return True
+    steps = places.steps_between(before.zone.zone_id, there)
+    return steps is None or steps * rules.step <= at - before.loudest

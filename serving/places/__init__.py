@@ -1,0 +1,1 @@
+"""Stores, zones and beacons over HTTP."""

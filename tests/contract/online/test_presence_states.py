@@ -1,0 +1,57 @@
+"""What devices heard lately, in Redis."""
+
+import asyncio
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.online.connection import connect
+from features.online.keys import PRESENCE_SECONDS, presence_of
+from features.online.presence_states import PresenceStates, pack, unpack
+from features.settings import Settings
+from recommender.places.heard import MOST_HEARD, MOST_STORES, Heard, HeardLately, epoch_ms
+from tests.places import NOW
+
+NUMBERS = st.integers(0, 2**64 - 1)
+TIMES = st.integers(0, 600_000).map(lambda ago: epoch_ms(NOW) - ago)
+LEVELS = st.integers(-1270, -1).map(lambda tenths: tenths / 10)
+SIGHTINGS = st.builds(Heard, TIMES, NUMBERS, TIMES, LEVELS, st.integers(1, 255))
+
+
+@given(st.lists(SIGHTINGS, max_size=80), st.dictionaries(NUMBERS, TIMES, max_size=MOST_STORES))
+def test_a_state_comes_back_as_it_was(sightings: list[Heard], stores: dict[int, int]) -> None:
+    state = HeardLately(stores=stores).with_sightings(sightings, NOW)
+    assert unpack(pack(state)) == state
+    assert len(state.sightings) <= MOST_HEARD
+
+
+@given(st.binary(max_size=200))
+def test_what_is_no_state_is_none(value: bytes) -> None:
+    assert isinstance(unpack(value), HeardLately)
+    assert unpack(b"\x02" + value) == HeardLately()
+
+
+def test_of_two_who_write_at_once_one_reads_again(deployment: Settings) -> None:
+    def state(beacon: int) -> HeardLately:
+        return HeardLately().with_sightings([Heard(epoch_ms(NOW), beacon, epoch_ms(NOW), -60.0, 1)], NOW)
+
+    async def main() -> None:
+        async with connect(deployment) as redis:
+            states = PresenceStates(redis)
+            await states.forget("d")
+            one, other = await states.read("d"), await states.read("d")
+            assert one.state == HeardLately()
+            assert await states.keep("d", one, state(1))
+            assert not await states.keep("d", other, state(2))
+            again = await states.read("d")
+            assert again.state == state(1)
+            assert await states.keep("d", again, again.state)
+            assert await states.keep("d", again, state(2).with_store(7, epoch_ms(NOW), NOW))
+            assert (await states.read("d")).state.stores == {7: epoch_ms(NOW)}
+            left = timedelta(milliseconds=await redis.pttl(presence_of("d")))
+            assert timedelta(0) < left <= timedelta(seconds=PRESENCE_SECONDS)
+            await states.forget("d")
+            assert (await states.read("d")).state == HeardLately()
+
+    asyncio.run(main())
