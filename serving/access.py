@@ -25,16 +25,19 @@ WEBHOOKS_READ, WEBHOOKS_WRITE = "webhooks:read", "webhooks:write"
 AUDIT_READ = "audit:read"
 COUPONS_READ, COUPONS_REDEEM = "coupons:read", "coupons:redeem"
 CAMPAIGNS_READ, CAMPAIGNS_WRITE = "campaigns:read", "campaigns:write"
+PLACES_READ, PLACES_WRITE = "places:read", "places:write"
+OFFERS_REQUEST = "offers:request"
 
 ALL_SCOPES = frozenset(
     {EVENTS_WRITE, RECS_READ, CATALOGUE_READ, CATALOGUE_WRITE, PLACEMENTS_READ, PLACEMENTS_WRITE, DECISIONS_READ}
     | {PROFILES_READ, PROFILES_WRITE, CONSENTS_READ, CONSENTS_WRITE, PRIVACY_READ, PRIVACY_WRITE}
     | {WEBHOOKS_READ, WEBHOOKS_WRITE, AUDIT_READ, COUPONS_READ, COUPONS_REDEEM, CAMPAIGNS_READ, CAMPAIGNS_WRITE}
+    | {PLACES_READ, PLACES_WRITE, OFFERS_REQUEST}
 )
 CONSENT_SELF, PRIVACY_SELF = "consent:self", "privacy:self"  # shoppers, of themselves; no other key has it
 WALLET_SELF = "wallet:self"  # the same
 PUBLIC_SCOPES = frozenset(
-    {EVENTS_WRITE, RECS_READ, CONSENT_SELF, PRIVACY_SELF, WALLET_SELF}
+    {EVENTS_WRITE, RECS_READ, OFFERS_REQUEST, CONSENT_SELF, PRIVACY_SELF, WALLET_SELF}
 )  # all that a public key may ever do
 STORE_SCOPE = "store:"  # binds a till's key: `store:367`
 SCOPE, SELF_SCOPE, KEY_IN_BODY = "x-scope", "x-self-scope", "x-key-in-body"  # where the OpenAPI document has it

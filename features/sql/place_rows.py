@@ -120,7 +120,9 @@ def read_places(connection: Connection, kind: Kind[P], ids: Sequence[str]) -> di
 
 def rows_of(connection: Connection, query: Select[*tuple[Any, ...]]) -> Iterable[Mapping[str, Any]]:
     """The rows of a query, each by the names of its columns."""
-    return (row._asdict() for row in connection.execute(query))
+    found = connection.execute(query)
+    names = list(found.keys())
+    return [dict(zip(names, row, strict=True)) for row in found]
 
 
 def read_changed_places(connection: Connection, after: int) -> PlacesChanged:
