@@ -73,7 +73,7 @@ def logs(draw: st.DrawFn) -> list[Row]:
     """A few lists, and a few dozen acts on their items by the same few people."""
     contents = st.sampled_from([["a"], ["a", "b"], ["b", "c"], ["c", "a2", "b"]])
     rows = [served(name, draw(HOURS), draw(contents), **draw(st.sampled_from(WHO))) for name in LISTS]
-    for number in range(draw(st.integers(0, 14))):
+    for number in range(draw(st.integers(0, 24))):
         event = draw(
             st.sampled_from([RECOMMENDATION_VIEWED, *CLICKS, PRODUCT_VIEWED, PRODUCT_ADDED, *[ORDER_COMPLETED] * 3])
         )

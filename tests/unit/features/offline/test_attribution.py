@@ -30,7 +30,7 @@ PERSON_FRAME = pl.LazyFrame(
 )
 GROUP_FRAME = pl.LazyFrame({"item_id": list(GROUPS), "group_id": list(GROUPS.values())})
 WHO: Row = {"user_id": "u1"}
-SOME = settings(max_examples=60, deadline=None)
+SOME = settings(max_examples=30, deadline=None)  # each plans and runs large queries: a few logs, but full ones
 
 
 def attributed(log: pl.DataFrame, as_of=LATER) -> tuple[pl.DataFrame, pl.DataFrame]:
