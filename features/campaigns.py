@@ -67,6 +67,17 @@ def allowance_of(stored: StoredCampaign) -> values.Allowance:
         per_store=_limit(campaign.budget.per_store),
         caps=tuple(values.Cap(cap.most, cap.per, cap.of) for cap in campaign.caps),
         terms=stored.definition,
+        shared=None if campaign.code is None else _shared_code(campaign, campaign.code),
+    )
+
+
+def _shared_code(campaign: Campaign, code: str) -> values.SharedCode:
+    return values.SharedCode(
+        code=code,
+        most_discount=campaign.most_discount,
+        stores=tuple(sorted(campaign.stores or ())),
+        valid_from=campaign.starts_at(),
+        valid_until=campaign.ends_at(),
     )
 
 

@@ -21,7 +21,7 @@ AMOUNTS = tuple(accounts[name] for name in FIELDS)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a hold counts; `store_id` and `device` are "" when there is none."""
+    """Where a hold counts; `store_id`, `shopper` and `device` are "" when there is none."""
 
     campaign_id: str
     day: str
@@ -31,7 +31,8 @@ class Place:
 
     def accounts(self) -> list[Key]:
         """Its accounts, always in the same order. Shoppers and devices have one a day: any period is a sum of days."""
-        found = [("campaign", "", ""), ("day", "", self.day), ("shopper", self.shopper, self.day)]
+        found = [("campaign", "", ""), ("day", "", self.day)]
+        found += [("shopper", self.shopper, self.day)] if self.shopper else []
         found += [("device", self.device, self.day)] if self.device else []
         found += [("store", self.store_id, "")] if self.store_id else []
         return sorted(found)
@@ -65,9 +66,8 @@ def judge_many(
 
 def judge_by(balances: Mapping[Key, Balance], allowed: Allowed, place: Place, money: int) -> Refusal | None:
     """The same by the balances of the accounts that it touches, of one campaign."""
-    if (not place.device and any(cap.of == "device" for cap in allowed.caps)) or (
-        not place.store_id and allowed.per_store != NO_LIMIT
-    ):
+    known = {"shopper": place.shopper, "device": place.device}
+    if not all(known[cap.of] for cap in allowed.caps) or (not place.store_id and allowed.per_store != NO_LIMIT):
         return Refusal.NOT_ELIGIBLE  # what cannot be counted is not allowed
     limits: list[tuple[Key, Limit]] = [
         (("campaign", "", ""), allowed.budget),

@@ -55,11 +55,11 @@ class Row:
         return Refusal.EXPIRED if now >= self.instant("valid_until") else None
 
 
-def lock_coupons(books: Books, coupon_ids: Collection[str]) -> dict[str, Row]:
-    """Lock the campaigns of these coupons, then read them; an unknown id is left out."""
+def lock_coupons(books: Books, coupon_ids: Collection[str], also: Collection[str] = ()) -> dict[str, Row]:
+    """Lock the campaigns of these coupons, and others too, then read the coupons; an unknown id is left out."""
     chosen = coupons.c.coupon_id.in_(set(coupon_ids))
     campaigns = books.connection.execute(select(coupons.c.campaign_id).where(chosen).distinct()).scalars().all()
-    allowed = lock_campaigns(books.connection, campaigns)
+    allowed = lock_campaigns(books.connection, {*campaigns, *also})
     rows = books.connection.execute(select(coupons).where(chosen)).mappings()
     return {row["coupon_id"]: Row(row, allowed[row["campaign_id"]]) for row in rows}
 

@@ -71,5 +71,5 @@ def _values(books: Books, kind: str, coupon_id: str, place: Place, count: int, m
     return {
         "kind": kind, "campaign_id": place.campaign_id, "coupon_id": coupon_id, "count": count, "money": money,
         "day": place.day, "store_id": place.store_id, "shopper": place.shopper, "device": place.device,
-        "made_at": text_of(books.now),
+        "made_at": text_of(books.now), "actor": books.by,
     }  # fmt: skip

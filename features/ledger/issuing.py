@@ -1,6 +1,6 @@
 """Issuing a coupon: judged, held and written in one transaction."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from features.ledger.accounts import Place, judge
 from features.ledger.books import LONGEST_COUPON, TILL_GRACE, Allowed, Books, lock_campaigns, new_id, text_of, upserting
@@ -34,7 +34,7 @@ def issue(books: Books, request: IssueRequest) -> Coupon | Refusal:
     person = person_digests(books.connection, books.secret, request.holder)
     refused = Refusal.KILLED if allowed.state != "open" else None
     refused = refused or judge(books.connection, allowed, place, person, request.most_discount)
-    return refused or _write(books, allowed, request, place)
+    return refused or write_coupon(books, allowed, request, place)
 
 
 def hold_again(books: Books, row: Row, person: set[str]) -> Refusal | None:
@@ -51,13 +51,21 @@ def hold_again(books: Books, row: Row, person: set[str]) -> Refusal | None:
     return refused
 
 
-def _write(books: Books, allowed: Allowed, request: IssueRequest, place: Place) -> Coupon:
-    coupon_id, until = new_id("cpn"), request.valid_until + TILL_GRACE
+def write_coupon(
+    books: Books, allowed: Allowed, request: IssueRequest, place: Place, *, shared: bool = False
+) -> Coupon:  # fmt: skip
+    """Write a coupon that was judged, and hold its budget; a shared one's for no longer than a till has.
+
+    Raises:
+        InvalidInput: the decision has a coupon of another campaign.
+    """
+    coupon_id, until = new_id("cpn"), request.valid_until + (timedelta() if shared else TILL_GRACE)
     number = open_hold(books, coupon_id, place, request.most_discount, until)
     row = {
         "coupon_id": coupon_id, "code_digest": code_digest(code_of(books.secret, coupon_id)),
         "decision_id": request.decision_id, "campaign_id": request.campaign_id, "version": allowed.version,
         "state": "issued", "shopper": place.shopper, "device": place.device, "bound": request.bound,
+        "shared": shared,
         "store_id": place.store_id, "stores": list(request.stores), "most_discount": request.most_discount,
         "valid_from": text_of(request.valid_from), "valid_until": text_of(request.valid_until),
         "hold_number": number, "hold_until": text_of(until), "issued_at": text_of(books.now),

@@ -7,10 +7,12 @@ from typing import Any
 
 from sqlalchemy import Engine, select, tuple_
 
+from features.audit import SYSTEM, Author
 from features.identity import Identifier
 from features.ledger import expiry, proof, rollback, tills
 from features.ledger.accounts import Key, read_balances
-from features.ledger.books import Books, allow
+from features.ledger.allowing import allow
+from features.ledger.books import Books
 from features.ledger.coupons import read_coupons
 from features.ledger.holders import person_digests
 from features.ledger.issuing import issue
@@ -41,13 +43,20 @@ class Ledger:
         self._engine, self._secret, self._clock = engine, secret, clock
 
     @contextmanager
-    def writing(self) -> Generator[Books]:
+    def writing(self, by: Author = SYSTEM) -> Generator[Books]:
         """Open the books for one transaction; committed at the end, undone by an exception."""
         with exclusive(self._engine) as connection:
+            yield Books(connection, self._secret(), self._clock(), by.actor)
+
+    @contextmanager
+    def trying(self) -> Generator[Books]:
+        """Open the books to see what would happen: whatever is written is undone at the end."""
+        with exclusive(self._engine) as connection:
             yield Books(connection, self._secret(), self._clock())
+            connection.rollback()
 
     def allow(self, allowance: Allowance) -> None:
-        """State what a campaign may spend from now on; see `features.ledger.books.allow`."""
+        """State what a campaign may spend from now on; see `features.ledger.allowing.allow`."""
         with self.writing() as books:
             allow(books.connection, allowance)
 
@@ -89,7 +98,7 @@ class Ledger:
         """Coupons that a person can still use, by whichever of their identifiers they came, the newest first."""
         with reading(self._engine) as connection:
             person = person_digests(connection, self._secret(), shopper)
-            mine = coupons.c.shopper.in_(person) & coupons.c.state.in_(["issued", "reserved"])
+            mine = coupons.c.shopper.in_(person) & coupons.c.state.in_(["issued", "reserved"]) & ~coupons.c.shared
             now = self._clock()
             return [one for one in read_coupons(connection, self._secret(), mine) if now < one.valid_until]
 

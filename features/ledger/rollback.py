@@ -26,7 +26,8 @@ def roll_back(
     """Take back part of a redemption (minor units, above 0), or all that remains of it.
 
     Once nothing remains, the coupon counts against no limit and no cap any more. It is then void; with `reissue` it can
-    be used once more until its last moment, if the budget still has room when a till claims it.
+    be used once more until its last moment, if the budget still has room when a till claims it. (A shared code can be
+    shown again anyway.)
 
     Raises:
         CouponRefused: the redemption is unknown, of another store, rolled back already, or less than `amount` remains.
@@ -43,7 +44,7 @@ def roll_back(
     changed: dict[str, Any] = {"rolled_back": found["rolled_back"] + taken}
     if is_whole:
         changed["state"] = "rolled_back"
-        usable = reissue and row.out_of_window(books.now) is None
+        usable = reissue and not row.facts["shared"] and row.out_of_window(books.now) is None
         change(books, row.coupon_id, state="issued" if usable else "voided")
     books.connection.execute(update(redemptions).where(redemptions.c.redemption_id == redemption_id).values(changed))
     return redemption_of(dict(found) | changed)

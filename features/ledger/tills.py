@@ -13,6 +13,7 @@ from features.ledger.entries import read_hold, resolve
 from features.ledger.holders import person_digests
 from features.ledger.issuing import hold_again
 from features.ledger.values import Quote, Redemption, Reservation, ReserveRequest
+from features.ledger.voiding import void
 from features.sql.tables.ledger import redemptions, reservations
 from recommender.errors import CouponRefused, InvalidInput
 from recommender.offers.refusal import Refusal
@@ -62,6 +63,7 @@ def reserve(books: Books, request: ReserveRequest) -> Reservation:
         "reservation_id": reservation_id, "state": "open", "store_id": request.store_id, "till_id": request.till_id,
         "basket_ref": request.basket_ref, "currency": request.currency, "deadline": text_of(deadline),
         "quotes": [_quote_json(quote) for quote in request.quotes], "made_at": text_of(books.now),
+        "made_by": books.by,
     }  # fmt: skip
     books.connection.execute(insert(reservations).values(values))
     return _reservation(values)
@@ -103,7 +105,10 @@ def release(books: Books, reservation_id: str, stores: Collection[str] | None = 
     for row in lock_coupons(books, [quote["coupon_id"] for quote in found["quotes"]]).values():
         if row.facts["reservation_id"] == reservation_id:
             change(books, row.coupon_id, state="issued", reservation_id=None)
-    _end(books, reservation_id, "released")
+            if row.facts["shared"]:  # it was made for this basket
+                void(books, row.coupon_id)
+    if found["state"] == "open":
+        _end(books, reservation_id, "released")
 
 
 def _claimed(books: Books, reservation_id: str) -> bool:
@@ -176,7 +181,7 @@ def _must_be_open(found: RowMapping) -> None:
 
 def _end(books: Books, reservation_id: str, state: str) -> None:
     this = reservations.c.reservation_id == reservation_id
-    books.connection.execute(update(reservations).where(this).values(state=state))
+    books.connection.execute(update(reservations).where(this).values(state=state, ended_by=books.by))
 
 
 def _quote_json(quote: Quote) -> dict[str, Any]:

@@ -33,6 +33,23 @@ class Cap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SharedCode:
+    """One code for all: whoever shows it at a till gets the coupon there. Instants are aware.
+
+    Attributes:
+        code: as it is printed; case, spaces and dashes do not count.
+        most_discount: the largest discount of one use, in minor units: what is held of the budget.
+        stores: where it may be redeemed; none: everywhere.
+    """
+
+    code: str
+    most_discount: int
+    stores: tuple[str, ...] = ()
+    valid_from: datetime
+    valid_until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Allowance:
     """What a campaign may spend.
 
@@ -43,6 +60,7 @@ class Allowance:
         version: of the campaign; its coupons promise the terms of this version.
         timezone: IANA name; whose days the limits and caps are of. It and the currency cannot change.
         terms: what the coupons promise, as JSON; the ledger keeps it by version and never looks inside.
+        shared: the code that anybody may show; None: there is none.
     """
 
     campaign_id: str
@@ -55,6 +73,7 @@ class Allowance:
     per_store: Limit = NO_LIMIT
     caps: tuple[Cap, ...] = ()
     terms: Mapping[str, Any] = field(default_factory=lambda: dict[str, Any]())
+    shared: SharedCode | None = None
 
     def limits(self) -> dict[str, Any]:
         """The limits and caps, as JSON."""

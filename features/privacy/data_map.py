@@ -71,8 +71,8 @@ IMPERSONAL = frozenset(
     {
         "change_counter", "items", "imports", "staged_items", "stores", "zones", "beacons", "store_stock",
         "placements", "keys",
-        "allowances", "coupon_terms", "ledger_accounts", "ledger_entries", "coupons", "reservations", "redemptions",
-        "ledger_kin", "idempotency_keys", "coupon_keys", "audit_entries", "webhooks", "parked_messages",
+        "allowances", "coupon_terms", "shared_codes", "ledger_accounts", "ledger_entries", "coupons", "reservations",
+        "redemptions", "ledger_kin", "idempotency_keys", "coupon_keys", "audit_entries", "webhooks", "parked_messages",
         "campaigns", "campaign_versions", "segments", "contacts",
     }
 )  # fmt: skip

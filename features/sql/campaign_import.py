@@ -9,7 +9,7 @@ from sqlalchemy import Engine, insert, select
 
 from features.audit import SYSTEM, Author, Entry
 from features.campaigns import StoredCampaign, allowance_of
-from features.ledger.books import allow
+from features.ledger.allowing import allow
 from features.sql.audit_store import append_audit
 from features.sql.engine import writing
 from features.sql.tables.campaigns import campaign_versions, campaigns

@@ -9,7 +9,8 @@ from sqlalchemy import Connection, Engine, delete, insert, select, update
 
 from features.audit import SYSTEM, Author, Entry
 from features.campaigns import CampaignVersion, StoredCampaign, allowance_of
-from features.ledger.books import allow, lock_campaigns
+from features.ledger.allowing import allow
+from features.ledger.books import lock_campaigns
 from features.sql.audit_store import append_audit
 from features.sql.campaign_rows import read_campaigns, stored_campaigns
 from features.sql.engine import Write, reading, writing

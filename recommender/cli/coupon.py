@@ -53,6 +53,22 @@ def verify(
     console.print(f"until {ends:%Y-%m-%d %H:%M} UTC, in {', '.join(claims.s) or 'every store'}")
 
 
+@coupon_app.command("codes")
+def list_codes() -> None:
+    """Codes that many may use (`code` of a campaign), and what was used of them. Money is in minor units."""
+    from features.ledger.shared_codes import read_codes
+    from features.settings import read_settings
+    from features.sql.engine import opened, reading
+
+    table = Table("code", "campaign", "state", "until", "held", "used", "spent", "", box=None)
+    with opened(read_settings()) as engine, reading(engine) as connection:
+        for one in read_codes(connection):
+            counts = one.used.pending_count, one.used.posted_count, one.used.posted_money
+            until = f"{one.valid_until:%Y-%m-%d %H:%M} UTC"
+            table.add_row(one.code, one.campaign_id, one.state, until, *map(str, counts), one.currency)
+    console.print(table)
+
+
 @keys_app.command("list")
 def list_keys() -> None:
     """All keys that ever signed coupons."""

@@ -24,6 +24,7 @@ LocalTime = Annotated[datetime, Meta(tz=False)]
 
 REMEDIES = {
     "discount": "Send kind percent, amount, buy_x_get_y or points with what docs/campaigns.md says it needs.",
+    "code": "Send 4 to 20 capital letters, digits and dashes, as SPRING-20.",
     "valid_from": "Send the local time without an offset, as 2026-12-01T00:00:00.",
     "valid_until": "Send the local time without an offset, as 2026-12-24T18:00:00.",
 }
@@ -66,6 +67,7 @@ class Campaign(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         basket: what the products in the basket must come to at the till.
         coupon_hours: how long an in-aisle coupon is valid.
         codes: unique: a code for each coupon. generic: one for all, never redeemed offline.
+        code: the generic one, as it is printed; it is for everybody, so the campaign says nothing of who may use it.
         holdout: share of the shoppers who never get it, so that its effect can be measured, in [0, 1).
         priority: of what a till applies, the smallest comes first.
         sensitive: its products say something about health, beliefs or the like: it is never targeted.
@@ -92,6 +94,7 @@ class Campaign(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     coupon_hours: Annotated[float, Meta(gt=0, le=24 * 366)] = 4.0
     stacking: Stacking = Stacking()
     codes: Literal["unique", "generic"] = "unique"
+    code: Annotated[str, Meta(pattern=r"\A[A-Z0-9][A-Z0-9-]{2,18}[A-Z0-9]\Z")] | None = None
     offline_allowed: bool = False
     holdout: Annotated[float, Meta(ge=0, lt=1)] = 0.0
     priority: Annotated[int, Meta(ge=-1000, le=1000)] = 0
@@ -170,12 +173,29 @@ def _check(campaign: Campaign) -> None:
     if campaign.codes == "generic" and campaign.offline_allowed:
         message = "nobody can tell offline how often a generic code was used"
         raise _invalid(message, "offline_allowed", "Send codes: unique, or leave offline_allowed out.")
+    if campaign.code is not None:
+        _check_code(campaign)
     if campaign.products is not None and not campaign.products.items_only:
         message = "the products of a coupon are the same for everybody"
         raise _invalid(message, "products", "Use facts of item. only; say in eligibility who gets it.")
     if campaign.eligibility is not None and _asks_for_item(campaign.eligibility):
         message = "who gets a coupon depends on no single item"
         raise _invalid(message, "eligibility", "Use shopper., basket., context., counts and sums.")
+
+
+def _check_code(campaign: Campaign) -> None:
+    """A till that is shown a code knows neither segments nor devices nor who is held out."""
+    contradictions = {
+        "codes": campaign.codes != "generic",
+        "eligibility": campaign.eligibility is not None,
+        "holdout": campaign.holdout > 0,
+        "caps": any(cap.of == "device" for cap in campaign.caps),
+    }
+    for field, is_there in contradictions.items():
+        if is_there:
+            message = "whoever knows the code may use it: a till cannot tell any more"
+            remedy = "Send codes: generic." if field == "codes" else f"Leave out {field}, or the code."
+            raise _invalid(message, field, remedy)
 
 
 def _asks_for_item(rule: Rule) -> bool:

@@ -55,6 +55,7 @@ def find_flaws(
         *_people(campaign, segment_sizes),
         *_money(campaign),
         *_caps(campaign),
+        *_codes(campaign),
     ]
 
 
@@ -131,6 +132,11 @@ def _caps(campaign: Campaign) -> Iterator[Finding]:
         if campaign.budget.count is not None and cap.most > campaign.budget.count:
             message = f"One {cap.of} may get {cap.most}, more than the whole budget of {campaign.budget.count}."
             yield _warning("cap_above_budget", f"caps[{place}].most", message, "Lower it.")
+
+
+def _codes(campaign: Campaign) -> Iterator[Finding]:
+    if campaign.codes == "generic" and campaign.code is None:
+        yield _error("no_code", "code", "It has one code for all, and does not say which.", "Send it, as SPRING-20.")
 
 
 def _above(part: int | None, whole: int | None) -> bool:

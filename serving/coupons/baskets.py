@@ -1,6 +1,6 @@
 """Which coupons do what to a basket: the ledger's judgement of each, then the discount of those it allows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
@@ -10,6 +10,7 @@ from sqlalchemy import select
 from features.identity import Identifier, loyalty_card
 from features.ledger.books import Books
 from features.ledger.coupons import Row, find_ids, lock_coupons
+from features.ledger.shared_codes import claim, find_campaigns
 from features.ledger.tills import check
 from features.ledger.values import Quote
 from features.sql.tables.ledger import coupon_terms
@@ -59,7 +60,7 @@ class Judged:
 
 
 class Judge:
-    """Judges coupons for baskets.
+    """Judges coupons for baskets. For a shared code it makes the coupon: undo the transaction if that is not wanted.
 
     Args:
         catalogue: of this moment; an item that it does not have matches no rule.
@@ -71,10 +72,16 @@ class Judge:
     def __call__(self, books: Books, body: ValidateBody, keys: KeySet) -> list[Judged]:
         """Every coupon of the body, in its order; their campaigns stay locked, so what it says holds until the end."""
         named = _ids_of(books, body, keys)
-        rows = lock_coupons(books, [found for found in named.values() if isinstance(found, str)])
+        shared = find_campaigns(books.connection, [shown for shown, found in named.items() if found is None])
+        if len(set(shared.values())) < len(shared):
+            raise _shown_twice()
+        rows = lock_coupons(books, _known(named.values()), shared.values())
+        made = {shown: claim(books, one, body.store_id, identifier_of(body)) for shown, one in shared.items()}
+        named |= made
+        rows |= lock_coupons(books, _known(made.values()))
         judged = [self._of_ledger(books, body, shown, named[shown], rows) for shown in dict.fromkeys(body.coupons)]
         if len({one.row.coupon_id for one in judged if one.row}) < sum(one.row is not None for one in judged):
-            raise InvalidInput("A coupon is shown twice.", field="coupons", remedy="Show each coupon once.")
+            raise _shown_twice()
         return self._with_effects(judged, body, day_of(books.now))
 
     def _of_ledger(
@@ -144,6 +151,14 @@ def _ids_of(books: Books, body: ValidateBody, keys: KeySet) -> dict[str, str | R
     codes = [shown for shown in body.coupons if shown not in found]
     ids = find_ids(books.connection, codes)
     return found | {code: ids.get(code) for code in codes}
+
+
+def _known(found: Iterable[str | Refusal | None]) -> list[str]:
+    return [one for one in found if one is not None and not isinstance(one, Refusal)]
+
+
+def _shown_twice() -> InvalidInput:
+    return InvalidInput("A coupon is shown twice.", field="coupons", remedy="Show each coupon once.")
 
 
 @lru_cache(maxsize=1_000)

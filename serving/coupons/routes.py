@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from features.identity import ANONYMOUS_ID, USER_ID, Identifier
 from recommender.errors import InvalidInput, NotAllowed
-from serving.access import COUPONS_READ, COUPONS_REDEEM, FREE, WALLET_SELF, Access, ScopedRoute, needs
+from serving.access import COUPONS_READ, COUPONS_REDEEM, FREE, WALLET_SELF, Access, ScopedRoute, author_of, needs
 from serving.coupons.schemas import (
     RedeemBody,
     RedeemedReply,
@@ -55,7 +55,7 @@ def coupon_routes(desk: TillDesk) -> APIRouter:
         Refused with 409, whose `code` is the reason, when one of them cannot be used.
         """
         _must_act_in(request, body.store_id)
-        return answered(await asyncio.to_thread(desk.reserve, body, await read_call(request)))
+        return answered(await asyncio.to_thread(desk.reserve, body, await read_call(request), author_of(request)))
 
     @router.post(
         "/v1/reservations/{reservation_id}/redeem",
@@ -65,8 +65,8 @@ def coupon_routes(desk: TillDesk) -> APIRouter:
     )
     async def redeem_reservation(reservation_id: ReservationName, body: RedeemBody, request: Request) -> Response:
         """Use what was reserved: the discounts are exactly those of the reservation. What is answered is on disk."""
-        stores, call = _access(request).stores, await read_call(request)
-        return answered(await asyncio.to_thread(desk.redeem, reservation_id, body.order_id, stores, call))
+        stores, call, by = _access(request).stores, await read_call(request), author_of(request)
+        return answered(await asyncio.to_thread(desk.redeem, reservation_id, body.order_id, stores, call, by))
 
     @router.delete(
         "/v1/reservations/{reservation_id}",
@@ -76,7 +76,7 @@ def coupon_routes(desk: TillDesk) -> APIRouter:
     )
     async def release_reservation(reservation_id: ReservationName, request: Request) -> Response:
         """Let go what was reserved, as when the basket is given up. Doing so again changes nothing."""
-        await asyncio.to_thread(desk.release, reservation_id, _access(request).stores)
+        await asyncio.to_thread(desk.release, reservation_id, _access(request).stores, author_of(request))
         return Response(status_code=204)
 
     @router.post(
@@ -85,7 +85,7 @@ def coupon_routes(desk: TillDesk) -> APIRouter:
     async def redeem_coupons(body: RedeemNowBody, request: Request) -> Response:
         """Reserve and redeem in one step, for tills that know the final basket."""
         _must_act_in(request, body.store_id)
-        return answered(await asyncio.to_thread(desk.redeem_now, body, await read_call(request)))
+        return answered(await asyncio.to_thread(desk.redeem_now, body, await read_call(request), author_of(request)))
 
     @router.post(
         "/v1/redemptions/{redemption_id}/rollback",
@@ -98,8 +98,8 @@ def coupon_routes(desk: TillDesk) -> APIRouter:
 
         An `Order Refunded` or `Order Cancelled` event does not do this by itself: call it when goods come back.
         """
-        stores, call = _access(request).stores, await read_call(request)
-        return answered(await asyncio.to_thread(desk.roll_back, redemption_id, body, stores, call))
+        stores, call, by = _access(request).stores, await read_call(request), author_of(request)
+        return answered(await asyncio.to_thread(desk.roll_back, redemption_id, body, stores, call, by))
 
     @router.get(
         "/v1/me/wallet",

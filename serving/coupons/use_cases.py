@@ -6,6 +6,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from features.audit import Author
 from features.identity import Identifier
 from features.ledger import rollback, tills
 from features.ledger.books import text_of
@@ -34,14 +35,14 @@ class TillDesk:
     def validate(self, body: ValidateBody) -> dict[str, object]:
         """What each coupon would do; keeps nothing."""
         keys = read_key_set(self.key_document())
-        with self._ledger.writing() as books:
+        with self._ledger.trying() as books:
             judged = self._judge(books, body, keys)
         return {"valid": all(one.refused is None for one in judged), **_in_all(judged, body)}
 
-    def reserve(self, body: ValidateBody, call: Call) -> Reply:
+    def reserve(self, body: ValidateBody, call: Call, by: Author) -> Reply:
         """Claim all coupons or none; raises CouponRefused."""
         keys = read_key_set(self.key_document())
-        with self._ledger.writing() as books:
+        with self._ledger.writing(by) as books:
 
             def work() -> tuple[int, object]:
                 judged = self._judge(books, body, keys)
@@ -51,20 +52,20 @@ class TillDesk:
 
             return once(books, call, work)
 
-    def redeem(self, reservation_id: str, order_id: str, stores: Stores, call: Call) -> Reply:
+    def redeem(self, reservation_id: str, order_id: str, stores: Stores, call: Call, by: Author) -> Reply:
         """Use what was reserved; raises CouponRefused."""
-        with self._ledger.writing() as books:
+        with self._ledger.writing(by) as books:
             return once(books, call, lambda: (200, _used(tills.redeem(books, reservation_id, order_id, stores))))
 
-    def release(self, reservation_id: str, stores: Stores) -> None:
+    def release(self, reservation_id: str, stores: Stores, by: Author) -> None:
         """Let go what was reserved; raises CouponRefused."""
-        with self._ledger.writing() as books:
+        with self._ledger.writing(by) as books:
             tills.release(books, reservation_id, stores)
 
-    def redeem_now(self, body: RedeemNowBody, call: Call) -> Reply:
+    def redeem_now(self, body: RedeemNowBody, call: Call, by: Author) -> Reply:
         """Claim and use all coupons, or none; raises CouponRefused."""
         keys = read_key_set(self.key_document())
-        with self._ledger.writing() as books:
+        with self._ledger.writing(by) as books:
 
             def work() -> tuple[int, object]:
                 reservation = tills.reserve(books, _request(self._judge(books, body, keys), body))
@@ -72,9 +73,9 @@ class TillDesk:
 
             return once(books, call, work)
 
-    def roll_back(self, redemption_id: str, body: RollbackBody, stores: Stores, call: Call) -> Reply:
+    def roll_back(self, redemption_id: str, body: RollbackBody, stores: Stores, call: Call, by: Author) -> Reply:
         """Take back a redemption, or part of it; raises CouponRefused."""
-        with self._ledger.writing() as books:
+        with self._ledger.writing(by) as books:
 
             def work() -> tuple[int, object]:
                 taken = rollback.roll_back(books, redemption_id, body.amount, stores, reissue=body.reissue)

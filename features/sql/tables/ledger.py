@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
     text,
 )
 
@@ -43,6 +44,19 @@ coupon_terms = Table(
     Column("campaign_id", CAMPAIGN_ID, primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("terms", JSON, nullable=False),
+)
+
+# Codes that anybody may show, of campaigns that have one for all.
+shared_codes = Table(
+    "shared_codes",
+    metadata,
+    Column("code_digest", String(64), primary_key=True),
+    Column("code", String(20), nullable=False),  # it hangs on posters: no secret
+    Column("campaign_id", CAMPAIGN_ID, ForeignKey("allowances.campaign_id"), nullable=False, unique=True),
+    Column("most_discount", BigInteger, nullable=False),  # minor units
+    Column("stores", JSON, nullable=False),  # where it may be redeemed; none: everywhere
+    Column("valid_from", INSTANT, nullable=False),
+    Column("valid_until", INSTANT, nullable=False),
 )
 
 # Sums of `ledger_entries`, kept with them in the same transaction. The day is the campaign's, "" for all days.
@@ -82,6 +96,7 @@ ledger_entries = Table(
     Column("device", DIGEST, nullable=False),
     Column("deadline", INSTANT),  # of a hold
     Column("made_at", INSTANT, nullable=False),
+    Column("actor", String(100), nullable=False, server_default=""),  # id of the key that asked for it; system; cli
     Index(None, "campaign_id"),
 )
 
@@ -94,9 +109,10 @@ coupons = Table(
     Column("campaign_id", CAMPAIGN_ID, ForeignKey("allowances.campaign_id"), nullable=False),
     Column("version", Integer, nullable=False),  # of the campaign, when it was issued
     Column("state", String(10), nullable=False),  # issued, reserved, redeemed, expired, voided
-    Column("shopper", DIGEST, nullable=False),
+    Column("shopper", DIGEST, nullable=False),  # "": nobody that a till knew
     Column("device", DIGEST, nullable=False),  # "": none
     Column("bound", Boolean, nullable=False),  # redeemed only by its shopper
+    Column("shared", Boolean, nullable=False, server_default=false()),  # made by a till that was shown a shared code
     Column("store_id", String(100), nullable=False),  # where it was issued; "": nowhere in particular
     Column("stores", JSON, nullable=False),  # where it may be redeemed; none: everywhere
     Column("most_discount", BigInteger, nullable=False),  # minor units
@@ -123,6 +139,8 @@ reservations = Table(
     Column("quotes", JSON, nullable=False),  # of each coupon: coupon_id, amount, allocations
     Column("deadline", INSTANT, nullable=False),
     Column("made_at", INSTANT, nullable=False),
+    Column("made_by", String(100), nullable=False, server_default=""),  # as the actor of an entry
+    Column("ended_by", String(100), nullable=False, server_default=""),  # who redeemed or released it
 )
 
 redemptions = Table(

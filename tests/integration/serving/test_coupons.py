@@ -1,10 +1,8 @@
 """Coupons over HTTP: a till validates, reserves, redeems and rolls back; a shopper sees the wallet."""
 
 import asyncio
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable
 from dataclasses import replace
-from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,61 +10,11 @@ import psycopg
 import pytest
 from sqlalchemy import Engine
 
-from features.identity import read_secret
 from features.ledger.books import lock_campaigns
-from features.ledger.ledger import Ledger
-from features.ledger.values import Allowance, Balance, Cap, Coupon, IssueRequest, Limit
-from features.online.embedded import socket_path
+from features.ledger.values import Balance
 from recommender.offers.token import read_key_set, verify
-from tests.integration.serving.shop import NOW, Client, Shop
-
-TERMS = {
-    "title": "A fifth off",
-    "discount": {"kind": "percent", "percent": 20, "max_discount": 90},
-    "products": "item.id != 'i9'",
-    "basket": {"minimum_amount": 200},
-}
-ALLOWANCE = Allowance(
-    campaign_id="fifth", version=1, state="open", timezone="UTC", currency="EUR", budget=Limit(3, 250),
-    caps=(Cap(2, "campaign", "shopper"),), terms=TERMS,
-)  # fmt: skip
-BASKET = {
-    "currency": "EUR",
-    "lines": [{"item_id": "i1", "quantity": 2, "amount": 333}, {"item_id": "i9", "quantity": 1, "amount": 400}],
-}
-ORDER = {"order_id": "o"}
-
-
-class Desk(Shop):
-    def __init__(self, data_dir: Path, **settings: Any) -> None:
-        super().__init__(data_dir, n_items=12, **settings)
-        self.publish("a")
-        self.ledger = Ledger(self.engine, lambda: read_secret(self.settings), lambda: NOW)
-        self.ledger.allow(ALLOWANCE)
-
-    def issue(self, decision: str = "d1", **changed: Any) -> Coupon:
-        stated = {
-            "campaign_id": "fifth", "decision_id": decision, "holder": ("user_id", "ann"), "store_id": "s1",
-            "stores": ("s1",), "most_discount": 90, "valid_from": NOW, "valid_until": NOW + timedelta(hours=4),
-        }  # fmt: skip
-        coupon = self.ledger.issue(IssueRequest(**(stated | changed)))
-        assert isinstance(coupon, Coupon)
-        return coupon
-
-
-@pytest.fixture
-def desk(valkey_data_dir: Path, tmp_path: Path, database_url: str) -> Iterator[Desk]:
-    desk = Desk(tmp_path, redis_url=f"unix://{socket_path(valkey_data_dir)}", database_url=database_url)
-    yield desk
-    desk.engine.dispose()
-
-
-def ask(*coupons: str, **more: Any) -> dict[str, Any]:
-    return {"coupons": list(coupons), "store_id": "s1", "basket": BASKET} | more
-
-
-def keyed(name: str) -> dict[str, str]:
-    return {"Idempotency-Key": name}
+from tests.integration.serving.desk import ALLOWANCE, BASKET, ORDER, Desk, ask, keyed
+from tests.integration.serving.shop import NOW, Client
 
 
 def test_a_till_reserves_redeems_and_rolls_back_and_every_repetition_is_answered_alike(desk: Desk) -> None:
