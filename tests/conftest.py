@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import sleep
 
 import psycopg
 import pytest
@@ -52,7 +53,7 @@ def postgresql(**configuration: str) -> Iterator[Callable[[str], str]]:
 
         data = Path(folder, "data")
         data.mkdir()
-        server = PostgresServer(data, cleanup_mode="stop")
+        server = PostgresServer(data, cleanup_mode=None)  # it would wait for seconds
         with psycopg.connect(server.get_uri("postgres"), autocommit=True) as connection:
             for setting, value in configuration.items():
                 connection.execute(f"ALTER SYSTEM SET {setting} = {value}")
@@ -64,9 +65,13 @@ def postgresql(**configuration: str) -> Iterator[Callable[[str], str]]:
         engine = engine_of(url_of("postgres"))
         migrate(engine)
         engine.dispose()
-        yield url_of
-        os.kill(server.get_pid(), signal.SIGQUIT)  # at once: nobody needs its last checkpoint
-        server.cleanup()
+        try:
+            yield url_of
+        finally:
+            os.kill(server.get_pid(), signal.SIGQUIT)  # at once: nobody needs its last checkpoint
+            while (data / "postmaster.pid").exists():
+                sleep(0.01)
+            server.cleanup()
 
 
 @pytest.fixture(scope="session")

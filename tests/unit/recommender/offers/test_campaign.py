@@ -50,6 +50,11 @@ PASTA: dict[str, Any] = {
         ({"stores": []}, "stores"),
         ({"holdout": 1.0}, "holdout"),
         ({"codes": "generic", "offline_allowed": True}, "offline_allowed"),
+        ({"code": "SPRING-20"}, "codes"),
+        ({"codes": "generic", "code": "spring"}, "code"),
+        ({"codes": "generic", "code": "SPRING-20", "eligibility": "shopper.n_baskets > 1"}, "eligibility"),
+        ({"codes": "generic", "code": "SPRING-20", "holdout": 0.1}, "holdout"),
+        ({"codes": "generic", "code": "SPRING-20", "caps": [{"most": 1, "of": "device", "per": "day"}]}, "caps"),
         ({"campaign_id": "other"}, "campaign_id"),
     ],
 )
