@@ -53,6 +53,27 @@ def verify(
     console.print(f"until {ends:%Y-%m-%d %H:%M} UTC, in {', '.join(claims.s) or 'every store'}")
 
 
+@coupon_app.command("qr")
+def draw(
+    token: Annotated[str, typer.Argument(help="As GET /v1/me/wallet gives it.")],
+    svg: Annotated[Path | None, typer.Option(help="File to write; default: draw it here.", dir_okay=False)] = None,
+) -> None:
+    """Draw a coupon's token as a QR code, whose payload is the token as it is. Whether it is genuine, `verify` says."""
+    import segno
+
+    from recommender.errors import InvalidInput
+    from recommender.offers.token import LONGEST_TOKEN
+
+    if len(token) > LONGEST_TOKEN or token.count(".") != 2:
+        raise InvalidInput("This is no coupon's token.", field="TOKEN", remedy="Send `token` of a coupon in a wallet.")
+    code = segno.make(token.encode("ascii", "replace"), mode="byte", error="m", micro=False)
+    if svg is None:
+        code.terminal(compact=True)
+        return
+    code.save(str(svg), kind="svg", scale=4)
+    console.print(f"{svg}: version {code.designator}, {len(token)} bytes")
+
+
 @coupon_app.command("codes")
 def list_codes() -> None:
     """Codes that many may use (`code` of a campaign), and what was used of them. Money is in minor units."""

@@ -173,6 +173,7 @@ EXEMPT_COMMANDS = {
     "events dead-letters": "reads",
     "events attribution": "reads",
     "coupon codes": "reads",
+    "coupon qr": "draws",
     "coupon verify": "reads",
     "coupon keys list": "reads",
     "ledger verify": "reads",
