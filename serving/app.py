@@ -30,6 +30,7 @@ from features.sql.consent_store import ConsentStore
 from features.sql.engine import open_engine
 from features.sql.identity_store import IdentityStore
 from features.sql.key_store import KeyStore
+from features.sql.place_store import PlaceStore
 from features.sql.placement_store import PlacementStore
 from features.sql.preference_store import PreferenceStore
 from features.sql.profile_store import ProfileStore
@@ -74,6 +75,8 @@ from serving.openapi import describe
 from serving.placements.registry import Placements, read_shipped
 from serving.placements.routes import placement_routes
 from serving.places.registry import PlaceRegistry
+from serving.places.routes import place_routes
+from serving.places.use_cases import PlaceDesk
 from serving.preferences.page_routes import page_routes
 from serving.preferences.routes import choices_routes
 from serving.preferences.use_cases import ChoicesDesk
@@ -237,7 +240,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
             await background.stop(tasks)
 
     app = FastAPI(lifespan=lifespan)
-    app.state.gate, app.state.campaigns, app.state.segments = gate, campaigns, segments
+    app.state.gate, app.state.campaigns, app.state.segments, app.state.places = gate, campaigns, segments, places
     answer_with_problems(app)
     routers = (
         recommendation_routes(recommend, clock),
@@ -245,6 +248,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         catalogue_routes(desk, clock),
         placement_routes(placements, PlacementStore(engine), overlay.announce),
         campaign_routes(campaign_desk),
+        place_routes(PlaceDesk(PlaceStore(engine), overlay.announce, clock), places.get),
         decision_routes(traces),
         choices_routes(choices, controller, secret, settings.reachable_url, clock),
         page_routes(choices, controller, secret, clock),

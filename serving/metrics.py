@@ -81,6 +81,11 @@ class Metrics:
             "Published artifacts that were broken and not loaded.",
             registry=self.registry,
         )
+        self._moved = Counter(
+            "recommender_moved_beacons_heard_total",
+            "Beacons that a device heard among those of another store: somebody moved them, or made them up.",
+            registry=self.registry,
+        )
         self._by_request: dict[tuple[str, str, int], Histogram] = {}
         self._by_list: dict[tuple[str, str, bool], Counter] = {}
         self._by_stage: dict[str, Histogram] = {}
@@ -123,6 +128,10 @@ class Metrics:
     def dead_letters_dropped(self, n: int) -> None:
         """Count rejected events that were not kept."""
         self._unkept.inc(n)
+
+    def moved_beacons_heard(self, n: int) -> None:
+        """Count beacons that were heard where they do not belong."""
+        self._moved.inc(n)
 
     def exposures_dropped(self, n: int) -> None:
         """Count served lists that were not recorded."""

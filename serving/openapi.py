@@ -30,6 +30,7 @@ TAGS = [
         "name": "campaigns",
         "description": "Coupons that may be given, to whom, and what they may cost; docs/campaigns.md.",
     },
+    {"name": "places", "description": "Stores, their zones, and the beacons in them; docs/places.md."},
     {"name": "decisions", "description": "Why a list looks as it does."},
     {"name": "profiles", "description": "Who is one person, across channels; merging people, and taking it back."},
     {"name": "audit", "description": "Who changed what; docs/audit.md."},

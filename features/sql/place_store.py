@@ -53,10 +53,12 @@ class PlaceStore:
     def read_all(
         self, kind: Kind[P], *, after: str = "", limit: int | None = None, store_id: str | None = None
     ) -> list[P]:
-        """Read those with ids after `after`, ascending, up to a limit; of zones and beacons those of one store."""
+        """Read those with ids after `after`, ascending, up to a limit; with a store, only its own."""
         key = kind.table.c[kind.key]
         query = select(kind.table).where(~kind.table.c.deleted, key > after).order_by(key).limit(limit)
-        if store_id is not None:
+        if store_id is not None and "store_id" in kind.table.c:
+            query = query.where(kind.table.c.store_id == store_id)
+        elif store_id is not None:
             there = select(zones.c.zone_id).where(zones.c.store_id == store_id, ~zones.c.deleted)
             query = query.where(kind.table.c.zone_id.in_(there))
         with reading(self._engine) as connection:

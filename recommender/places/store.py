@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
 from math import asin, cos, radians, sin, sqrt
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from recommender.errors import InvalidInput
 from recommender.ids import StoreId
@@ -66,6 +66,26 @@ class Store:
         hours = self.opening_hours or {}
         stated = hours.get(day.isoformat(), hours.get(WEEKDAYS[day.weekday()], ()))
         return [_minutes(begin, end) for begin, end in stated]
+
+
+def check_store(store: Store) -> Store:
+    """The store, if its facts fit; raises InvalidInput, which names the field."""
+    if store.timezone not in known_zones():
+        raise InvalidInput(
+            f"{store.timezone!r} is no time zone.", field="timezone", remedy="Use a name such as Europe/Berlin."
+        )
+    if (store.latitude is None) != (store.longitude is None):
+        missing = "latitude" if store.latitude is None else "longitude"
+        raise InvalidInput("A position takes both degrees.", field=missing, remedy="Send both, or neither.")
+    for field, degrees, most in (("latitude", store.latitude, 90.0), ("longitude", store.longitude, 180.0)):
+        if degrees is not None and not -most <= degrees <= most:
+            raise InvalidInput(f"{field} is from -{most:.0f} to {most:.0f} degrees.", field=field, remedy="Correct it.")
+    if store.opening_hours is not None:
+        check_opening_hours(store.opening_hours)
+    return store
+
+
+known_zones = cache(available_timezones)
 
 
 def check_opening_hours(hours: OpeningHours) -> None:

@@ -45,6 +45,17 @@ CALLS: dict[str, Call] = {
     "POST /v1/campaigns/{campaign_id}/end": Call("/v1/campaigns/pasta/end", None, "campaigns.end"),
     "POST /v1/campaigns/{campaign_id}/kill": Call("/v1/campaigns/pasta/kill", None, "campaigns.kill"),
 
+    "PUT /v1/stores/{store_id}": Call("/v1/stores/1", {"name": "One", "timezone": "UTC"}, "stores.put"),
+    "PUT /v1/zones/{zone_id}": Call(
+        "/v1/zones/1-tea", {"store_id": "1", "kind": "aisle", "name": "Tea"}, "zones.put"
+    ),
+    "PUT /v1/beacons/{beacon_id}": Call(
+        "/v1/beacons/b", {"frame": {"type": "ibeacon", "uuid": "0" * 32, "major": 1, "minor": 1}, "zone_id": "1-tea"},
+        "beacons.put",
+    ),
+    "DELETE /v1/beacons/{beacon_id}": Call("/v1/beacons/b", None, "beacons.delete"),
+    "DELETE /v1/zones/{zone_id}": Call("/v1/zones/1-tea", None, "zones.delete"),
+    "DELETE /v1/stores/{store_id}": Call("/v1/stores/1", None, "stores.delete"),
     "DELETE /v1/campaigns/{campaign_id}": Call("/v1/campaigns/a-draft", None, "campaigns.delete"),
     "PATCH /v1/profiles/{profile_id}": Call(
         "/v1/profiles/user_id:ann", {"traits": {"size": "M"}}, "profiles.change"

@@ -73,6 +73,7 @@ def namings(of: Person) -> dict[str, list[Naming]]:
             Naming(query={"user_id": of.user_id}, own=True),
             Naming(query={"anonymous_id": of.user_id}),
         ],
+        "GET /v1/places/manifest": [Naming(query={"near": "52.5,13.4", "user_id": of.user_id}, own=True)],
         "POST /v1/privacy/requests": _requests(of),
         "GET /v1/privacy/requests": [
             Naming(own=True),

@@ -1,0 +1,37 @@
+"""Places as JSON."""
+
+from dataclasses import asdict
+
+from recommender.places.beacons import Beacon, frame_of
+from recommender.places.manifest import Region
+from recommender.places.store import Store
+from recommender.places.zone import Zone
+
+Reply = dict[str, object]
+
+
+def store_reply(store: Store) -> Reply:
+    """One store."""
+    return asdict(store)
+
+
+def zone_reply(zone: Zone) -> Reply:
+    """One zone."""
+    return asdict(zone) | {"neighbours": sorted(zone.neighbours)}
+
+
+def beacon_reply(beacon: Beacon) -> Reply:
+    """One beacon, with all zones that it was in."""
+    return {
+        "beacon_id": beacon.beacon_id,
+        "frame": frame_of(beacon.key),
+        "zone_id": beacon.last_zone,
+        "assignments": [asdict(one) for one in beacon.assignments],
+    }
+
+
+def region_reply(region: Region) -> Reply:
+    """What to watch."""
+    name = "uuid" if region.type == "ibeacon" else "namespace"
+    said: Reply = {"type": region.type, name: region.chain}
+    return said if region.major is None else said | {"major": region.major}

@@ -1,0 +1,53 @@
+"""What can be done with places: written to SQL in a thread, in force here before the reply, announced to all."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from features.audit import Author
+from features.sql.place_rows import BEACONS, STORES, ZONES, Kind
+from features.sql.place_store import Placed, PlaceStore
+from recommender.places.beacons import Beacon
+from recommender.places.store import Store
+from recommender.places.zone import Zone
+from serving.clock import Clock
+
+P = TypeVar("P")
+
+
+class PlaceDesk:
+    """Reads and changes stores, zones and beacons."""
+
+    def __init__(self, store: PlaceStore, announce: Callable[[], Awaitable[None]], clock: Clock) -> None:
+        self._store, self._announce, self._clock = store, announce, clock
+
+    async def read(self, kind: Kind[P], place_id: str) -> P:
+        """Read one; raises UnknownPlace."""
+        return await asyncio.to_thread(self._store.get, kind, place_id)
+
+    async def read_page(self, kind: Kind[P], after: str, limit: int, store_id: str | None) -> list[P]:
+        """Read some by id."""
+        return await asyncio.to_thread(self._store.read_all, kind, after=after, limit=limit, store_id=store_id)
+
+    async def put_store(self, stated: Store, by: Author) -> Store:
+        """State all facts of a store."""
+        await asyncio.to_thread(self._store.put_stores, [stated], by=by)
+        await self._announce()
+        return await self.read(STORES, stated.store_id)
+
+    async def put_zone(self, stated: Zone, by: Author) -> Zone:
+        """State all facts of a zone; see `PlaceStore.put_zones`."""
+        await asyncio.to_thread(self._store.put_zones, [stated], by=by)
+        await self._announce()
+        return await self.read(ZONES, stated.zone_id)
+
+    async def put_beacon(self, placed: Placed, by: Author) -> Beacon:
+        """Say what a beacon sends and where it is; see `PlaceStore.put_beacons`."""
+        await asyncio.to_thread(self._store.put_beacons, [placed], self._clock(), by=by)
+        await self._announce()
+        return await self.read(BEACONS, placed.beacon_id)
+
+    async def delete(self, kind: Kind[P], place_id: str, by: Author) -> None:
+        """Delete one; see `PlaceStore.delete`."""
+        await asyncio.to_thread(self._store.delete, kind, place_id, by=by)
+        await self._announce()

@@ -1,0 +1,126 @@
+"""Stores, zones and beacons over HTTP, and what an app is told to watch."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recommender.places.beacons import ibeacon_key
+from tests.integration.serving.shop import NOW, Client, Shop
+from tests.places import UUID
+
+BERLIN: dict[str, Any] = {
+    "name": "Berlin", "timezone": "Europe/Berlin", "market": "default", "latitude": 52.52, "longitude": 13.41,
+    "opening_hours": {"mon": [["08:00", "20:00"]]},
+}  # fmt: skip
+ZONE: dict[str, Any] = {
+    "store_id": "berlin", "kind": "aisle", "name": "Milk",
+    "categories": [{"category": "MILK", "weight": 2.0}],
+}  # fmt: skip
+
+
+def ibeacon(major: int, minor: int = 1) -> dict[str, Any]:
+    return {"type": "ibeacon", "uuid": UUID.upper(), "major": major, "minor": minor}
+
+
+@pytest.fixture
+def shop(valkey_data_dir: Path, tmp_path: Path) -> Shop:
+    return Shop(tmp_path, redis_url=f"unix://{valkey_data_dir / 'valkey' / 'valkey.sock'}")
+
+
+async def put(client: Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    reply = await client.put(f"/v1/{path}", json=body)
+    assert reply.status_code == 200, reply.text
+    return reply.json()
+
+
+def test_places_are_stated_read_followed_and_deleted(shop: Shop) -> None:
+    async def use(client: Client) -> None:
+        assert await put(client, "stores/berlin", BERLIN) == BERLIN | {"store_id": "berlin"}
+        milk = await put(client, "zones/milk", ZONE)
+        assert milk["categories"] == [{"category": "MILK", "weight": 2.0, "valid_from": None, "valid_until": None}]
+        await put(client, "zones/wine", ZONE | {"name": "Wine", "neighbours": ["milk"]})
+        made = await put(client, "beacons/b1", {"frame": ibeacon(1), "zone_id": "milk"})
+        assert made["frame"] == ibeacon(1) | {"uuid": UUID}
+        moved = await put(client, "beacons/b1", {"frame": ibeacon(1), "zone_id": "wine", "since": NOW.isoformat()})
+        assert [one["zone_id"] for one in moved["assignments"]] == ["milk", "wine"]
+        assert (await client.get("/v1/beacons/b1")).json() == moved
+        zones = (await client.get("/v1/zones", params={"store_id": "berlin", "limit": 1})).json()
+        assert ([one["zone_id"] for one in zones["zones"]], zones["next_after"]) == (["milk"], "milk")
+        assert (await client.get("/v1/beacons", params={"store_id": "other"})).json()["beacons"] == []
+        assert [one["store_id"] for one in (await client.get("/v1/stores")).json()["stores"]] == ["berlin"]
+        assert (await client.delete("/v1/zones/wine")).status_code == 409
+        for path in ("beacons/b1", "zones/wine", "zones/milk", "stores/berlin"):
+            assert (await client.delete(f"/v1/{path}")).status_code == 204
+            gone = await client.get(f"/v1/{path}")
+            assert (gone.status_code, gone.json()["code"]) == (404, "unknown_place")
+
+    shop.run(use, ready=False)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("stores/x", BERLIN | {"timezone": "Mars"}, "timezone"),
+        ("stores/x", BERLIN | {"longitude": None}, "longitude"),
+        ("stores/x", BERLIN | {"opening_hours": {"monday": []}}, "opening_hours/monday"),
+        ("stores/x", BERLIN | {"opening_hours": {"mon": [["25:00", "26:00"]]}}, "opening_hours/mon"),
+        ("zones/x", ZONE | {"store_id": "nowhere"}, "store_id"),
+        ("zones/x", ZONE | {"neighbours": ["nowhere"]}, "neighbours"),
+        ("zones/x", ZONE | {"categories": [{"category": "A", "weight": 0}]}, "categories/0/weight"),
+        ("beacons/x", {"frame": ibeacon(70_000), "zone_id": None}, "major"),
+        ("beacons/x", {"frame": ibeacon(1) | {"uuid": "xyz"}, "zone_id": None}, "uuid"),
+        ("beacons/x", {"frame": ibeacon(1), "zone_id": "nowhere"}, "zone_id"),
+    ],
+)
+def test_what_does_not_fit_is_named_and_changes_nothing(shop: Shop, path: str, body: Any, field: str) -> None:
+    async def use(client: Client) -> None:
+        await put(client, "stores/berlin", BERLIN)
+        reply = await client.put(f"/v1/{path}", json=body)
+        assert reply.status_code == 422, reply.text
+        [wrong] = reply.json()["errors"]
+        assert wrong["pointer"] == f"/{field}"
+        assert wrong["remedy"]
+        assert (await client.get(f"/v1/{path}")).status_code == 404
+
+    shop.run(use, ready=False)
+
+
+def test_an_app_watches_the_chain_and_the_nearest_stores(shop: Shop) -> None:
+    async def use(client: Client) -> None:
+        for number in range(30):
+            at = {"latitude": 40.0 + number / 10, "longitude": 0.0, "opening_hours": None}
+            await put(client, f"stores/s{number}", BERLIN | at)
+            await put(client, f"zones/z{number}", ZONE | {"store_id": f"s{number}"})
+            await put(client, f"beacons/b{number}", {"frame": ibeacon(number), "zone_id": f"z{number}"})
+        reply = await client.get("/v1/places/manifest", params={"store_id": "s7"})
+        regions = reply.json()["regions"]
+        assert len(regions) == 20
+        assert regions[0] == {"type": "ibeacon", "uuid": UUID}
+        assert regions[1] == {"type": "ibeacon", "uuid": UUID, "major": 7}
+        assert {one["major"] for one in regions[1:4]} == {6, 7, 8}
+        same = await client.get(
+            "/v1/places/manifest", params={"near": "40.7,0"}, headers={"if-none-match": reply.headers["etag"]}
+        )
+        assert (same.status_code, same.content) == (304, b"")
+        other = await client.get("/v1/places/manifest", params={"near": "43,0"})
+        assert other.json()["regions"][1]["major"] == 29
+        for params in ({}, {"near": "91,0"}, {"near": "here"}, {"near": "1,1", "store_id": "s7"}):
+            assert (await client.get("/v1/places/manifest", params=params)).status_code == 422
+        assert (await client.get("/v1/places/manifest", params={"store_id": "none"})).status_code == 404
+
+    shop.run(use, ready=False)
+
+
+def test_a_change_is_in_force_when_it_is_answered(shop: Shop) -> None:
+    app = shop.app()
+
+    async def use(client: Client) -> None:
+        await put(client, "stores/berlin", BERLIN)
+        await put(client, "zones/milk", ZONE)
+        await put(client, "beacons/b1", {"frame": ibeacon(1), "zone_id": "milk"})
+        zone = app.state.places.get().zone_of(ibeacon_key(UUID, 1, 1), NOW)
+        assert (zone.zone_id, zone.category_weights(NOW)) == ("milk", {"MILK": 2.0})
+
+    shop.app = lambda: app
+    shop.run(use, ready=False)
