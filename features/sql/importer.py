@@ -1,6 +1,7 @@
 """Imports the catalogue and the stores from files: every row is checked, all that fit become visible at once."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from features.settings import Settings
 from features.sql import item_file
 from features.sql.catalogue_store import UNNUMBERED, CatalogueStore
 from features.sql.engine import opened
+from features.sql.place_rows import STORES
 from features.sql.place_store import PlaceStore
 from features.sql.tables.catalogue import ITEM_FACTS
 from recommender.catalogue import CatalogueItem
@@ -22,6 +24,7 @@ from recommender.ids import StoreId
 from recommender.places.store import Store
 
 STORE_TEXTS = {"store_id": 100, "name": 200, "timezone": 60, "market": 60}
+DEGREES = {"latitude": 90, "longitude": 180}  # with how many there are
 
 
 def import_catalogue(settings: Settings, file: Path, progress: ProgressReport) -> ImportReport:
@@ -53,23 +56,32 @@ def import_catalogue(settings: Settings, file: Path, progress: ProgressReport) -
 
 
 def import_stores(settings: Settings, file: Path, progress: ProgressReport) -> ImportReport:
-    """Import stores, under the same rules; all columns are required."""
+    """Import stores, under the same rules; all texts are required, and their positions are not.
+
+    What the file cannot say, the opening hours, stays as it was.
+    """
     with progress.step(f"Checking {file.name}"):
-        rows = read_text(file, STORE_TEXTS, STORE_TEXTS)
+        rows = read_text(file, (*STORE_TEXTS, *DEGREES), STORE_TEXTS)
         parsed = _parse_stores(rows)
-    stores = [
-        Store(store_id=StoreId(row["store_id"]), name=row["name"], timezone=row["timezone"], market=row["market"])
-        for row in parsed.filter(pl.col(REASON).is_null()).drop(ROW, REASON).iter_rows(named=True)
-    ]
+    fitting = parsed.filter(pl.col(REASON).is_null()).drop(ROW, REASON)
     rejected_file = write_rejected(file, _rejected(rows, parsed))
     with opened(settings) as engine:
-        n_changed = PlaceStore(engine).put_stores(stores, by=CLI)
+        store = PlaceStore(engine)
+        known = {one.store_id: one for one in store.read_all(STORES)}
+        stores = [_store(row, known) for row in fitting.iter_rows(named=True)]
+        n_changed = store.put_stores(stores, by=CLI)
     return ImportReport(
         accepted=n_changed,
         duplicates=len(stores) - n_changed,
         rejected=len(rows) - len(stores),
         rejected_file=rejected_file,
     )
+
+
+def _store(row: Mapping[str, Any], known: Mapping[StoreId, Store]) -> Store:
+    stated = {name: value for name, value in row.items() if value is not None}
+    before = known.get(StoreId(row["store_id"]))
+    return Store(**stated) if before is None else replace(before, **stated)
 
 
 def _item(row: Mapping[str, Any], now_day: float) -> CatalogueItem:
@@ -93,8 +105,14 @@ def _parse_stores(rows: pl.DataFrame) -> pl.DataFrame:
     checks.append(pl.when(unknown_zone).then(pl.lit("timezone: not a name such as Europe/Berlin")))
     repeated = ~pl.col("store_id").is_first_distinct()
     checks.append(pl.when(repeated).then(pl.lit("store_id: an earlier row has the same")))
+    degrees = {name: pl.col(name).cast(pl.Float64, strict=False) for name in DEGREES if name in rows.columns}
+    for name, value in degrees.items():
+        wrong = pl.col(name).is_not_null() & ~value.is_between(-DEGREES[name], DEGREES[name]).fill_null(value=False)
+        checks.append(pl.when(wrong).then(pl.lit(f"{name}: not degrees from -{DEGREES[name]} to {DEGREES[name]}")))
+    stated = [pl.col(name).is_not_null() if name in degrees else pl.lit(value=False) for name in DEGREES]
+    checks.append(pl.when(stated[0] != stated[1]).then(pl.lit("latitude: it goes with a longitude")))
     earlier = [pl.col(REASON)] if REASON in rows.columns else []
-    return rows.select(ROW, pl.coalesce(*earlier, *checks).alias(REASON), *STORE_TEXTS)
+    return rows.select(ROW, pl.coalesce(*earlier, *checks).alias(REASON), *STORE_TEXTS, **degrees)
 
 
 def _rejected(rows: pl.DataFrame, parsed: pl.DataFrame) -> pl.DataFrame:

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
+import orjson
 from sqlalchemy import Connection, Select, Table, select
 
 from features.sql.tables.places import beacons, stores, zones
@@ -75,10 +77,15 @@ def _zone_of(row: Mapping[str, Any]) -> Zone:
         name=row["name"],
         sensitive=row["sensitive"],
         neighbours=frozenset(map(ZoneId, row["neighbours"])),
-        categories=tuple(
-            CategoryWeight(category, weight, _moment(begins), _moment(ends))
-            for category, weight, begins, ends in row["categories"]
-        ),
+        categories=_weights_of(row["categories"]),
+    )
+
+
+@lru_cache(maxsize=4_096)
+def _weights_of(text: str) -> tuple[CategoryWeight, ...]:
+    return tuple(
+        CategoryWeight(category, weight, _moment(begins), _moment(ends))
+        for category, weight, begins, ends in orjson.loads(text)
     )
 
 
@@ -86,7 +93,7 @@ def _row_of_zone(zone: Zone) -> dict[str, Any]:
     weights = [[one.category, one.weight, _text(one.valid_from), _text(one.valid_until)] for one in zone.categories]
     names = ("zone_id", "store_id", "kind", "name", "sensitive")
     facts = {name: getattr(zone, name) for name in names}
-    return {**facts, "neighbours": sorted(zone.neighbours), "categories": weights}
+    return {**facts, "neighbours": sorted(zone.neighbours), "categories": orjson.dumps(weights).decode()}
 
 
 def _beacon_of(row: Mapping[str, Any]) -> Beacon:
@@ -115,6 +122,15 @@ def read_places(connection: Connection, kind: Kind[P], ids: Sequence[str]) -> di
         some = kind.table.c[kind.key].in_(ids[start : start + AT_ONCE])
         rows = rows_of(connection, select(kind.table).where(some, ~kind.table.c.deleted))
         found |= {row[kind.key]: kind.of_row(row) for row in rows}
+    return found
+
+
+def known_ids(connection: Connection, kind: Kind[P], ids: Sequence[str]) -> set[str]:
+    """Which of these ids there are."""
+    key, found = kind.table.c[kind.key], set[str]()
+    for start in range(0, len(ids), AT_ONCE):
+        some = key.in_(ids[start : start + AT_ONCE])
+        found.update(connection.execute(select(key).where(some, ~kind.table.c.deleted)).scalars())
     return found
 
 

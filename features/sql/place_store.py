@@ -11,7 +11,7 @@ from features.audit import SYSTEM, Author, Entry
 from features.sql.audit_store import append_audit
 from features.sql.chunks import chunks_of
 from features.sql.engine import Write, reading, writing
-from features.sql.place_rows import BEACONS, STORES, ZONES, Kind, read_places, rows_of
+from features.sql.place_rows import BEACONS, STORES, ZONES, Kind, known_ids, read_places, rows_of
 from features.sql.tables.places import beacons, zones
 from recommender.errors import Conflict, InvalidInput, UnknownPlace
 from recommender.ids import BeaconId, BeaconKey, ZoneId
@@ -81,7 +81,7 @@ class PlaceStore:
         batch = {zone.zone_id: zone for zone in stated}
 
         def checked(write: Write, some: Sequence[Zone]) -> list[Zone]:
-            known_stores = read_places(write.connection, STORES, sorted({zone.store_id for zone in some}))
+            known_stores = known_ids(write.connection, STORES, sorted({zone.store_id for zone in some}))
             elsewhere = sorted({other for zone in some for other in zone.neighbours} - batch.keys())
             known = {**read_places(write.connection, ZONES, elsewhere), **batch}
             for zone in some:
@@ -103,7 +103,7 @@ class PlaceStore:
         """
 
         def checked(write: Write, some: Sequence[Placed]) -> list[Beacon]:
-            known_zones = read_places(write.connection, ZONES, sorted({one.zone_id for one in some if one.zone_id}))
+            known_zones = known_ids(write.connection, ZONES, sorted({one.zone_id for one in some if one.zone_id}))
             known = read_places(write.connection, BEACONS, [one.beacon_id for one in some])
             taken = _senders(write.connection, [one.key for one in some])
             for one in some:

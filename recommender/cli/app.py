@@ -122,6 +122,17 @@ def import_stores(file: File) -> None:
     console.print(imported(run(read_settings(), file, Terminal())))
 
 
+@import_app.command("places")
+def import_places(file: File) -> None:
+    """State zones and beacons of stores that there are; a beacon that moves keeps where it was before."""
+    from features.progress import Terminal
+    from features.settings import read_settings
+    from features.sql.place_import import import_places as run
+    from recommender.cli.tables import imported
+
+    console.print(imported(run(read_settings(), file, Terminal())))
+
+
 @import_app.command("consents")
 def import_consents(file: File) -> None:
     """Append what people said elsewhere on purposes; a yes from there never overrules a no. Again changes nothing."""

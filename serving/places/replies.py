@@ -1,5 +1,6 @@
 """Places as JSON."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from recommender.places.beacons import Beacon, frame_of
@@ -7,7 +8,7 @@ from recommender.places.manifest import Region
 from recommender.places.store import Store
 from recommender.places.zone import Zone
 
-Reply = dict[str, object]
+Reply = Mapping[str, object]
 
 
 def store_reply(store: Store) -> Reply:
@@ -33,5 +34,5 @@ def beacon_reply(beacon: Beacon) -> Reply:
 def region_reply(region: Region) -> Reply:
     """What to watch."""
     name = "uuid" if region.type == "ibeacon" else "namespace"
-    said: Reply = {"type": region.type, name: region.chain}
-    return said if region.major is None else said | {"major": region.major}
+    major = {} if region.major is None else {"major": region.major}
+    return {"type": region.type, name: region.chain, **major}

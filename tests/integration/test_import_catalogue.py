@@ -1,6 +1,9 @@
 """Importing the catalogue and the stores from files."""
 
+import csv
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -12,7 +15,8 @@ from features.settings import Settings
 from features.sql.catalogue_store import CatalogueStore
 from features.sql.engine import open_engine
 from features.sql.importer import import_catalogue, import_stores
-from features.sql.place_rows import STORES
+from features.sql.place_import import import_places
+from features.sql.place_rows import BEACONS, STORES, ZONES
 from features.sql.place_store import PlaceStore
 from recommender.errors import InvalidInput
 
@@ -122,6 +126,25 @@ def test_a_file_that_cannot_be_used_is_refused_whole(
     assert caught.value.remedy
 
 
+STORE = {"store_id": "1", "name": "One", "timezone": "Europe/Berlin", "market": "de"}
+UUID = "5f0c3a1e-9b7d-4c62-a8e1-f00d2b6c9d13"
+ZONE = {"store_id": "1", "kind": "aisle", "name": "Zone"}
+PLACE_ROWS = [
+    {**ZONE, "zone_id": "milk", "categories": [{"category": "MILK", "weight": 2}], "neighbours": ["wine"],
+     "beacon_id": "b1", "uuid": UUID, "major": 1, "minor": 1},
+    {**ZONE, "zone_id": "wine"},
+    {"beacon_id": "b2", "zone_id": "wine", "namespace": "edd1ebeac04e5defa017", "instance": "0bdb87539b67",
+     "since": "2026-05-31T12:00:00+02:00"},
+    {**ZONE, "zone_id": "far", "neighbours": ["farther"]},
+    {**ZONE, "zone_id": "farther", "neighbours": ["nowhere"]},
+    {**ZONE, "zone_id": "lost", "store_id": "2"},
+    {**ZONE, "zone_id": "odd", "kind": "roof"},
+    {**ZONE, "zone_id": "light", "categories": [{"category": "AIR", "weight": 0}]},
+    {"beacon_id": "b3", "zone_id": "lost", "uuid": UUID, "major": 1, "minor": 3},
+    {"beacon_id": "b4", "zone_id": "wine", "uuid": UUID.upper(), "major": 1, "minor": 1},
+]  # fmt: skip
+
+
 def test_stores_come_in_once(settings: Settings, tmp_path: Path) -> None:
     store = {"store_id": "1", "name": "One", "timezone": "Europe/Berlin", "market": "de"}
     file = write(tmp_path / "stores.csv", [store, {**store, "store_id": "2", "timezone": "Mars"}, store])
@@ -129,3 +152,35 @@ def test_stores_come_in_once(settings: Settings, tmp_path: Path) -> None:
     assert (report.accepted, report.rejected) == (1, 2)
     assert [one.name for one in PlaceStore(engine_of(settings)).read_all(STORES)] == ["One"]
     assert import_stores(settings, file, Silent()).duplicates == 1
+
+
+def test_a_store_keeps_what_a_file_does_not_say(settings: Settings, tmp_path: Path) -> None:
+    store = {"store_id": "1", "name": "One", "timezone": "UTC", "market": "de"}
+    rows = [
+        {**store, "latitude": "52.5", "longitude": "13.4"},
+        {**store, "store_id": "2", "latitude": "91", "longitude": "0"},
+        {**store, "store_id": "3", "latitude": "1", "longitude": ""},
+    ]
+    report = import_stores(settings, write(tmp_path / "stores.csv", rows), Silent())
+    assert (report.accepted, report.rejected) == (1, 2)
+    places = PlaceStore(engine_of(settings))
+    places.put_stores([replace(one, opening_hours={"mon": []}) for one in places.read_all(STORES)])
+    import_stores(settings, write(tmp_path / "stores.csv", [{**store, "name": "Eins"}]), Silent())
+    [one] = places.read_all(STORES)
+    assert (one.name, one.latitude, one.longitude, one.opening_hours) == ("Eins", 52.5, 13.4, {"mon": []})
+
+
+def test_zones_and_beacons_come_in_and_the_rest_is_set_aside(settings: Settings, tmp_path: Path) -> None:
+    places = PlaceStore(engine_of(settings))
+    import_stores(settings, write(tmp_path / "stores.csv", [STORE]), Silent())
+    file = tmp_path / "places.jsonl"
+    file.write_text("\n".join(map(json.dumps, PLACE_ROWS)))
+    report = import_places(settings, file, Silent())
+    assert {zone.zone_id for zone in places.read_all(ZONES)} == {"milk", "wine"}
+    assert {beacon.beacon_id: beacon.last_zone for beacon in places.read_all(BEACONS)} == {"b1": "milk", "b2": "wine"}
+    assert places.get(ZONES, "milk").category_weights(datetime(2026, 1, 1, tzinfo=UTC)) == {"MILK": 2.0}
+    assert (report.accepted, report.rejected) == (4, 7)
+    assert report.rejected_file is not None
+    reasons = [row["reason"].split(":")[0] for row in csv.DictReader(report.rejected_file.read_text().splitlines())]
+    assert reasons == ["neighbours", "neighbours", "store_id", "kind", "categories", "zone_id", "beacon_id"]
+    assert import_places(settings, file, Silent()).accepted == 0

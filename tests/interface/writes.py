@@ -105,6 +105,12 @@ def stores_file(folder: Path) -> list[str]:
     return [str(file)]
 
 
+def places_file(folder: Path) -> list[str]:
+    file = folder / "places.jsonl"
+    file.write_text(json.dumps({"store_id": "1", "zone_id": "1-tea", "kind": "aisle", "name": "Tea"}))
+    return [str(file)]
+
+
 def events_file(folder: Path) -> list[str]:
     file = folder / "events.jsonl"
     row = {"event_id": "e1", "event": "Product Viewed", "user_id": "u", "item_id": "a"}
@@ -137,6 +143,7 @@ class Command:
 COMMANDS: dict[str, Command] = {
     "import catalogue": Command(catalogue_file, "catalogue.import"),
     "import stores": Command(stores_file, "stores.put"),
+    "import places": Command(places_file, "zones.put"),
     "import events": Command(events_file, "events.import"),
     "import consents": Command(consents_file, "consents.import"),
     "campaigns create": Command(campaign_file, "campaigns.create"),

@@ -26,6 +26,7 @@ from training.prepare.campaigns import import_journey_campaigns
 from training.prepare.facts import write_facts
 from training.prepare.items import catalogue_facts, catalogue_items
 from training.prepare.orders import CONSENT, order_events, read_lines
+from training.prepare.places import somewhere, write_floors
 from training.prepare.shift import WEEK, read_shift, whole_weeks, write_shift
 from training.prepare.simulator import simulate_sessions
 from training.prepare.source import Source, open_source
@@ -37,7 +38,7 @@ CONSENT_SOURCE = "complete-journey"
 NOTICE_VERSION = "demo-1"
 ORDERS_FILE = "complete-journey"
 SESSIONS_FILE = "simulated-sessions"  # of its own, so that `remove_events` can drop it
-_VERSION = 2  # of what `prepare` makes; a data folder of another one is prepared anew
+_VERSION = 3  # of what `prepare` makes; a data folder of another one is prepared anew
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +94,8 @@ def _prepare(
     with ThreadPoolExecutor(1) as lane:
         dated = lane.submit(write_facts, settings.facts_dir, lines, source.promotions, shift)
         _write_catalogue(engine, facts, lines, progress)
+        with progress.step("Writing zones and beacons"):
+            write_floors(engine, facts, lines, now)
         with progress.step("Writing consents"):
             _grant_consents(ConsentStore(engine), lines)
         with progress.step("Writing campaigns"):
@@ -119,13 +122,11 @@ def _fix_shift(settings: Settings, source: Source, now: datetime) -> timedelta:
 def _write_catalogue(engine: Engine, facts: pl.DataFrame, lines: pl.DataFrame, progress: ProgressReport) -> None:
     stocked = facts.with_columns(chain_stock(facts["item_id"], lines))
     CatalogueStore(engine).upsert_many(list(catalogue_items(stocked)), progress=progress, by=CLI)
-    PlaceStore(engine).put_stores(
-        [
-            Store(store_id=StoreId(store_id), name=f"Store {store_id}", timezone=TIMEZONE, market=MARKET)
-            for store_id in lines["store_id"].unique().sort()
-        ],
-        by=CLI,
-    )
+    stores = [
+        Store(store_id=StoreId(store_id), name=f"Store {store_id}", timezone=TIMEZONE, market=MARKET)
+        for store_id in lines["store_id"].unique().sort()
+    ]
+    PlaceStore(engine).put_stores(somewhere(stores), by=CLI)
     examples = [
         StockLine(item_id=ItemId(item_id), quantity=quantity, store_id=StoreId(store_id))
         for store_id, item_id, quantity in store_stock(lines).iter_rows()

@@ -1,6 +1,6 @@
 """Where the shop sells: stores, their zones, and the beacons in them."""
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, Index, String, Table
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, Index, String, Table, Text
 
 from features.sql.tables.base import metadata
 
@@ -31,7 +31,9 @@ zones = Table(
     Column("name", String(200), nullable=False),
     Column("sensitive", Boolean, nullable=False),
     Column("neighbours", JSON, nullable=False),  # zone ids
-    Column("categories", JSON, nullable=False),  # [category, weight, valid from, valid until]
+    # JSON: [category, weight, valid from, valid until]. As text, because many stores say the same of an aisle, so that
+    # each text is read once.
+    Column("categories", Text, nullable=False),
     Column("deleted", Boolean, nullable=False, default=False),
     Column("change_number", BigInteger, nullable=False),
     Index(None, "change_number"),

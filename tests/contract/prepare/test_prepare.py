@@ -12,7 +12,7 @@ from features.sql.catalogue_store import CatalogueStore
 from features.sql.consent_states import ConsentStates
 from features.sql.consent_store import ConsentStore
 from features.sql.engine import open_engine
-from features.sql.place_rows import STORES
+from features.sql.place_rows import STORES, ZONES
 from features.sql.place_store import PlaceStore
 from recommender.consent import State
 from recommender.consent_answers import Answer
@@ -56,6 +56,7 @@ def test_the_data_folder_holds_all_that_training_and_serving_need(settings):
     assert items[str(NEVER_SOLD)].price is None
     assert items[str(WINE)].min_age == 21
     assert [store.store_id for store in PlaceStore(engine).read_all(STORES)] == ["300", "301"]
+    assert {zone.store_id for zone in PlaceStore(engine).read_all(ZONES)} <= {"300", "301"}
     for purpose in ("personalisation", "analytics"):
         assert ConsentStates(engine).answers(purpose, NOW) == dict.fromkeys(HOUSEHOLDS, Answer.GRANTED)
     engine.dispose()

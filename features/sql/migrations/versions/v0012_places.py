@@ -22,7 +22,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("sensitive", sa.Boolean(), nullable=False),
         sa.Column("neighbours", sa.JSON(), nullable=False),
-        sa.Column("categories", sa.JSON(), nullable=False),
+        sa.Column("categories", sa.Text(), nullable=False),
         sa.Column("deleted", sa.Boolean(), nullable=False),
         sa.Column("change_number", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("zone_id", name=op.f("pk_zones")),
