@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-KEPT_SECONDS = 600  # sightings older than that say nothing about now
-MOST_HEARD = 48
+KEPT_SECONDS = 120  # sightings older than that say nothing about now
+PACE_MS = 3_000  # of one beacon, one sighting in so long is enough
+MOST_HEARD = 48  # of twenty beacons that is still longer than anybody has to stay in a zone
 STORE_KEPT_SECONDS = 6 * 3600  # beyond that, nobody can tell by distance whether a journey was possible
 MOST_STORES = 4
 
@@ -38,7 +39,7 @@ class HeardLately:
     """What is kept of a device.
 
     Attributes:
-        sightings: ascending, each beacon and `last_seen` once.
+        sightings: ascending.
         stores: when the device was in each store last, by `number_of` its id; milliseconds.
     """
 
@@ -46,17 +47,17 @@ class HeardLately:
     stores: Mapping[int, int] = field(default_factory=dict[int, int])
 
     def with_sightings(self, more: Iterable[Heard], now: datetime) -> "HeardLately":
-        """These and those; told again, a sighting keeps the moment at which it was told first.
+        """These and those, of each beacon the last in PACE_MS; told again, one keeps the moment when it was told first.
 
         Whatever the order in which sightings come in, the same are kept.
         """
-        first: dict[tuple[int, int], Heard] = {}
+        best: dict[tuple[int, int], Heard] = {}
         for one in (*self.sightings, *more):
-            known = first.setdefault((one.last_seen, one.beacon), one)
-            if _told(one) < _told(known):
-                first[one.last_seen, one.beacon] = one
+            known = best.setdefault((one.beacon, one.last_seen // PACE_MS), one)
+            if _order(one) < _order(known):
+                best[one.beacon, one.last_seen // PACE_MS] = one
         oldest = epoch_ms(now - timedelta(seconds=KEPT_SECONDS))
-        kept = sorted(one for one in first.values() if one.at >= oldest)[-MOST_HEARD:]
+        kept = sorted(one for one in best.values() if one.at >= oldest)[-MOST_HEARD:]
         return HeardLately(tuple(kept), self.stores)
 
     def with_store(self, store: int, at: int, now: datetime) -> "HeardLately":
@@ -66,16 +67,12 @@ class HeardLately:
         newest = sorted(((when, which) for which, when in seen.items() if when >= oldest), reverse=True)
         return HeardLately(self.sightings, {which: when for when, which in newest[:MOST_STORES]})
 
-    def knows(self, one: Heard) -> bool:
-        """Whether the same sighting was told before."""
-        return any(one.beacon == other.beacon and one.last_seen == other.last_seen for other in self.sightings)
-
 
 def epoch_ms(moment: datetime) -> int:
     """Milliseconds since 1970 UTC."""
     return int(moment.timestamp() * 1000)
 
 
-def _told(one: Heard) -> tuple[int, float, int]:
-    """Order in which of two tellings of a sighting one is taken: the first, of equal ones the weaker."""
-    return one.received_at, one.rssi_dbm, one.samples
+def _order(one: Heard) -> tuple[int, int, float, int]:
+    """Which of two sightings of a beacon at a time is kept: the later one; of the same, as it was told first."""
+    return -one.last_seen, one.received_at, one.rssi_dbm, one.samples

@@ -101,15 +101,15 @@ def judge(
     if max(audible, key=lambda entry: (entry[0].rssi_dbm or 0, entry[0].key))[2].sensitive:
         return Judgement(Absence.POLICY_NO_OFFER, state)
     told = [_stamped(one, now) for one, _, zone in audible if not zone.sensitive]
-    if all(state.knows(one) for one in told):
-        return Judgement(Absence.STALE_SIGHTING, state.with_sightings(told, now))
-    return _judge_new(told, state, places, now, rules)
+    heard = state.with_sightings(told, now)
+    if not _says_more(heard, state):
+        return Judgement(Absence.STALE_SIGHTING, heard)
+    return _judge_new(heard, state, places, now, rules)
 
 
 def _judge_new(
-    told: Sequence[Heard], state: HeardLately, places: Places, now: datetime, rules: PresenceRules
+    heard: HeardLately, state: HeardLately, places: Places, now: datetime, rules: PresenceRules
 ) -> Judgement:
-    heard = state.with_sightings(told, now)
     located = _located(heard.sightings, places)
     store_id, strangers = store_of(located, rules.journeys)
     if store_id is None:
@@ -150,6 +150,12 @@ def _stamped(sighting: Sighting, now: datetime) -> Heard:
     samples = min(max(sighting.samples, 1), 255)
     last_seen, told = epoch_ms(sighting.last_seen), epoch_ms(now)
     return Heard(last_seen, number_of(sighting.key), told, round(sighting.rssi_dbm or 0.0, 1), samples)
+
+
+def _says_more(heard: HeardLately, before: HeardLately) -> bool:
+    """Whether something was heard that was not known before."""
+    known = {(one.beacon, one.last_seen) for one in before.sightings}
+    return any((one.beacon, one.last_seen) not in known for one in heard.sightings)
 
 
 def _located(heard: Sequence[Heard], places: Places) -> list[tuple[Heard, Zone]]:

@@ -6,12 +6,13 @@ with a margin before another zone takes over, and with different levels for ente
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 
 from recommender.ids import ZoneId
 from recommender.places.heard import Heard
 from recommender.places.places import Places
 from recommender.places.zone import Zone
+
+Signal = tuple[int, Heard, Zone]  # when, in milliseconds; what; and where the beacon stood
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,14 +21,16 @@ class WalkRules:
 
     Attributes:
         smoothing: over how long signals are averaged.
+        fading: how much a beacon loses a second while it is not heard, in dB: what has fallen silent is farther away.
         margin: how much louder another zone has to be.
         enter, leave: a zone is entered at this level, and left below that one.
         silence: a zone that was not heard for so long was left.
         step: least time in which one gets from a zone into its neighbour.
     """
 
-    smoothing: int = 20_000
-    margin: float = 6.0
+    smoothing: int = 10_000
+    fading: float = 2.0
+    margin: float = 3.0
     enter: float = -90.0
     leave: float = -95.0
     silence: int = 25_000
@@ -55,13 +58,18 @@ class Standing:
 
 def follow(heard: Sequence[tuple[Heard, Zone]], places: Places, rules: WalkRules) -> Standing:
     """Follow the sightings of one device in one store; `heard` has each with its beacon's zone, in any order."""
-    ordered = sorted(heard, key=lambda entry: (entry[0].at, entry[0]))
-    zones = {zone.zone_id: zone for _, zone in ordered}
+    ordered = sorted(((one.at, one, zone) for one, zone in heard), key=lambda signal: signal[:2])
+    zones = {zone.zone_id: zone for _, _, zone in ordered}
     standing, before = Standing(), Standing()  # `before`: the last zone, though it was left
-    for at, moment in groupby(ordered, key=lambda entry: entry[0].at):
-        told = min(one.received_at for one, _ in moment)
-        recent = [entry for entry in ordered if at - rules.smoothing < entry[0].at <= at]
-        levels = _levels(recent)
+    first = last = 0
+    while last < len(ordered):
+        at, told = ordered[last][0], ordered[last][1].received_at
+        while last < len(ordered) and ordered[last][0] == at:
+            told, last = min(told, ordered[last][1].received_at), last + 1
+        while ordered[first][0] <= at - rules.smoothing:
+            first += 1
+        recent = ordered[first:last]
+        levels = _levels(recent, at, rules)
         standing = _stay(standing, at, recent, levels, rules)
         loudest = max(levels, key=lambda zone_id: (levels[zone_id], zone_id))
         if standing.zone is not None and loudest == standing.zone.zone_id:
@@ -76,20 +84,21 @@ def follow(heard: Sequence[tuple[Heard, Zone]], places: Places, rules: WalkRules
     return standing
 
 
-def _levels(recent: Sequence[tuple[Heard, Zone]]) -> Mapping[ZoneId, float]:
-    """How loud each zone is: the average of each of its beacons over all signals, of these the loudest."""
-    sums: dict[tuple[ZoneId, int], tuple[float, int]] = {}
-    for one, zone in recent:
-        total, count = sums.get((zone.zone_id, one.beacon), (0.0, 0))
-        sums[zone.zone_id, one.beacon] = total + one.rssi_dbm * one.samples, count + one.samples
+def _levels(recent: Sequence[Signal], at: int, rules: WalkRules) -> Mapping[ZoneId, float]:
+    """How loud each zone is: the loudest of its beacons, each the average of its signals less its silence."""
+    sums: dict[tuple[ZoneId, int], tuple[float, int, int]] = {}
+    for when, one, zone in recent:
+        total, count, last = sums.get((zone.zone_id, one.beacon), (0.0, 0, 0))
+        sums[zone.zone_id, one.beacon] = total + one.rssi_dbm * one.samples, count + one.samples, max(last, when)
     levels: dict[ZoneId, float] = {}
-    for (zone_id, _), (total, count) in sums.items():
-        levels[zone_id] = max(levels.get(zone_id, -float("inf")), total / count)
+    for (zone_id, _), (total, count, last) in sums.items():
+        level = total / count - rules.fading * (at - last) / 1000
+        levels[zone_id] = max(levels.get(zone_id, -float("inf")), level)
     return levels
 
 
 def _stay(
-    standing: Standing, at: int, recent: Sequence[tuple[Heard, Zone]], levels: Mapping[ZoneId, float], rules: WalkRules
+    standing: Standing, at: int, recent: Sequence[Signal], levels: Mapping[ZoneId, float], rules: WalkRules
 ) -> Standing:
     """Still in the zone, or in none any more."""
     if standing.zone is None or at - standing.heard > rules.silence:
@@ -97,7 +106,7 @@ def _stay(
     here = standing.zone.zone_id
     if levels.get(here, rules.leave) < rules.leave:
         return Standing()
-    heard = max((one.at for one, zone in recent if zone.zone_id == here), default=standing.heard)
+    heard = max((when for when, _, zone in recent if zone.zone_id == here), default=standing.heard)
     return replace(standing, heard=heard, impossible=False)
 
 

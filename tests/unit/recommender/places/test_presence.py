@@ -109,7 +109,7 @@ def test_a_beacon_that_was_moved_raises_an_alarm_and_is_not_believed():
 
 
 def test_another_zone_takes_over_only_with_a_margin():
-    stays = told((0, [heard("milk", rssi_dbm=-70)]), (6, [heard("milk", -6, -70), heard("wine", -6, -66)]))
+    stays = told((0, [heard("milk", rssi_dbm=-70)]), (6, [heard("milk", -6, -70), heard("wine", -6, -68)]))
     assert in_zone(stays) == "milk"
     moves = told(
         (0, [heard("milk", rssi_dbm=-70)]),
