@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test test-fast check format lint types contracts bench crash crash-tills drill-erasure fuzz audit evaluate lock clean
+.PHONY: help install demo serve test test-fast check format lint types contracts bench bench-tills crash crash-tills drill-erasure fuzz audit evaluate lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,6 +41,9 @@ contracts: $(INSTALLED) ## The arrows between the packages
 bench: $(INSTALLED) ## Requests per second, latency, and microseconds per stage
 	$(BIN)/python -m loadtests.bench
 	$(BIN)/python -m loadtests.live_bytes
+
+bench-tills: $(INSTALLED) ## Coupons issued and redeemed per second, on SQLite and PostgreSQL
+	$(BIN)/python -m loadtests.tills
 
 crash: $(INSTALLED) ## Five minutes of events under load while processes are killed at random
 	CRASH_SECONDS=$${CRASH_SECONDS:-300} $(BIN)/pytest -s --timeout=0 tests/integration/serve/test_crash.py

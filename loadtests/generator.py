@@ -74,10 +74,11 @@ class Connection(asyncio.Protocol):
         return await self._waiter
 
 
-def post(path: str, body: bytes) -> bytes:
-    """The bytes of a POST of a JSON body."""
+def post(path: str, body: bytes, more_headers: str = "") -> bytes:
+    """The bytes of a POST of a JSON body; each further header ends with CR LF."""
     head = (
-        f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: bench\r\n{more_headers}"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
 

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -32,6 +32,18 @@ class Books:
     secret: bytes
     now: datetime
     by: str = SYSTEM.actor
+    _locked: dict[str, "Allowed"] = field(default_factory=lambda: dict[str, Allowed]())
+
+    def lock(self, campaign_ids: Collection[str]) -> dict[str, "Allowed"]:
+        """Lock these campaigns as `lock_campaigns` does, and all at once; those that this transaction has are known."""
+        unlocked = set(campaign_ids) - self._locked.keys()
+        if unlocked:
+            self._locked.update(lock_campaigns(self.connection, unlocked))
+        return self._locked
+
+    def has_locked(self, campaign_ids: Collection[str]) -> bool:
+        """Whether nobody else can change anything of these campaigns."""
+        return self._locked.keys() >= set(campaign_ids)
 
 
 @dataclass(frozen=True, slots=True)

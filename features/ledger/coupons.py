@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, select, update
 
-from features.ledger.books import Allowed, Books, lock_campaigns
+from features.ledger.books import Allowed, Books
 from features.ledger.values import Coupon
 from features.sql.tables.ledger import allowances, coupons
 from recommender.offers.refusal import Refusal
@@ -58,9 +58,12 @@ class Row:
 def lock_coupons(books: Books, coupon_ids: Collection[str], also: Collection[str] = ()) -> dict[str, Row]:
     """Lock the campaigns of these coupons, and others too, then read the coupons; an unknown id is left out."""
     chosen = coupons.c.coupon_id.in_(set(coupon_ids))
-    campaigns = books.connection.execute(select(coupons.c.campaign_id).where(chosen).distinct()).scalars().all()
-    allowed = lock_campaigns(books.connection, {*campaigns, *also})
-    rows = books.connection.execute(select(coupons).where(chosen)).mappings()
+    rows = books.connection.execute(select(coupons).where(chosen)).mappings().all()
+    campaigns = {*also, *(row["campaign_id"] for row in rows)}
+    if not books.has_locked(campaigns):
+        books.lock(campaigns)
+        rows = books.connection.execute(select(coupons).where(chosen)).mappings().all()  # as they are under the lock
+    allowed = books.lock(campaigns)
     return {row["coupon_id"]: Row(row, allowed[row["campaign_id"]]) for row in rows}
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, and_, delete, insert, select
 
 from features.identity import Identifier
 from features.ledger.accounts import AMOUNTS, FIELDS, Place, accounts, judge
-from features.ledger.books import RESERVATION_LIFE, Allowed, Books, lock_campaigns, new_id, text_of
+from features.ledger.books import RESERVATION_LIFE, Allowed, Books, new_id, text_of
 from features.ledger.coupons import code_digest
 from features.ledger.holders import digest_of, person_digests
 from features.ledger.issuing import write_coupon
@@ -72,7 +72,7 @@ def claim(books: Books, campaign_id: str, store_id: str, shopper: Identifier | N
 
     The campaign is locked. A cap of shoppers is kept by asking who it is: without that nothing could be counted.
     """
-    allowed = lock_campaigns(books.connection, [campaign_id])[campaign_id]
+    allowed = books.lock([campaign_id])[campaign_id]
     code = books.connection.execute(select(shared_codes).where(C.campaign_id == campaign_id)).one()
     begins, ends = datetime.fromisoformat(code.valid_from), datetime.fromisoformat(code.valid_until)
     refused = _refusal(books, allowed, code.stores, (begins, ends), store_id, shopper)
