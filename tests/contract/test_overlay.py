@@ -19,7 +19,7 @@ from features.online.embedded import EmbeddedValkey
 from features.sql.catalogue_store import CatalogueStore
 from features.sql.consent_states import ConsentState
 from features.sql.consent_store import ConsentStore
-from features.sql.engine import engine_of, migrate
+from features.sql.engine import engine_of
 from features.sql.placement_store import PlacementStore
 from features.sql.stock_store import StockLine, StockStore
 from features.sql.tables.catalogue import items, store_stock
@@ -29,14 +29,14 @@ from recommender.ids import ItemId, PlacementId, StoreId
 from serving.catalogue.change_signal import ChangeSignal
 from serving.catalogue.overlay import CatalogueOverlay
 from tests.builders import item, said
+from tests.databases import new_sqlite
 
 SECONDS = 30  # a busy machine's patience, no measurement
 
 
 @pytest.fixture
 def sqlite_engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = engine_of(f"sqlite:///{tmp_path / 'recommender.sqlite'}")
-    migrate(engine)
+    engine = engine_of(new_sqlite(tmp_path))
     yield engine
     engine.dispose()
 

@@ -11,7 +11,7 @@ from httpx import ASGITransport, AsyncClient, Response
 from redis.asyncio import Redis
 
 from features.sql.catalogue_store import CatalogueStore
-from features.sql.engine import engine_of, migrate
+from features.sql.engine import engine_of
 from features.sql.stock_store import StockStore
 from serving.catalogue.change_signal import ChangeSignal
 from serving.catalogue.overlay import CatalogueOverlay
@@ -19,6 +19,7 @@ from serving.catalogue.routes import catalogue_routes
 from serving.catalogue.use_cases import CatalogueDesk
 from serving.problems import answer_with_problems
 from tests.builders import open_gate
+from tests.databases import new_sqlite
 
 NOW = datetime(2026, 5, 31, 12, tzinfo=UTC)
 MILK = {"title": "Milk", "price": {"amount": 199, "currency": "USD"}, "category": "DAIRY", "stock": 3}
@@ -26,8 +27,7 @@ MILK = {"title": "Milk", "price": {"amount": 199, "currency": "USD"}, "category"
 
 @pytest.fixture
 def overlay(tmp_path: Path) -> Iterator[CatalogueOverlay]:
-    engine = engine_of(f"sqlite:///{tmp_path / 'recommender.sqlite'}")
-    migrate(engine)
+    engine = engine_of(new_sqlite(tmp_path))
     signal = ChangeSignal(Redis(unix_socket_path=str(tmp_path / "nobody.sock")))
     yield CatalogueOverlay(
         engine, signal, take_placements=lambda _: None, take_consents=lambda _: None, take_keys=lambda _: None

@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import Engine
 
 from features.sql.campaign_store import CampaignStore
-from features.sql.engine import engine_of, migrate
+from features.sql.engine import engine_of
 from features.sql.segment_store import SegmentStore
 from recommender.offers.campaign import Limit
 from recommender.offers.terms import Amount
+from tests.databases import new_sqlite
 from tests.small_journey import MILK, RAMEN, WINE, source
 from training.prepare.campaigns import import_journey_campaigns
 
@@ -24,8 +25,7 @@ JOURNEY = source(
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = engine_of(f"sqlite:///{tmp_path / 'recommender.sqlite'}")
-    migrate(engine)
+    engine = engine_of(new_sqlite(tmp_path))
     yield engine
     engine.dispose()
 

@@ -23,6 +23,7 @@ from recommender.ids import UserId
 from recommender.model import Histories
 from serving.app import create_app
 from tests.builders import NOW_DAY, item, small_model
+from tests.databases import new_sqlite
 
 NOW = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=NOW_DAY)
 REGULAR = UserId("regular")  # has a history: bought the items of rows 0 to 4, each in three orders
@@ -34,6 +35,8 @@ class Shop:
 
     def __init__(self, data_dir: Path, n_items: int = 40, **settings: Any) -> None:
         self.settings = Settings(data_dir=data_dir, **({"trace_sample": 0.0, "redis_deadline_ms": 500} | settings))
+        if self.settings.database_url is None:
+            new_sqlite(data_dir)
         self.engine = open_engine(self.settings)
         migrate(self.engine)
         self.catalogue = CatalogueStore(self.engine)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from features.keys import Key, KeyKind, new_key, parse_origin, signing_secret, successor_of
 from recommender.errors import InvalidInput, NotAllowed, StoreUnavailable, TooManyRequests, Unauthenticated
-from serving.access import ALL_SCOPES, CATALOGUE_WRITE, EVENTS_WRITE, RECS_READ, Access
+from serving.access import ALL_SCOPES, CATALOGUE_WRITE, EVENTS_WRITE, OFFERS_REQUEST, RECS_READ, Access
 from serving.origins import origin_of
 from serving.user_tokens import AUDIENCE
 from tests.builders import GATE_SECRET, open_gate
@@ -60,9 +60,9 @@ def test_a_secret_key_may_do_everything_and_is_trusted(caller: Caller):
         assert caller.admit(key, scope).vouches_for(None)
 
 
-def test_a_publishable_key_writes_events_and_reads_recommendations_and_no_more(caller: Caller):
+def test_a_publishable_key_writes_events_asks_for_recommendations_and_offers_and_no_more(caller: Caller):
     key = caller.add("pk")
-    for scope in ALL_SCOPES - {EVENTS_WRITE, RECS_READ}:
+    for scope in ALL_SCOPES - {EVENTS_WRITE, OFFERS_REQUEST, RECS_READ}:
         with pytest.raises(NotAllowed, match=scope):
             caller.admit(key, scope)
     access = caller.admit(key, EVENTS_WRITE)

@@ -11,9 +11,10 @@ from features.events.schema import EVENT_COLUMNS, ORDER_COMPLETED
 from features.settings import Settings
 from features.sql.catalogue_store import CatalogueStore
 from features.sql.consent_store import ConsentStore
-from features.sql.engine import migrate, open_engine
+from features.sql.engine import open_engine
 from recommender.consent import State
 from tests.builders import item, said
+from tests.databases import new_sqlite
 from training.config import TrainingConfig, parse_training_config
 
 START = datetime(2024, 6, 1, tzinfo=UTC)
@@ -107,8 +108,8 @@ def events(rows: list[dict[str, object]]) -> pl.DataFrame:
 def open_shop(folder: Path, log: pl.DataFrame, *, consenting: int = 40) -> Settings:
     """A data folder with this log, the catalogue, and consents of the first users."""
     settings = Settings(data_dir=folder, _env_file=None)
+    new_sqlite(folder)
     engine = open_engine(settings)
-    migrate(engine)
     CatalogueStore(engine).upsert_many([item(number, added_day=START_DAY - 1) for number in range(N_ITEMS)])
     ConsentStore(engine).append([said(f"u{user}", State.GRANTED, START) for user in range(consenting)])
     engine.dispose()
