@@ -77,6 +77,12 @@ class UnknownCampaign(RecommenderError):
     code = "unknown_campaign"
 
 
+class UnknownOffer(RecommenderError):
+    """No offer has this id, or it is another shopper's."""
+
+    code = "unknown_offer"
+
+
 class UnknownPlace(RecommenderError):
     """No store, zone or beacon has this id."""
 

@@ -12,14 +12,17 @@ from features.campaigns import SegmentMembers, StoredCampaign
 from features.controller import read_controller
 from features.events.dead_letters import DeadLetters
 from features.events.stream import EventStream
-from features.identity import Contacts, Presented, read_secret
+from features.identity import Contacts, Identifier, Presented, read_secret
 from features.identity_rules import read_rules
 from features.ledger.ledger import Ledger
 from features.ledger.signing_keys import SigningKeys
 from features.markets import read_markets
+from features.offer_rules import read_offer_rules
 from features.online.connection import connect
 from features.online.limits import SharedLimits
 from features.online.live_state import LiveState
+from features.online.offer_answers import OfferAnswers
+from features.online.presence_states import PresenceStates
 from features.privacy.desk import PrivacyDesk
 from features.privacy.suppression import Suppressions
 from features.settings import Settings, read_settings
@@ -37,7 +40,7 @@ from features.sql.profile_store import ProfileStore
 from features.sql.stock_store import StockStore
 from features.sql.trait_store import TraitStore
 from recommender.consent import PERSONALISATION
-from recommender.consent_laws import Circumstances
+from recommender.consent_laws import Circumstances, Law
 from recommender.ids import UserId
 from serving.artifact_watch import ArtifactWatch, hide_users
 from serving.audit.routes import audit_routes
@@ -71,6 +74,12 @@ from serving.json_route import ShortWay
 from serving.limits import Limits
 from serving.lockout import Lockout
 from serving.metrics import Metrics
+from serving.offers.arms import Arms
+from serving.offers.feedback import TakeFeedback
+from serving.offers.routes import offer_routes
+from serving.offers.settling import Settling
+from serving.offers.use_cases import RequestOffer
+from serving.offers.weighing import Weighing
 from serving.openapi import describe
 from serving.placements.registry import Placements, read_shipped
 from serving.placements.routes import placement_routes
@@ -91,6 +100,7 @@ from serving.recommendations.questions import Caller
 from serving.recommendations.routes import recommendation_routes
 from serving.recommendations.use_cases import Recommend
 from serving.shared_counts import SharedCounts
+from serving.shoppers import shopper_of
 from serving.warm_up import warm_up
 
 
@@ -145,9 +155,16 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     def permits(caller: Caller) -> bool:
         named = Presented(caller.user_id, caller.anonymous_id).identifiers()
         said = {} if caller.said is None else {PERSONALISATION: caller.said}
-        in_store = None if caller.store_id is None else places.market_of(caller.store_id)
-        law = markets.law_of(in_store) if caller.market is None else markets.law_in(caller.market)
+        law = law_of(caller.market, caller.store_id)
         here = Circumstances(law=law, said=said, signal=caller.signal, age=caller.age)
+        return permissions.judge(PERSONALISATION, named, here).allows
+
+    def law_of(market: str | None, store_id: str | None) -> Law:
+        in_store = None if store_id is None else places.market_of(store_id)
+        return markets.law_of(in_store) if market is None else markets.law_in(market)
+
+    def may_log(named: Sequence[Identifier]) -> bool:
+        here = Circumstances(law=markets.law_of(None), said={})
         return permissions.judge(PERSONALISATION, named, here).allows
 
     def swap(serving: Serving) -> None:
@@ -164,13 +181,14 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         hide=lambda histories: hide_users(histories, suppressions),
     )
     exposures = Exposures(stream, traces.keep, metrics)
+    live_reader = LiveReader(live, metrics, settings.redis_deadline_ms / 1000)
     recommend = Recommend(
         current=current,
         find_placement=placements.find,
         permits=permits,
         ledger_at=ledger_at,
         parted_since=parted.since,
-        live=LiveReader(live, metrics, settings.redis_deadline_ms / 1000),
+        live=live_reader,
         exposures=exposures,
         keep_trace=traces.keep,
         metrics=metrics,
@@ -215,9 +233,30 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         profiles=ProfileStore(engine),
         refuse_erased=suppressions.refuse_erased,
     )
-    controller = read_controller(settings)
+    controller, offer_rules = read_controller(settings), read_offer_rules(settings)
     coupon_ledger = Ledger(engine, secret, clock)
     tills = TillDesk(coupon_ledger, SigningKeys(engine, secret), Judge(lambda: overlay.catalogue), clock)
+    request_offer = RequestOffer(
+        rules=offer_rules,
+        places=places.get,
+        law_of=law_of,
+        verdict=permissions.judge,
+        ledger_at=ledger_at,
+        read_live=lambda user_id, anonymous_id: live_reader.read(Caller(user_id=user_id, anonymous_id=anonymous_id)),
+        shopper_of=lambda user_id, known, serving, now: shopper_of(user_id, known, serving, now, parted.since),
+        current=current.get,
+        presences=PresenceStates(redis),
+        answers=OfferAnswers(redis),
+        weighing=Weighing(
+            rules=offer_rules,
+            arms=Arms(campaigns.running, campaigns.products_of),
+            segments_of=lambda user_id: segments.of(*consents.same_person(user_id)),
+        ),
+        settling=Settling(engine, coupon_ledger, tills.signing, secret),
+        stream=stream,
+        metrics=metrics,
+    )
+    take_feedback = TakeFeedback(ledger=coupon_ledger, stream=stream, may_log=may_log)
     background = Background(
         engine=engine,
         redis=redis,
@@ -257,6 +296,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         ),
         audit_routes(engine),
         coupon_routes(tills),
+        offer_routes(request_offer, take_feedback, clock),
         privacy_routes(PrivacyDesk(settings, engine, clock), settings, overlay.announce, contacts),
         health_routes(current, engine, metrics, stream, lambda: watch.why_not),
     )

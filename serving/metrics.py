@@ -47,6 +47,12 @@ class Metrics:
             ["placement", "fallback", "personalised"],
             registry=self.registry,
         )
+        self._offers = Counter(
+            "recommender_offer_requests_total",
+            "Requests for offers, by outcome and the reason that decided it (none for an offer).",
+            ["outcome", "reason"],
+            registry=self.registry,
+        )
         self._dropped = Counter(
             "recommender_exposures_dropped_total",
             "Served lists that were not recorded because the queue was full or the stream could not be reached.",
@@ -115,6 +121,10 @@ class Metrics:
         if child is None:
             child = self._by_list[key] = self._served.labels(placement, fallback, str(personalised).lower())
         child.inc()
+
+    def offer_decided(self, outcome: str, reason: str) -> None:
+        """Count one request for offers; `reason` is of the closed list, "" for none."""
+        self._offers.labels(outcome, reason).inc()
 
     def live_state_missed(self, cause: str) -> None:
         """Count a recommendation that went without live state; `cause` is "late" or "gone"."""

@@ -30,6 +30,7 @@ STATUS: dict[type[RecommenderError], int] = {
     errors.InvalidInput: 422,
     errors.InvalidCampaign: 422,
     errors.UnknownCampaign: 404,
+    errors.UnknownOffer: 404,
     errors.UnknownPlace: 404,
     errors.Conflict: 409,
     errors.ChangedMeanwhile: 412,

@@ -77,13 +77,18 @@ def look_up(connection: Connection, call: Call) -> Reply | None:
     known = connection.execute(select(KEPT.body_digest, KEPT.status, KEPT.reply).where(this)).one_or_none()
     if known is None:
         return None
-    if known.body_digest != call.body_digest:
+    must_be_same(call, known.body_digest)
+    return Reply(known.status, known.reply.encode(), replayed=True)
+
+
+def must_be_same(call: Call, body_digest: str) -> None:
+    """Refuse a call whose key came before with a body of this digest, if it is another; raises KeyReused."""
+    if body_digest != call.body_digest:
         raise KeyReused(
             "This Idempotency-Key came before, with another body.",
             field="Idempotency-Key",
             remedy="Make a new key for each new call; repeat a call with exactly its body.",
         )
-    return Reply(known.status, known.reply.encode(), replayed=True)
 
 
 def keep(books: Books, call: Call, status: int, answer: object) -> Reply:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Engine, select, tuple_
 
 from features.audit import SYSTEM, Author
+from features.contacts import forget_old
 from features.identity import Identifier
 from features.ledger import expiry, proof, rollback, tills
 from features.ledger.accounts import Key, read_balances
@@ -92,6 +93,7 @@ class Ledger:
                 return 0
         with self.writing() as books:
             expiry.forget_keys(books.connection, books.now - KEYS_KEPT)
+            forget_old(books.connection, books.now)
             return expiry.expire(books, most)
 
     def wallet(self, shopper: Identifier) -> list[Coupon]:

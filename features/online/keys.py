@@ -1,6 +1,7 @@
 """Every key in Redis, with what bounds it; a part in braces keeps keys of one script on one node of a cluster."""
 
 from datetime import date
+from hashlib import blake2b
 from importlib.resources import files
 
 from features.definitions import KEPT_EVENTS, KEPT_FOR
@@ -43,6 +44,11 @@ PRESENCE_SECONDS = 6 * 3_600
 # trace:{<recommendation id>}: how one list came about; gone after TRACE_SECONDS.
 TRACE_SECONDS = 3_600
 
+# offer:{<digest of caller and key>}: that a call for offers is under way, gone OFFER_CLAIM_SECONDS after it began; then
+# its answer, gone after OFFER_ANSWER_SECONDS.
+OFFER_CLAIM_SECONDS = 10
+OFFER_ANSWER_SECONDS = 3_600
+
 # limit:{<digest>}: nothing, but it expires when the limit of a caller is whole again: at most LIMIT_SECONDS from now.
 LIMIT_SECONDS = 120
 
@@ -76,6 +82,11 @@ def seen_events(day: date) -> str:
 def decision_trace(recommendation_id: RecommendationId) -> str:
     """Trace of one decision."""
     return f"trace:{{{recommendation_id}}}"
+
+
+def offer_answer(caller: str, key: str) -> str:
+    """The answer to one call for offers; both may be anything."""
+    return f"offer:{{{blake2b(f'{caller}:{key}'.encode(), digest_size=16).hexdigest()}}}"
 
 
 def limit_of(digest: str) -> str:

@@ -77,9 +77,9 @@ def propensities(worth: Mapping[str, float], policy: Policy) -> dict[str, float]
     return {arm: (1 - policy.epsilon) * weight / total + floor for arm, weight in weights.items()}
 
 
-def seed_of(secret: bytes, shopper: str, decision_id: str) -> str:
-    """What the draws of one decision come from; without the secret nobody can pick their luck."""
-    return blake2b(f"offer\0{shopper}\0{decision_id}".encode(), key=secret[:64], digest_size=16).hexdigest()
+def seed_of(secret: bytes, shopper: str, occasion: str) -> str:
+    """What the draws of one shopper on one occasion come from; without the secret nobody can try out their luck."""
+    return blake2b(f"offer\0{shopper}\0{occasion}".encode(), key=secret[:64], digest_size=16).hexdigest()
 
 
 def _gumbel(seed: str, position: int, arm: str) -> float:

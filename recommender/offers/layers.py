@@ -6,18 +6,19 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from hashlib import blake2b
 from typing import Annotated, TypeVar
 
-import numpy as np
 from msgspec import Meta, Struct
 
-from recommender.arrays import Rows
+from recommender.arrays import Mask
 from recommender.catalogue import Catalogue
 from recommender.ids import StoreId
 from recommender.offers.choose import Policy
 from recommender.offers.fatigue import About, Contact, ContactCap, Pauses, Tiredness
 from recommender.offers.reasons import NoOffer
+from recommender.offers.worth import Earnings
 from recommender.shopper import Purchases
 
 Arm = TypeVar("Arm")
+UNKNOWN = -1  # code of no category
 PER_ARM = frozenset({"campaign", "topic"})  # caps that are judged for each campaign
 
 
@@ -57,6 +58,7 @@ class OfferRules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     caps: tuple[ContactCap, ...]
     pauses: Pauses
     tiredness: Tiredness
+    earnings: Earnings
     annoyance: Annoyance
     policy: Policy
 
@@ -110,20 +112,25 @@ def fatigue(rules: OfferRules, score: float) -> Refused | None:
     return Refused(NoOffer.FATIGUE) if score >= rules.tiredness.most else None
 
 
-def recently_bought(rules: OfferRules, purchases: Purchases, rows: Rows, catalogue: Catalogue, now_day: float) -> bool:
-    """Whether every category of the items was bought from within the pause: there is nothing left to come back for."""
+def bought_lately(rules: OfferRules, purchases: Purchases, catalogue: Catalogue, now_day: float) -> frozenset[int]:
+    """Codes of the categories that somebody bought from within the pause."""
     since = now_day - rules.pauses.after_purchase / timedelta(days=1)
-    codes = catalogue.text["category"].codes
-    bought = np.unique(codes[purchases.rows[purchases.last_day >= since]])
-    wanted = codes[rows]
-    return len(wanted) > 0 and bool((wanted >= 0).all() and np.isin(wanted, bought).all())
+    rows = purchases.rows[purchases.last_day >= since]
+    return frozenset(catalogue.text["category"].codes[rows].tolist()) - {UNKNOWN}
 
 
-def in_stock(rows: Rows, catalogue: Catalogue, store_id: StoreId) -> Rows:
-    """Those of the rows that can be shown, and that this store has; ascending as they came."""
-    rows = rows[catalogue.visible[rows] & catalogue.in_stock[rows]]
-    store = catalogue.store_stock.get(store_id)
-    return rows if store is None else rows[~np.isin(rows, store.rows)]
+def recently_bought(wanted: frozenset[int], bought: frozenset[int]) -> bool:
+    """Whether every category of an offer was just bought from: there is nothing left to come back for."""
+    return bool(wanted) and wanted <= bought
+
+
+def sellable(catalogue: Catalogue, store_id: StoreId, age: int | None) -> Mask:
+    """Items that this store has and that somebody of this age (None: not stated) may buy; (catalogue.n,)."""
+    n = catalogue.n
+    mask = catalogue.visible[:n] & catalogue.in_stock[:n] & (catalogue.number["min_age"][:n] <= (age or 0))
+    if (store := catalogue.store_stock.get(store_id)) is not None:
+        mask[store.rows] = False
+    return mask
 
 
 def is_held_out(shopper: str, campaign_id: str, share: float) -> bool:

@@ -89,9 +89,10 @@ class TillDesk:
         terms = self._ledger.terms({(coupon.campaign_id, coupon.version) for coupon in held})
         return {"coupons": [_card(one, parse_terms(terms[one.campaign_id, one.version]), signer) for one in held]}
 
-    def token_of(self, coupon: Coupon, terms: Terms) -> str:
-        """The signed form of a coupon; the same until the key is rotated."""
-        return sign(_claims(coupon, terms), *self._keys.signer(self._clock()))
+    def signing(self) -> Callable[[Coupon, Terms], str]:
+        """What signs coupons now, for use within a transaction; the token is the same until the key is rotated."""
+        signer = self._keys.signer(self._clock())
+        return lambda coupon, terms: sign(_claims(coupon, terms), *signer)
 
 
 def redemption_json(used: Redemption) -> dict[str, object]:

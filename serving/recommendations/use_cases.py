@@ -10,14 +10,13 @@ from time import perf_counter
 import numpy as np
 
 from features.online.live_state import NO_LIVE_EVENTS, LiveEvents
-from features.shopper import assemble
 from recommender.arrays import EMPTY_ROWS, Rows
 from recommender.decide import decide
 from recommender.errors import RecommenderError, StoreUnavailable
 from recommender.ids import PlacementId, RecommendationId, UserId
 from recommender.placements import Placement
 from recommender.rules.compiled import Rule, compile_rule
-from recommender.shopper import STRANGER, Shopper
+from recommender.shopper import Shopper
 from serving.clock import day_of
 from serving.current import Current, Serving
 from serving.metrics import Metrics
@@ -25,6 +24,7 @@ from serving.recommendations.answers import Answer, new_recommendation_id, trace
 from serving.recommendations.exposures import Exposures
 from serving.recommendations.live_reader import LiveReader
 from serving.recommendations.questions import Caller, Question, rows_of_groups, translate
+from serving.shoppers import shopper_of
 
 STAGES = ("gather", "decide")
 COMPILED_FILTERS = 512  # rules of request filters that are kept compiled
@@ -93,7 +93,7 @@ class Recommend:
     ) -> list[Answer]:
         # Nothing awaits in here, so that one model, its catalogue and rows of it are what the whole page sees.
         serving = self.current.get()
-        shopper = self._shopper_of(caller, live, serving, day_of(now))
+        shopper = shopper_of(caller.user_id, live, serving, now, self.parted_since)
         answers: list[Answer] = []
         taken: Rows = EMPTY_ROWS
         for question in questions:
@@ -135,14 +135,6 @@ class Recommend:
             degraded=degraded,
             catalogue=serving.catalogue,
         )
-
-    def _shopper_of(self, caller: Caller, live: LiveEvents, serving: Serving, now_day: float) -> Shopper:
-        user_id, histories = caller.user_id, serving.model.histories
-        if user_id is not None and self.parted_since(user_id, serving.change_number):
-            user_id = None  # what was learnt as one person's may be the other's: it waits for the next training
-        if user_id is None and len(live) == 0 and not live.places:
-            return STRANGER
-        return assemble(user_id=user_id, live=live, histories=histories, catalogue=serving.catalogue, now_day=now_day)
 
     async def _record(self, caller: Caller, question: Question, answer: Answer, now: datetime) -> Answer:
         """Queue the served list; keep its trace, before the answer goes out if it was asked for."""

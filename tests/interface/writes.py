@@ -89,6 +89,7 @@ EXEMPT_TAGS = {
     "events": "what shoppers do is in the event log, each once, with who said it",
     "preference centre": "a shopper's form; test_preference_page.py looks for its entries",
     "recommendations": "an answer; what was shown is in the event log",
+    "offers": "a decision is in the event log before it is answered, its coupon in the ledger",
     "coupons": "the ledger names the key in each entry and reservation; test_tills_of_stores.py looks for it",
 }
 

@@ -40,6 +40,7 @@ class Person:
 
     Attributes:
         request_id: of their privacy request.
+        offer_id: of an offer that was made to them.
         call_key: the Idempotency-Key of calls that were made for them.
         secrets: texts that only answers to them and to the shop may contain.
     """
@@ -48,6 +49,7 @@ class Person:
     card: str
     email: str
     request_id: str
+    offer_id: str
     call_key: str
     secrets: tuple[str, ...]
 
@@ -74,6 +76,13 @@ def namings(of: Person) -> dict[str, list[Naming]]:
             Naming(query={"anonymous_id": of.user_id}),
         ],
         "GET /v1/places/manifest": [Naming(query={"near": "52.5,13.4", "user_id": of.user_id}, own=True)],
+        "POST /v1/offers/request": _offers(of),
+        "POST /v1/offers/{offer_id}/feedback": [
+            Naming({"kind": "dismissed"}, path={"offer_id": of.offer_id}, own=True),
+            Naming({"kind": "not_shown", "subject": {"user_id": of.user_id}}, path={"offer_id": of.offer_id}, own=True),
+            Naming({"kind": "saved", "subject": {"anonymous_id": of.user_id}}, path={"offer_id": of.offer_id}),
+            Naming({"kind": "saved", "subject": {"anonymous_id": "evil"}}, path={"offer_id": of.offer_id}),
+        ],
         "POST /v1/privacy/requests": _requests(of),
         "GET /v1/privacy/requests": [
             Naming(own=True),
@@ -92,6 +101,18 @@ def _asked(of: Person, body: dict[str, Any]) -> list[Naming]:
         Naming(agreed | {"user_id": of.user_id}, own=True),
         Naming(agreed | {"user_id": of.user_id, "anonymous_id": "evil"}, own=True),
         Naming(agreed | {"anonymous_id": of.user_id, "session_id": of.user_id}),
+    ]
+
+
+def _offers(of: Person) -> list[Naming]:
+    """A beacon that is not the shop's: who may ask is judged before it."""
+    heard = {"type": "ibeacon", "uuid": "f" * 32, "major": 1, "minor": 1, "last_seen": "2024-10-04T12:00:00Z"}
+    asked, key = {"sightings": [heard]}, {"idempotency-key": "an-offer"}
+    return [
+        Naming(asked | {"subject": {"user_id": of.user_id}}, headers=key, own=True),
+        Naming(asked | {"subject": {"user_id": of.user_id, "anonymous_id": "evil"}}, headers=key, own=True),
+        Naming(asked | {"subject": {"anonymous_id": of.user_id, "device_id": of.user_id}}, headers=key),
+        Naming(asked | {"subject": {"anonymous_id": "evil"}}, headers={"idempotency-key": of.call_key}),
     ]
 
 

@@ -14,12 +14,14 @@ import pytest
 from redis import Redis
 from sqlalchemy import select
 
+from features.contacts import NewContact, person_of, write_contact
 from features.identity import read_secret
 from features.keys import signing_secret
 from features.ledger.ledger import Ledger
 from features.ledger.values import Coupon, IssueRequest
 from features.privacy.runner import PrivacyRunner
 from features.sql.tables.base import metadata
+from recommender.offers.fatigue import About
 from serving.access import FREE, PUBLIC_SCOPES
 from serving.user_tokens import AUDIENCE
 from tests.integration.serving.naming import AGREED, FREE_ROUTES, Naming, Person, namings
@@ -86,7 +88,15 @@ class Street(GuardedShop):
             runner.run()
         coupon = self.give_coupon()
         secrets = (ANONYMOUS, FAVOURITE, PROOF, CARD, EMAIL, request_id, coupon.coupon_id, '"personalised":true')
-        return Person(REGULAR, CARD, EMAIL, request_id, CALL_KEY, secrets)
+        return Person(REGULAR, CARD, EMAIL, request_id, self.make_offer(), CALL_KEY, secrets)
+
+    def make_offer(self) -> str:
+        offer_id = "off_" + "7" * 20
+        with Ledger(self.engine, lambda: read_secret(self.settings), lambda: NOW).writing() as books:
+            person = person_of(books.connection, books.secret, ("user_id", REGULAR))
+            about = About(channel="in_aisle", campaign_id="fifth")
+            write_contact(books, person, NewContact(contact_id=offer_id, about=about))
+        return offer_id
 
     def give_coupon(self) -> Coupon:
         ledger = Ledger(self.engine, lambda: read_secret(self.settings), lambda: NOW)
@@ -168,7 +178,7 @@ class Attempts:
 
 def test_every_route_is_known_by_how_a_person_can_be_named_in_it(street: Street) -> None:
     routes = routes_of(street)
-    victim = Person("u", CARD, EMAIL, "prq_" + "0" * 20, CALL_KEY, ())
+    victim = Person("u", CARD, EMAIL, "prq_" + "0" * 20, "off_" + "0" * 20, CALL_KEY, ())
     assert {route for route, one in routes.items() if is_public(one)} == namings(victim).keys(), "see naming.py"
     assert {route for route, one in routes.items() if one["x-scope"] == FREE} == FREE_ROUTES.keys(), "see naming.py"
 
@@ -239,7 +249,9 @@ def test_the_victim_does_all_that_nobody_else_could(street: Street) -> None:
                     if (street.rows(), street.live()) != before:
                         learnt.add(route)
         assert {route for route, ways in namings(victim).items() if any(naming.own for naming in ways)} - learnt == {
-            "GET /v1/items/{item_id}/similar"  # an answer for a stranger, whoever asks
+            "GET /v1/items/{item_id}/similar",  # an answer for a stranger, whoever asks
+            "GET /v1/places/manifest",  # the same for everybody
+            "POST /v1/offers/request",  # of a beacon that is not the shop's; test_offers.py has others
         }
 
     street.run(use)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from features.offer_rules import read_offer_rules
 from features.settings import Settings
 from recommender.ids import ItemId, StoreId
-from recommender.offers.layers import QuietHours, in_stock, is_held_out, recently_bought, sift
+from recommender.offers.layers import QuietHours, bought_lately, is_held_out, recently_bought, sellable, sift
 from recommender.offers.reasons import NoOffer
 from tests.builders import NOW_DAY, purchases_of, rows_of, small_catalogue
 
@@ -36,25 +36,26 @@ def test_quiet_hours_over_midnight_are_those_of_the_store() -> None:
     assert quiet.end_after(late + timedelta(hours=8), VIENNA) == datetime(2026, 6, 2, 7, tzinfo=VIENNA)
 
 
-def test_what_the_store_has_sold_out_is_not_offered() -> None:
-    catalogue = small_catalogue(6, facts={1: {"stock": 0}, 2: {"hidden": True}})
+def test_what_the_store_has_sold_out_and_what_they_are_too_young_for_is_not_offered() -> None:
+    catalogue = small_catalogue(6, facts={1: {"stock": 0}, 2: {"hidden": True}, 4: {"min_age": 18}})
     catalogue.set_store_stock(StoreId("s1"), ItemId("i3"), 0)
-    rows = rows_of(range(6))
-    assert in_stock(rows, catalogue, StoreId("s1")).tolist() == [0, 4, 5]
-    assert in_stock(rows, catalogue, StoreId("s2")).tolist() == [0, 3, 4, 5]
+    for store, age, rows in (("s1", None, [0, 5]), ("s2", 17, [0, 3, 5]), ("s2", 18, [0, 3, 4, 5])):
+        assert np.flatnonzero(sellable(catalogue, StoreId(store), age)).tolist() == rows
 
 
 def test_recently_bought_means_that_no_category_is_left() -> None:
-    catalogue, rules = small_catalogue(20), read_offer_rules(Settings())
-    bought = purchases_of({1: np.array([NOW_DAY - 0.1]), 2: np.array([NOW_DAY - 30.0])})
+    catalogue, rules = small_catalogue(20, facts={3: {"category": None}}), read_offer_rules(Settings())
+    days = {1: np.array([NOW_DAY - 0.1]), 2: np.array([NOW_DAY - 30.0]), 3: np.array([NOW_DAY - 0.1])}
+    bought, codes = bought_lately(rules, purchases_of(days), catalogue, NOW_DAY), catalogue.text["category"].codes
 
     def of(*rows: int) -> bool:
-        return recently_bought(rules, bought, rows_of(rows), catalogue, NOW_DAY)
+        return recently_bought(frozenset(codes[rows_of(rows)].tolist()), bought)
 
     assert of(1)
     assert of(6, 11)  # of the same category
     assert not of(2)
     assert not of(1, 2)
+    assert not of(3)  # of no category that anybody knows
     assert not of()
 
 

@@ -1,0 +1,1 @@
+"""In-aisle offers: asked for with what a phone heard, answered with a reserved coupon or a reason."""

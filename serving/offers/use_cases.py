@@ -1,0 +1,270 @@
+"""A request for offers, from top to bottom: the layers in their order, the choice, and what is written of it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from time import perf_counter
+
+import orjson
+from redis.exceptions import RedisError
+
+from features.events.stream import EventStream
+from features.identity import Identifier
+from features.ledger.idempotency import Reply
+from features.online.live_state import LiveEvents
+from features.online.offer_answers import OfferAnswers
+from features.online.presence_states import Kept, PresenceStates
+from recommender.consent import IN_STORE_LOCATION, PERSONALISATION
+from recommender.consent_laws import Circumstances, Law, Verdict
+from recommender.errors import StillRunning, StoreUnavailable
+from recommender.ids import AnonymousId, UserId
+from recommender.offers import layers
+from recommender.offers.fatigue import About, Contact
+from recommender.offers.layers import OfferRules, Refused
+from recommender.offers.reasons import NoOffer
+from recommender.places.places import Places
+from recommender.places.presence import Absence, Judgement, judge
+from recommender.shopper import Shopper
+from serving.current import Serving
+from serving.metrics import Metrics
+from serving.offers.answers import (
+    Json,
+    Refusal,
+    Thought,
+    answer_with,
+    answer_without,
+    event_of,
+    reasons_of,
+    record_of,
+)
+from serving.offers.arms import CHANNEL, Place
+from serving.offers.asks import Ask
+from serving.offers.settling import ContactsChanged, Proposal, Settled, Settling
+from serving.offers.weighing import Weighing
+
+TRIES = 3
+HERE = About(channel=CHANNEL, campaign_id="")  # an offer of whatever campaign
+STAGES = ("offer gather", "offer decide", "offer settle", "offer record")
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What is known before anything is decided.
+
+    Attributes:
+        reply: what the same call was answered with before; None: it is new.
+        live: recent events of the shopper.
+        kept: what their device heard lately.
+    """
+
+    reply: Reply | None
+    contacts: Sequence[Contact]
+    live: LiveEvents
+    kept: Kept
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestOffer:
+    """Answers a phone that heard beacons: with offers whose coupons are reserved, or with why there is none.
+
+    Attributes:
+        law_of: the law of the market that a caller names, else of a store; raises InvalidInput for a market that is
+            none.
+        verdict: the gate of consent.
+        ledger_at: the change number up to which `verdict` knows the ledger of consents.
+        read_live: recent events of a user and an installation; None: Redis did not say in time.
+        shopper_of: all that is known of a user, with these events.
+        current: raises NoArtifact.
+    """
+
+    rules: OfferRules
+    places: Callable[[], Places]
+    law_of: Callable[[str | None, str | None], Law]
+    verdict: Callable[[str, Sequence[Identifier], Circumstances], Verdict]
+    ledger_at: Callable[[], int]
+    read_live: Callable[[UserId | None, AnonymousId | None], Awaitable[LiveEvents | None]]
+    shopper_of: Callable[[UserId | None, LiveEvents, Serving, datetime], Shopper]
+    current: Callable[[], Serving]
+    presences: PresenceStates
+    answers: OfferAnswers
+    weighing: Weighing
+    settling: Settling
+    stream: EventStream
+    metrics: Metrics
+
+    async def __call__(self, ask: Ask, now: datetime) -> Reply:
+        """Answer one request; a repetition of it is answered as the first time, and counts nothing anew.
+
+        Raises:
+            NoArtifact, InvalidInput (market), KeyReused, StillRunning, StoreUnavailable.
+        """
+        self.current()  # without a catalogue there is nothing to offer
+        refusal = self._consent(ask, now) or self._beacons(ask, now)
+        if refusal is not None:  # nothing was read, so nothing is written: these cost little, however many come
+            return self._reply(answer_without(refusal, self.rules, now))
+        reply = None if ask.dry_run else await self.answers.claim(ask.call)
+        if reply is not None:
+            return reply
+        try:
+            reply = await self._answer(ask, now)
+            if not ask.dry_run:
+                await self.answers.keep(ask.call, reply.body)
+        except BaseException:
+            with suppress(StoreUnavailable):  # then it ends by itself, seconds later
+                if not ask.dry_run:
+                    await self.answers.release(ask.call)
+            raise
+        return reply
+
+    async def _answer(self, ask: Ask, now: datetime) -> Reply:
+        """Answer a call that nobody else makes."""
+        known = await self._gather(ask, now)
+        if isinstance(known, Refusal):
+            return self._reply(answer_without(known, self.rules, now))
+        if known.reply is not None:
+            return await self._repeat(ask, known.reply)
+        judgement = await self._place(ask, known.kept, now)
+        for _ in range(TRIES):
+            decided = self._decide(ask, known, judgement, now)
+            if isinstance(decided, Refusal):
+                return await self._refuse(ask, decided, now)
+            proposal, thought = decided
+            try:
+                return await self._settle(ask, proposal, thought, now)
+            except ContactsChanged:
+                known = await self._gather(ask, now)
+                if isinstance(known, Refusal):
+                    return self._reply(answer_without(known, self.rules, now))
+        raise StillRunning("Other calls of this person are under way.", remedy="Repeat it, with the same key.")
+
+    # The layers, in their order. Those that read nothing come first: consent and place.
+
+    def _consent(self, ask: Ask, now: datetime) -> Refusal | None:
+        """Legal: personalisation and in-store location are allowed."""
+        law = self.law_of(ask.market, self._store_heard(ask, now))
+        here = Circumstances(law=law, said=ask.said, signal=ask.signal, age=ask.age)
+        named = ask.subject.identifiers
+        if all(self.verdict(purpose, named, here).allows for purpose in (PERSONALISATION, IN_STORE_LOCATION)):
+            return None
+        return Refusal(reasons=[NoOffer.NO_CONSENT])
+
+    def _beacons(self, ask: Ask, now: datetime) -> Refusal | None:
+        """Place, before anything is read: one of the beacons is ours."""
+        return Refusal(reasons=[NoOffer.UNKNOWN_BEACON]) if self._store_heard(ask, now) is None else None
+
+    async def _place(self, ask: Ask, kept: Kept, now: datetime) -> Judgement:
+        """Place and plausibility: where the device is, by all that it heard of late."""
+        for _ in range(TRIES):
+            judgement = judge(ask.sightings, kept.state, self.places(), now)
+            try:
+                if ask.dry_run or await self.presences.keep(ask.subject.heard_by, kept, judgement.state):
+                    return judgement
+                kept = await self.presences.read(ask.subject.heard_by)
+            except (RedisError, OSError) as error:
+                raise _redis_is_gone(error) from error
+        raise StillRunning("Other calls of this device are under way.", remedy="Repeat it, with the same key.")
+
+    def _decide(
+        self, ask: Ask, known: Gathered, judgement: Judgement, now: datetime
+    ) -> Refusal | tuple[Proposal, Thought]:
+        # Nothing awaits in here, so that one model, its catalogue and rows of it are what the whole decision sees.
+        serving, places = self.current(), self.places()
+        if isinstance(judgement.outcome, Absence):
+            wait = judgement.retry_after_seconds
+            retry_at = None if wait is None else now + timedelta(seconds=wait)
+            return Refusal(reasons=[NoOffer(judgement.outcome.value)], retry_at=retry_at)
+        place = Place.of(judgement.outcome, places, serving.catalogue, now)
+        refused = self._everything(
+            place, known.contacts, is_open=places.stores[judgement.outcome.store_id].is_open(now), now=now
+        )
+        if refused:
+            times = [one.until for one in refused if one.until is not None]
+            return Refusal(reasons=[one.reason for one in refused], place=place, retry_at=max(times, default=None))
+        shopper = self.shopper_of(ask.subject.user_id, known.live, serving, now)
+        return self.weighing(ask, place, shopper, known.contacts, serving, now)
+
+    def _everything(
+        self, place: Place, contacts: Sequence[Contact], *, is_open: bool | None, now: datetime
+    ) -> list[Refused]:
+        """What forbids any offer at this moment: the hour, and the contact budget of the person."""
+        verdicts = [
+            Refused(NoOffer.STORE_CLOSED) if is_open is False else None,
+            layers.quiet_hours(self.rules, now, place.zone),
+            layers.contact_caps(self.rules, contacts, HERE, now, place.zone),
+            layers.after_refusal(self.rules, contacts, now),
+        ]
+        return [refused for refused in verdicts if refused is not None]
+
+    # What is read and written.
+
+    async def _gather(self, ask: Ask, now: datetime) -> Gathered | Refusal:
+        """All reads at once; a refusal if a withdrawal of consent is on its way to this worker."""
+        ledger_at, subject = self.ledger_at(), ask.subject
+        try:
+            remembered, live, kept = await asyncio.gather(
+                asyncio.to_thread(self.settling.remember, ask, now),
+                self.read_live(subject.user_id, subject.anonymous_id),
+                self.presences.read(subject.heard_by),
+            )
+        except (RedisError, OSError) as error:
+            raise _redis_is_gone(error) from error
+        if live is None:
+            raise StoreUnavailable("Redis did not answer in time.", remedy="Send the same request again.")
+        if live.emptied_at > ledger_at:
+            return Refusal(reasons=[NoOffer.NO_CONSENT])
+        return Gathered(remembered.reply, remembered.contacts, live, kept)
+
+    async def _settle(self, ask: Ask, proposal: Proposal, thought: Thought, now: datetime) -> Reply:
+        """Draw, issue, count and keep in one transaction; then log; then answer."""
+
+        def answer_of(settled: Settled) -> Json:
+            if settled.offers:
+                answer = answer_with(settled.offers, proposal)
+            else:
+                retry_at = proposal.renewed_at if settled.draws else None
+                refusal = Refusal(reasons=reasons_of(settled), place=proposal.place, retry_at=retry_at)
+                answer = answer_without(refusal, self.rules, now)
+            return {"answer": answer, "record": record_of(answer, settled, thought, self.rules, ask.limit, now)}
+
+        started = perf_counter()
+        settled, reply = await asyncio.to_thread(self.settling.settle, proposal, answer_of)
+        self.metrics.stages_timed(STAGES[2:3], [perf_counter() - started])
+        if settled is None:
+            return await self._repeat(ask, reply)
+        kept = orjson.loads(reply.body)
+        return await self._record(ask, kept["answer"], kept["record"], now)
+
+    async def _refuse(self, ask: Ask, refusal: Refusal, now: datetime) -> Reply:
+        answer = answer_without(refusal, self.rules, now)
+        record = record_of(answer, None, refusal.thought, self.rules, ask.limit, now)
+        return await self._record(ask, answer, record, now)
+
+    async def _record(self, ask: Ask, answer: Json, record: Json, now: datetime) -> Reply:
+        """Log the decision before it is answered."""
+        if not ask.dry_run:
+            await self.stream.append_once([[event_of(record, answer["place"], ask.subject, now)]])
+        return self._reply(answer)
+
+    async def _repeat(self, ask: Ask, reply: Reply) -> Reply:
+        """Answer as the first time. If that ended before its decision was logged, it is logged now."""
+        kept = orjson.loads(reply.body)
+        answer, record = kept["answer"], kept["record"]
+        decided_at = datetime.fromisoformat(answer["decided_at"]).astimezone(UTC)
+        await self.stream.append_once([[event_of(record, answer["place"], ask.subject, decided_at)]])
+        return Reply(reply.status, orjson.dumps(answer), replayed=True)
+
+    def _reply(self, answer: Json) -> Reply:
+        self.metrics.offer_decided(answer["outcome"], next(iter(answer["reason_codes"]), ""))
+        return Reply(200, orjson.dumps(answer))
+
+    def _store_heard(self, ask: Ask, now: datetime) -> str | None:
+        """The store of the first beacon that is ours; None: none is."""
+        places = self.places()
+        zones = (places.zone_of(one.key, now) for one in ask.sightings)
+        return next((zone.store_id for zone in zones if zone is not None and zone.store_id in places.stores), None)
+
+
+def _redis_is_gone(error: Exception) -> StoreUnavailable:
+    return StoreUnavailable(f"Redis cannot be reached: {error}", remedy="Send the same request again later.")

@@ -1,0 +1,159 @@
+"""Which campaigns are left for a shopper in a place, and what each is worth; pure, on one worker's catalogue."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from recommender.arrays import EMPTY_ROWS, Mask, Rows
+from recommender.catalogue import Catalogue
+from recommender.facts import facts_of
+from recommender.ids import PlacementId, StoreId, UserId
+from recommender.offers import layers
+from recommender.offers.fatigue import Contact
+from recommender.offers.layers import OfferRules
+from recommender.offers.reasons import NoOffer
+from recommender.offers.worth import decayed_purchases
+from recommender.query import Query
+from recommender.shopper import Purchases, Shopper
+from serving.clock import day_of
+from serving.current import Serving
+from serving.offers.answers import Refusal, Thought
+from serving.offers.arms import CHANNEL, Arm, Arms, Place, eligible
+from serving.offers.asks import Ask
+from serving.offers.settling import Proposal
+
+ITEMS_SHOWN = 5
+OFTEN = 3  # orders from which on an item counts as bought often
+RENEWED = timedelta(minutes=30)  # until then the same state in the same zone gives the same draw, however often asked
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weighing:
+    """The layers that look at each campaign, in their order, and the worth of what passes all of them.
+
+    Attributes:
+        segments_of: all segments of the person who has a user id.
+    """
+
+    rules: OfferRules
+    arms: Arms
+    segments_of: Callable[[UserId], frozenset[str]]
+
+    def __call__(
+        self, ask: Ask, place: Place, shopper: Shopper, contacts: Sequence[Contact], serving: Serving, now: datetime
+    ) -> Refusal | tuple[Proposal, Thought]:
+        """What may be offered here and now, or why nothing may."""
+        catalogue, now_day = serving.catalogue, day_of(now)
+        mask = layers.sellable(catalogue, StoreId(place.store_id), ask.age)
+        here = self.arms.at(place, catalogue, now)
+        meant = self._eligible(here, ask, place, shopper, catalogue, now_day)
+        left, reasons = self._sift(meant, place, shopper.purchases, contacts, mask, catalogue, now)
+        if not meant:
+            reasons = [NoOffer.NOT_ELIGIBLE if here else NoOffer.NO_RELEVANT_OFFER]
+        shopper_name = "\n".join(ask.subject.holder)
+        held_out = [arm for arm in left if _is_held_out(arm, shopper_name)]
+        if left and len(held_out) == len(left):
+            reasons = [NoOffer.HOLDOUT]
+        arms = {arm.campaign.campaign_id: arm for arm in left if arm not in held_out}
+        tiredness = self.rules.tiredness.score(contacts, now)
+        if arms and (refused := layers.fatigue(self.rules, tiredness)) is not None:
+            reasons = [refused.reason]
+        features = self._features(list(arms.values()), shopper.purchases, mask, catalogue)
+        thought = Thought(
+            considered={"here": len(here), "eligible": len(meant), "left": len(left), "held_out": len(held_out)},
+            held_out=[arm.campaign.campaign_id for arm in held_out],
+            features=features,
+            tiredness=tiredness,
+            contacts=contacts,
+            model_version=serving.model.version,
+        )
+        if reasons:
+            return Refusal(reasons=reasons, place=place, thought=thought)
+        cost = self.rules.annoyance.cost(tiredness)
+        window, _ = divmod(now.timestamp(), RENEWED.total_seconds())
+        proposal = Proposal(
+            ask=ask,
+            place=place,
+            arms=arms,
+            worth={name: chance * earned - cost for name, (chance, earned) in features.items()},
+            contacts=contacts,
+            rules=self.rules,
+            occasion=f"{place.zone_id}\n{window:.0f}",
+            renewed_at=now + RENEWED - timedelta(seconds=now.timestamp() % RENEWED.total_seconds()),
+            show=lambda arm: _shown(arm, shopper.purchases, mask, catalogue, in_aisle=bool(place.categories)),
+            now=now,
+        )
+        return proposal, thought
+
+    def _eligible(
+        self, arms: Sequence[Arm], ask: Ask, place: Place, shopper: Shopper, catalogue: Catalogue, now_day: float
+    ) -> list[Arm]:
+        """Asked before the layers above it, which are of no interest for what is not meant for the shopper."""
+        user_id = ask.subject.user_id
+        segments = frozenset[str]() if user_id is None else self.segments_of(user_id)
+        known = replace(shopper, segments=segments, age=ask.age, store_id=place.store_id, zone_id=place.zone_id)
+        query = Query(placement=PlacementId(CHANNEL), limit=1, store_id=StoreId(place.store_id))
+        rows = [row for item_id in ask.cart if (row := catalogue.row_of.get(item_id)) is not None]
+        cart = np.array(list(dict.fromkeys([*rows, *shopper.cart.tolist()])), dtype=np.int32) if rows else shopper.cart
+        return eligible(arms, facts_of(query, known, cart, ask.age, catalogue, now_day), catalogue)
+
+    def _sift(
+        self,
+        arms: Sequence[Arm],
+        place: Place,
+        purchases: Purchases,
+        contacts: Sequence[Contact],
+        mask: Mask,
+        catalogue: Catalogue,
+        now: datetime,
+    ) -> tuple[list[Arm], list[NoOffer]]:
+        rules, bought = self.rules, layers.bought_lately(self.rules, purchases, catalogue, day_of(now))
+        return layers.sift(
+            arms,
+            [
+                (
+                    NoOffer.FREQUENCY_CAP,
+                    lambda arm: layers.campaign_caps(rules, contacts, arm.about, now, place.zone) is None,
+                ),
+                (NoOffer.COOLDOWN, lambda arm: layers.after_refusal_of(rules, contacts, arm.about, now) is None),
+                (NoOffer.RECENTLY_BOUGHT, lambda arm: not layers.recently_bought(arm.categories, bought)),
+                (NoOffer.OUT_OF_STOCK, lambda arm: bool(mask[arm.rows].any())),
+            ],
+        )
+
+    def _features(
+        self, arms: Sequence[Arm], purchases: Purchases, mask: Mask, catalogue: Catalogue
+    ) -> dict[str, tuple[float, float]]:
+        """By campaign the chance of a redemption, and what one earns in minor units."""
+        bought = decayed_purchases(purchases, catalogue.n)
+        return {
+            arm.campaign.campaign_id: (
+                self.rules.earnings.chance(float(bought[arm.rows].sum())),
+                self.rules.earnings.of(arm.campaign, arm.shown(mask), catalogue),
+            )
+            for arm in arms
+        }
+
+
+def _is_held_out(arm: Arm, shopper: str) -> bool:
+    share = arm.campaign.holdout
+    return share > 0 and layers.is_held_out(shopper, arm.campaign.campaign_id, share)
+
+
+def _shown(
+    arm: Arm, purchases: Purchases, mask: Mask, catalogue: Catalogue, *, in_aisle: bool
+) -> tuple[list[str], list[str]]:
+    """Ids of items to show with an offer, those bought most often first; and why it is made."""
+    rows: Rows = arm.shown(mask)
+    place = np.searchsorted(purchases.rows, rows) if len(purchases) else EMPTY_ROWS
+    orders = np.zeros(len(rows), dtype=np.float32)
+    if len(purchases):
+        found = purchases.rows[np.minimum(place, len(purchases) - 1)] == rows
+        orders[found] = purchases.baskets[place[found]]
+    best = np.argsort(-orders, kind="stable")[:ITEMS_SHOWN]
+    items = [catalogue.items[row].item_id for row in rows[best].tolist()]
+    most = float(orders.max(initial=0.0))
+    why = ["You buy this often"] if most >= OFTEN else ["You have bought this before"] if most > 0 else []
+    return items, why or (["In the aisle where you are"] if in_aisle else ["In this store"])
