@@ -44,9 +44,10 @@ PRESENCE_SECONDS = 6 * 3_600
 # trace:{<recommendation id>}: how one list came about; gone after TRACE_SECONDS.
 TRACE_SECONDS = 3_600
 
-# offer:{<digest of caller and key>}: that a call for offers is under way, gone OFFER_CLAIM_SECONDS after it began; then
-# its answer, gone after OFFER_ANSWER_SECONDS.
-OFFER_CLAIM_SECONDS = 10
+# offer:{<digest of caller and key>}: that a call for offers was begun, gone OFFER_CLAIM_SECONDS later; then its answer,
+# gone after OFFER_ANSWER_SECONDS. Who began it has OFFER_TURN_SECONDS to answer it.
+OFFER_TURN_SECONDS = 10
+OFFER_CLAIM_SECONDS = 600
 OFFER_ANSWER_SECONDS = 3_600
 
 # limit:{<digest>}: nothing, but it expires when the limit of a caller is whole again: at most LIMIT_SECONDS from now.

@@ -1,63 +1,73 @@
 """Answers to requests for offers, for an hour: a call that is repeated is answered as the first time."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from redis.exceptions import RedisError
 
 from features.ledger.idempotency import Call, Reply, must_be_same
-from features.online.keys import OFFER_ANSWER_SECONDS, OFFER_CLAIM_SECONDS, offer_answer
+from features.online.keys import OFFER_ANSWER_SECONDS, OFFER_CLAIM_SECONDS, OFFER_TURN_SECONDS, offer_answer
 from recommender.errors import StillRunning, StoreUnavailable
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 DIGEST_CHARACTERS = 64
+BEGUN = b"@"  # an answer begins with a brace
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A call that is to be answered now, by nobody else; `again`: it was begun before, and did not end."""
+
+    again: bool
 
 
 class OfferAnswers:
     """What was answered to calls. Those that had an effect are in SQL, with it; here all are found without SQL.
 
-    The value of a call is the digest of its body, and then its answer: nothing yet, while it is under way. All methods
+    The value of a call is the digest of its body, then its answer; while there is none, when it was begun. All methods
     raise StoreUnavailable when Redis cannot be reached.
     """
 
     def __init__(self, redis: "Redis") -> None:
         self._redis = redis
 
-    async def claim(self, call: Call) -> Reply | None:
-        """The answer to the same call before; None: it is new, and until it is answered nobody else makes it.
+    async def begin(self, call: Call, now: datetime) -> Reply | Turn:
+        """The answer to the same call before; or the turn to answer it, for OFFER_TURN_SECONDS.
 
         Raises:
             KeyReused: the key came with another body.
             StillRunning: the same call is under way.
         """
-        name, mark = offer_answer(call.caller, call.key), call.body_digest
-        try:
-            value = await self._redis.set(name, mark, nx=True, get=True, ex=OFFER_CLAIM_SECONDS)
-        except (RedisError, OSError) as error:
-            raise _gone(error) from error
-        if not isinstance(value, bytes):  # the client is typed for other replies as well
-            return None
+        value = await self._set(call, b"%s%.0f" % (BEGUN, now.timestamp()), OFFER_CLAIM_SECONDS, is_new=True)
+        if value is None:
+            return Turn(again=False)
         must_be_same(call, value[:DIGEST_CHARACTERS].decode())
-        if len(value) == DIGEST_CHARACTERS:
+        rest = value[DIGEST_CHARACTERS:]
+        if not rest.startswith(BEGUN):
+            return Reply(200, rest, replayed=True)
+        if now.timestamp() < float(rest.removeprefix(BEGUN)) + OFFER_TURN_SECONDS:
             raise StillRunning("The same call is under way.", remedy="Repeat it in a second, with the same key.")
-        return Reply(200, value[DIGEST_CHARACTERS:], replayed=True)
+        await self._set(call, b"%s%.0f" % (BEGUN, now.timestamp()), OFFER_CLAIM_SECONDS)
+        return Turn(again=True)
 
     async def keep(self, call: Call, answer: bytes) -> None:
         """Keep the answer to a call."""
-        name, value = offer_answer(call.caller, call.key), call.body_digest.encode() + answer
+        await self._set(call, answer, OFFER_ANSWER_SECONDS)
+
+    async def give_up(self, call: Call) -> None:
+        """End a turn without an answer: the call may be made again at once."""
+        await self._set(call, BEGUN + b"0", OFFER_CLAIM_SECONDS)
+
+    async def _set(self, call: Call, value: bytes, seconds: int, *, is_new: bool = False) -> bytes | None:
+        """Set what is known of a call; with `is_new` only if nothing is, and return what was."""
+        name, value = offer_answer(call.caller, call.key), call.body_digest.encode() + value
         try:
-            await self._redis.set(name, value, ex=OFFER_ANSWER_SECONDS)
+            before = await self._redis.set(name, value, ex=seconds, nx=is_new, get=is_new)
         except (RedisError, OSError) as error:
-            raise _gone(error) from error
-
-    async def release(self, call: Call) -> None:
-        """Forget a call that failed, so that it may be made again at once."""
-        try:
-            await self._redis.delete(offer_answer(call.caller, call.key))
-        except (RedisError, OSError) as error:
-            raise _gone(error) from error
-
-
-def _gone(error: Exception) -> StoreUnavailable:
-    return StoreUnavailable(f"Redis cannot be reached: {error}", remedy="Send the same request again later.")
+            raise StoreUnavailable(
+                f"Redis cannot be reached: {error}", remedy="Send the same request again later."
+            ) from error
+        return before if is_new and isinstance(before, bytes) else None

@@ -15,6 +15,7 @@ from recommender.cli.coupon import coupon_app
 from recommender.cli.events import events_app
 from recommender.cli.keys import keys_app
 from recommender.cli.ledger import ledger_app
+from recommender.cli.offers import offers_app
 from recommender.cli.privacy import privacy_app
 from recommender.cli.webhooks import webhooks_app
 from recommender.errors import RecommenderError
@@ -42,6 +43,7 @@ app.add_typer(webhooks_app, name="webhooks")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(campaigns_app, name="campaigns")
 app.add_typer(coupon_app, name="coupon")
+app.add_typer(offers_app, name="offers")
 app.add_typer(privacy_app, name="privacy")
 
 console = Console()

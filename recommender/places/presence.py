@@ -107,6 +107,13 @@ def judge(
     return _judge_new(heard, state, places, now, rules)
 
 
+def untold(state: HeardLately, sightings: Sequence[Sighting]) -> HeardLately:
+    """The state as if these had not been told: for a call that is made again because its first answer never came."""
+    these = {(number_of(one.key), epoch_ms(one.last_seen)) for one in sightings}
+    kept = tuple(one for one in state.sightings if (one.beacon, one.last_seen) not in these)
+    return HeardLately(kept, state.stores)
+
+
 def _judge_new(
     heard: HeardLately, state: HeardLately, places: Places, now: datetime, rules: PresenceRules
 ) -> Judgement:

@@ -25,7 +25,7 @@ from recommender.offers.fatigue import About, Contact
 from recommender.offers.layers import OfferRules, Refused
 from recommender.offers.reasons import NoOffer
 from recommender.places.places import Places
-from recommender.places.presence import Absence, Judgement, judge
+from recommender.places.presence import Absence, Judgement, judge, untold
 from recommender.shopper import Shopper
 from serving.current import Serving
 from serving.metrics import Metrics
@@ -104,28 +104,28 @@ class RequestOffer:
         refusal = self._consent(ask, now) or self._beacons(ask, now)
         if refusal is not None:  # nothing was read, so nothing is written: these cost little, however many come
             return self._reply(answer_without(refusal, self.rules, now))
-        reply = None if ask.dry_run else await self.answers.claim(ask.call)
-        if reply is not None:
-            return reply
+        if ask.dry_run:
+            return await self._answer(ask, now, again=False)
+        turn = await self.answers.begin(ask.call, now)
+        if isinstance(turn, Reply):
+            return turn
         try:
-            reply = await self._answer(ask, now)
-            if not ask.dry_run:
-                await self.answers.keep(ask.call, reply.body)
+            reply = await self._answer(ask, now, again=turn.again)
         except BaseException:
-            with suppress(StoreUnavailable):  # then it ends by itself, seconds later
-                if not ask.dry_run:
-                    await self.answers.release(ask.call)
+            with suppress(StoreUnavailable):  # then the turn ends by itself
+                await self.answers.give_up(ask.call)
             raise
+        await self.answers.keep(ask.call, reply.body)
         return reply
 
-    async def _answer(self, ask: Ask, now: datetime) -> Reply:
-        """Answer a call that nobody else makes."""
+    async def _answer(self, ask: Ask, now: datetime, *, again: bool) -> Reply:
+        """Answer a call that nobody else makes; `again`: it was begun before, so that its sightings may be known."""
         known = await self._gather(ask, now)
         if isinstance(known, Refusal):
             return self._reply(answer_without(known, self.rules, now))
         if known.reply is not None:
             return await self._repeat(ask, known.reply)
-        judgement = await self._place(ask, known.kept, now)
+        judgement = await self._place(ask, known.kept, now, again=again)
         for _ in range(TRIES):
             decided = self._decide(ask, known, judgement, now)
             if isinstance(decided, Refusal):
@@ -154,10 +154,12 @@ class RequestOffer:
         """Place, before anything is read: one of the beacons is ours."""
         return Refusal(reasons=[NoOffer.UNKNOWN_BEACON]) if self._store_heard(ask, now) is None else None
 
-    async def _place(self, ask: Ask, kept: Kept, now: datetime) -> Judgement:
+    async def _place(self, ask: Ask, kept: Kept, now: datetime, *, again: bool) -> Judgement:
         """Place and plausibility: where the device is, by all that it heard of late."""
         for _ in range(TRIES):
-            judgement = judge(ask.sightings, kept.state, self.places(), now)
+            state = untold(kept.state, ask.sightings) if again else kept.state
+            judgement = judge(ask.sightings, state, self.places(), now)
+            self.metrics.moved_beacons_heard(len(judgement.moved))
             try:
                 if ask.dry_run or await self.presences.keep(ask.subject.heard_by, kept, judgement.state):
                     return judgement

@@ -195,6 +195,7 @@ EXEMPT_COMMANDS = {
     "coupon qr": "draws",
     "coupon verify": "reads",
     "coupon keys list": "reads",
+    "offers replay": "reads",
     "ledger verify": "reads",
     "ledger balances": "reads",
     "ledger rebuild": "writes the sums of entries anew; the entries stay as they are",

@@ -1,0 +1,55 @@
+"""`recommender offers`: why an offer was made, or none."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+offers_app = typer.Typer(no_args_is_help=True, help="Decisions on in-aisle offers (docs/offers.md).")
+console = Console()
+
+
+@offers_app.command("replay")
+def replay(
+    decision: Annotated[str, typer.Argument(help="A decision_id, as `dec_0123456789abcdef0123`.")],
+) -> None:
+    """Show a decision, and make its choice again from what was logged. Ends with status 1 if it differs.
+
+    A decision is in the event log some seconds after it was answered.
+    """
+    from recommender.offers.replay import replay
+
+    record = _read(decision)
+    reasons = ", ".join(record["reasons"]) or "none"
+    console.print(f"{record['outcome']}; reasons: {reasons}; considered: {record['considered']}", soft_wrap=True)
+    again = replay(record)
+    for draw in again:
+        table = Table("campaign", "worth", "chance", "drawn", box=None)
+        for arm, chance in sorted(draw.logged.propensities.items(), key=lambda entry: -entry[1]):
+            mark = "as logged" if arm == draw.logged.arm else ""
+            mark += " now" if arm == draw.now.arm else ""
+            table.add_row(arm, f"{draw.logged.worth[arm]:.2f}", f"{chance:.4f}", mark)
+        console.print(table)
+    same = all(draw.is_same for draw in again)
+    console.print("nothing was drawn" if not again else "the same choice" if same else "[red]another choice[/]")
+    raise typer.Exit(0 if same else 1)
+
+
+def _read(decision: str) -> dict[str, Any]:
+    import orjson
+    import polars as pl
+
+    from features.events.log import scan_events
+    from features.events.schema import OFFER_DECIDED
+    from features.settings import read_settings
+    from recommender.errors import UnknownDecision
+
+    wanted = (pl.col("event") == OFFER_DECIDED) & (pl.col("event_id") == decision)
+    found = scan_events(read_settings(), synthetic=True).filter(wanted).select("properties").collect()
+    if not len(found):
+        raise UnknownDecision(
+            f"The event log has no decision {decision[:40]!r}.", field="decision",
+            remedy="Check the id; a decision is in the log once it is drained (`recommender drain`).",
+        )  # fmt: skip
+    return orjson.loads(found.item(0, "properties"))
