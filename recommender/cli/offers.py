@@ -1,6 +1,6 @@
 """`recommender offers`: why an offer was made, or none."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -18,9 +18,11 @@ def replay(
 
     A decision is in the event log some seconds after it was answered.
     """
+    from features.offline.offer_decisions import read_decision
+    from features.settings import read_settings
     from recommender.offers.replay import replay
 
-    record = _read(decision)
+    record = read_decision(read_settings(), decision)
     reasons = ", ".join(record["reasons"]) or "none"
     console.print(f"{record['outcome']}; reasons: {reasons}; considered: {record['considered']}", soft_wrap=True)
     again = replay(record)
@@ -34,22 +36,3 @@ def replay(
     same = all(draw.is_same for draw in again)
     console.print("nothing was drawn" if not again else "the same choice" if same else "[red]another choice[/]")
     raise typer.Exit(0 if same else 1)
-
-
-def _read(decision: str) -> dict[str, Any]:
-    import orjson
-    import polars as pl
-
-    from features.events.log import scan_events
-    from features.events.schema import OFFER_DECIDED
-    from features.settings import read_settings
-    from recommender.errors import UnknownDecision
-
-    wanted = (pl.col("event") == OFFER_DECIDED) & (pl.col("event_id") == decision)
-    found = scan_events(read_settings(), synthetic=True).filter(wanted).select("properties").collect()
-    if not len(found):
-        raise UnknownDecision(
-            f"The event log has no decision {decision[:40]!r}.", field="decision",
-            remedy="Check the id; a decision is in the log once it is drained (`recommender drain`).",
-        )  # fmt: skip
-    return orjson.loads(found.item(0, "properties"))
