@@ -37,10 +37,13 @@ def assemble(
     position = None if user_id is None else histories.position_of.get(user_id)
     if user_id is None or position is None:
         history, n_baskets, first_day, cut_day = NO_PURCHASES, 0, np.nan, -np.inf
+        redeemed, expected = 0.0, 0.0
     else:
         history = bring_forward(histories.of(user_id) or NO_PURCHASES, now_day - histories.cut_day)
         n_baskets, cut_day = int(histories.n_baskets[position]), histories.cut_day
         first_day = float(histories.first_basket_day[position])
+        redeemed = float(histories.coupons_redeemed[position])
+        expected = float(histories.coupons_expected[position])
     rows = catalogue.rows_of_numbers(live.numbers)
     known, kept = rows >= 0, None
     if len(live) and live.kinds.max() > _ORDERED:
@@ -65,6 +68,8 @@ def assemble(
         touches=touches,
         session=session_of(done, now_day),
         cart=cart_of(done, now_day),
+        coupons_redeemed=redeemed,
+        coupons_expected=expected,
         store_id=store_of(live.places, now_day),
         zone_id=zone_of(live.places, now_day),
     )

@@ -116,4 +116,5 @@ def _no_histories() -> Histories:
         cut_day=NOW_DAY - 1.0, position_of={}, offsets=np.zeros(1, dtype=np.int64), rows=none.rows,
         baskets=none.baskets, decayed_short=none.baskets, decayed_long=none.baskets, first_day=days, last_day=days,
         n_baskets=np.empty(0, dtype=np.int32), first_basket_day=days,
+        coupons_redeemed=none.baskets, coupons_expected=none.baskets,
     )  # fmt: skip

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from recommender.arrays import Floats, Matrix, Offsets, Rows, Scores
 from recommender.derived import derived
 from recommender.ids import StoreId, UserId
+from recommender.offers.response_model import ResponseModel
 from recommender.ranking.rhythm import USUAL_GAP_DAYS
 from recommender.ranking.trees import Trees
 from recommender.retrieval.index import EmbeddingIndex
@@ -92,6 +93,7 @@ class Histories:
             of a person have the same.
         rows, baskets, decayed_short, decayed_long, first_day, last_day: as in `Purchases`, decayed to `cut_day`.
         n_baskets, first_basket_day: (n_shoppers,).
+        coupons_redeemed, coupons_expected: (n_shoppers,) as in `Shopper`.
     """
 
     cut_day: float
@@ -105,6 +107,8 @@ class Histories:
     last_day: NDArray[np.float64]
     n_baskets: NDArray[np.int32]
     first_basket_day: NDArray[np.float64]
+    coupons_redeemed: Floats
+    coupons_expected: Floats
 
     def of(self, user_id: UserId) -> Purchases | None:
         """Purchases of a shopper up to the cut (decayed to `cut_day`); None for one that training did not see."""
@@ -134,6 +138,7 @@ class Model:
         neighbours: items bought by the same shoppers.
         bought_together: items in the same baskets, corrected for popularity.
         rankers: by name of the placement setting `ranker`.
+        response: to coupons; None: nothing, or nothing good enough, could be learnt.
     """
 
     version: str
@@ -147,6 +152,7 @@ class Model:
     popularity: Popularity
     histories: Histories
     rankers: Mapping[str, Trees]
+    response: ResponseModel | None = None
 
     @property
     def n_items(self) -> int:

@@ -90,6 +90,8 @@ class Shopper:
             took them back.
         session: rows viewed or added in the session at hand, newest first, no repeats.
         cart: rows in the cart: added and not removed or ordered since, newest first, no repeats.
+        coupons_redeemed, coupons_expected: coupons that they redeemed up to the artifact's cut, and how many those who
+            were sent the same campaigns redeemed on average.
         age: in years, None if not stated (an age rule then fails closed).
         segments: names of the segments this shopper is in.
         store_id, zone_id: where the shopper was last seen, if that is of late.
@@ -101,6 +103,8 @@ class Shopper:
     touches: Touches = NO_TOUCHES
     session: Rows = field(default_factory=lambda: EMPTY_ROWS)
     cart: Rows = field(default_factory=lambda: EMPTY_ROWS)
+    coupons_redeemed: float = 0.0
+    coupons_expected: float = 0.0
     age: int | None = None
     segments: frozenset[str] = frozenset()
     store_id: str | None = None

@@ -120,6 +120,8 @@ def no_histories() -> Histories:
         last_day=np.empty(0),
         n_baskets=np.empty(0, dtype=np.int32),
         first_basket_day=np.empty(0),
+        coupons_redeemed=nothing,
+        coupons_expected=nothing,
     )
 
 

@@ -46,9 +46,13 @@ def assortment_at(
     row_of_position: Rows = np.full(len(catalogue), -1, dtype=np.int32)
     row_of_position[positions] = np.arange(len(positions), dtype=np.int32)
     items = [catalogue[position] for position in positions.tolist()]
+    return Assortment(items, row_of_position, learnable_items(items, left_out_departments))
+
+
+def learnable_items(items: Sequence[CatalogueItem], left_out_departments: Sequence[str]) -> Mask:
+    """(n_items,) False for the departments (any case) that nothing is learnt from."""
     left_out = {name.casefold() for name in left_out_departments}
-    learnable = np.array([(item.department or "none").casefold() not in left_out for item in items], dtype=np.bool_)
-    return Assortment(items, row_of_position, learnable)
+    return np.array([(item.department or "none").casefold() not in left_out for item in items], dtype=np.bool_)
 
 
 def prices_at(prices: pl.LazyFrame, catalogue: Sequence[CatalogueItem], cut_day: float) -> NDArray[np.float64]:

@@ -84,6 +84,15 @@ class RankerConfig:
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
+class ResponseConfig:
+    """Of the response to coupons."""
+
+    ridge: float = Field(gt=0)
+    min_redemptions: int = Field(ge=1)
+    check_share: float = Field(gt=0, lt=1)
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
 class GateConfig:
     """Margins, as shares of the figure compared with."""
 
@@ -104,6 +113,7 @@ class TrainingConfig:
     neighbours: NeighboursConfig
     bought_together: BoughtTogetherConfig
     ranker: RankerConfig
+    response: ResponseConfig
     gate: GateConfig
 
     def as_dict(self) -> dict[str, object]:

@@ -4,6 +4,7 @@ from functools import cache
 from hashlib import sha256
 from importlib import metadata, resources
 
+from recommender.offers.response_features import RESPONSE_FEATURES
 from recommender.ranking.candidate_features import FEATURES
 from training.config import TrainingConfig
 from training.read import TrainingData
@@ -17,11 +18,13 @@ def describe_inputs(data: TrainingData, config: TrainingConfig, *, forced: bool)
     return {
         "window": {"first_day": interactions.first_day, "end_day": interactions.end_day},
         "interactions": interactions.fingerprint(),
+        "coupons": data.coupons.fingerprint(),
         "catalogue_change_number": data.change_number,
         "consents": data.consent_version(),
         "config": config.as_dict(),
         "seed": config.seed,
         "features": list(FEATURES),
+        "response_features": list(RESPONSE_FEATURES),
         "code": code_revision(),
         "forced": forced,
     }

@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
 import polars as pl
 
 from recommender.catalogue import Catalogue
 from recommender.model import Model
 from recommender.ranking.trees import Trees
-from training.assortment import assortment_at, catalogue_of_then
+from training.assortment import assortment_at, catalogue_of_then, learnable_items
 from training.config import TrainingConfig
 from training.evaluate.held_out import HeldOut, PastPurchases, split_purchases
 from training.fit import fit
@@ -56,7 +55,6 @@ def look_back(data: TrainingData, cut_day: float, window_days: float, config: Tr
 
 def learnable_purchases(data: TrainingData, config: TrainingConfig) -> pl.DataFrame:
     """Purchases of the departments that are learnt from; columns as in `Interactions.purchases`."""
-    left_out = {name.casefold() for name in config.data.left_out_departments}
-    learnable = np.array([(item.department or "none").casefold() not in left_out for item in data.catalogue])
+    learnable = learnable_items(data.catalogue, config.data.left_out_departments)
     purchases = data.interactions.purchases
     return purchases.filter(learnable[purchases["item"].to_numpy()])

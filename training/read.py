@@ -15,12 +15,14 @@ from features.identity import USER_ID, Identifier
 from features.markets import read_markets
 from features.privacy.cleaner import read_known_suppressions
 from features.settings import Settings
+from features.sql.campaign_store import CampaignStore
 from features.sql.catalogue_store import CatalogueStore
 from features.sql.consent_states import ConsentStates
 from features.sql.engine import opened, reading
 from features.sql.persons import read_persons
 from features.sql.place_rows import STORES
 from features.sql.place_store import PlaceStore
+from features.sql.segment_store import SegmentStore
 from recommender.catalogue import CatalogueItem
 from recommender.consent import PERSONALISATION
 from recommender.consent_answers import Answer
@@ -30,6 +32,7 @@ from recommender.placements import Placement, load_placements
 from recommender.places.store import Store
 from training.assortment import prices_at
 from training.interactions import Interactions, read_interactions
+from training.offers.history import CouponHistory, coupon_history, read_redemptions
 from training.permitted import Permissions
 
 
@@ -41,6 +44,7 @@ class TrainingData:
         catalogue: all items, ascending by item number.
         change_number: the change of the SQL store that the catalogue stands for.
         answers: what holds on personalisation, by identifier; of one person with several user ids the same for all.
+        coupons: what was sent to whom, and redeemed.
         prices: dated prices, as `training.assortment.prices_at` takes them; None: nobody kept them.
     """
 
@@ -48,6 +52,7 @@ class TrainingData:
     catalogue: Sequence[CatalogueItem]
     change_number: int
     answers: Mapping[Identifier, Answer]
+    coupons: CouponHistory
     prices: pl.LazyFrame | None
 
     def consent_version(self) -> str:
@@ -76,17 +81,22 @@ def read_training_data(settings: Settings, until: datetime | None) -> TrainingDa
             persons = read_persons(connection)
         answers = ConsentStates(engine).answers(PERSONALISATION, datetime.now(UTC))
         stores = PlaceStore(engine).read_all(STORES)
+        campaigns, segments = CampaignStore(engine).read_all(), SegmentStore(engine).read_all()
     if not catalogue:
         raise NotEnoughData("The catalogue is empty.", remedy="Bring it with `recommender import catalogue FILE`.")
     until_day = None if until is None else until.astimezone(UTC).timestamp() / 86_400
     prices = settings.facts_dir / "prices.parquet"
     events = with_markets(scan_events(settings), stores)
     permissions = Permissions(answers, markets, read_known_suppressions(settings).is_blocked)
+    interactions = read_interactions(events, catalogue, permissions, until_day, persons)
+    redemptions = read_redemptions(events, permissions, persons, until_day)
+    known = interactions.purchases["user_id"].unique()
     return TrainingData(
-        interactions=read_interactions(events, catalogue, permissions, until_day, persons),
+        interactions=interactions,
         catalogue=catalogue,
         change_number=change_number,
         answers=answers,
+        coupons=coupon_history(campaigns, segments, redemptions, catalogue, persons, known),
         prices=pl.scan_parquet(prices) if prices.exists() else None,
     )
 

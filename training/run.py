@@ -6,6 +6,7 @@ from pathlib import Path
 
 from features.artifact.manifest import IndexEntry, Manifest, artifact_id_of
 from features.artifact.shelf import ArtifactShelf
+from features.offline.coupon_habits import coupon_habits, with_habits
 from features.progress import ProgressReport
 from features.settings import Settings
 from recommender.errors import GateRefused
@@ -18,6 +19,7 @@ from training.examine import examine
 from training.fit import fit
 from training.gate import NOT_MEASURED, judge
 from training.inputs import describe_inputs
+from training.offers.learn import learn_response
 from training.publish import publish
 from training.rankers import Rankers
 from training.read import TrainingData, read_placements, read_training_data
@@ -80,7 +82,15 @@ def train(
         left_out = config.data.left_out_departments
         assortment = assortment_at(data.catalogue, data.interactions, left_out, windows.end_day)
         fitted = fit(data.interactions, assortment, windows.end_day, config, artifact_id)
-        model = replace(fitted.model, rankers=rehearsal.rankers.trees)
+    with watch.step("Learn the response to coupons"):
+        learnt = learn_response(data, windows.end_day, config)
+        habits = coupon_habits(data.coupons.received(), data.coupons.redemptions, windows.end_day)
+        model = replace(
+            fitted.model,
+            rankers=rehearsal.rankers.trees,
+            histories=with_habits(fitted.model.histories, habits),
+            response=learnt.model,
+        )
     with watch.step("Publish"):
         manifest = Manifest(
             artifact_id=artifact_id,
@@ -90,6 +100,7 @@ def train(
             inputs=inputs,
             counts=count(data, model, rehearsal.rankers),
             metrics={} if examination is None else examination.as_dict(),
+            response={"ships": learnt.model is not None, "reason": learnt.reason, **learnt.figures},
             gate=asdict(verdict) | {"overridden": force and not verdict.passed},
             index=IndexEntry(**asdict(fitted.index)),
             gains=rehearsal.rankers.gains,

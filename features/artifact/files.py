@@ -19,6 +19,7 @@ INDEX = "index.faiss"
 USERS = "histories.users.parquet"
 POPULAR_BY_CATEGORY = "popularity.by_category.parquet"
 POPULAR_BY_STORE = "popularity.by_store.parquet"
+RESPONSE = "response.npz"
 RANKER_SUFFIX = ".ranker.npz"
 
 NEIGHBOURS_ARRAYS = ("offsets", "rows", "scores")
@@ -26,7 +27,7 @@ RHYTHM_ARRAYS = ("gap_days", "repeat_share")
 POPULARITY_ARRAYS = ("overall", "recent", "weekly", "trend", "ranking", "trending")
 HISTORIES_ARRAYS = (
     "offsets", "rows", "baskets", "decayed_short", "decayed_long", "first_day", "last_day", "n_baskets",
-    "first_basket_day",
+    "first_basket_day", "coupons_redeemed", "coupons_expected",
 )  # fmt: skip
 
 _ITEM_TYPES: dict[str, pl.DataType] = {

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from recommender.errors import BrokenArtifact
 
 MANIFEST = "manifest.json"
-FORMAT = 1  # raised when older code could not read what is written
+FORMAT = 2  # raised when older code could not read what is written
 RETRAIN = "Publish another one with `recommender train --force`, or go back with `recommender artifacts rollback`."
 
 Plain = Mapping[str, object]
@@ -47,6 +47,7 @@ class Manifest:
         inputs: data window, catalogue change number, consents, configuration, seed, code revision.
         counts: shoppers, items, purchases, rows left out for want of consent, and so on.
         metrics: by placement, and of the `baselines`: figures on the test window.
+        response: whether a model of the response to coupons ships, why, and the figures of its check.
         gate: margins, verdict and reason; whether it was overridden.
         gains: by ranker, each feature's share of what the trees gained by it, largest first.
         seconds: per step of the training run.
@@ -60,6 +61,7 @@ class Manifest:
     inputs: Plain
     counts: Mapping[str, int]
     metrics: Plain
+    response: Plain
     gate: Plain
     index: IndexEntry
     gains: Mapping[str, Mapping[str, float]]

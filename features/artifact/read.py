@@ -13,6 +13,8 @@ from recommender.catalogue import CatalogueItem
 from recommender.errors import BrokenArtifact
 from recommender.ids import StoreId, UserId
 from recommender.model import FoldIn, Histories, Model, Neighbours, Popularity, Rhythm
+from recommender.offers.response_features import RESPONSE_FEATURES
+from recommender.offers.response_model import ResponseModel
 from recommender.ranking.trees import Trees
 from recommender.retrieval.index import deserialise
 
@@ -77,6 +79,7 @@ def _read_model(path: Path, manifest: Manifest) -> Model:
         popularity=_read_popularity(path),
         histories=_read_histories(path, manifest.cut_day),
         rankers=_read_rankers(path),
+        response=_read_response(path),
     )
 
 
@@ -105,6 +108,17 @@ def _read_rankers(path: Path) -> dict[str, Trees]:
             values: dict[str, Any] = {name: arrays[name] for name in arrays.files}
         rankers[file.name.removesuffix(files.RANKER_SUFFIX)] = Trees(**values)
     return rankers
+
+
+def _read_response(path: Path) -> ResponseModel | None:
+    file = path / files.RESPONSE
+    if not file.exists():
+        return None
+    with np.load(file, allow_pickle=False) as arrays:
+        model = ResponseModel(float(arrays["intercept"]), arrays["weights"], arrays["means"], arrays["spreads"])
+    if any(len(part) != len(RESPONSE_FEATURES) for part in (model.weights, model.means, model.spreads)):
+        raise ValueError(f"{files.RESPONSE} was learnt from other features")
+    return model
 
 
 def _arrays(path: Path, group: str, names: tuple[str, ...]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from features.artifact import files
 from features.artifact.manifest import MANIFEST, Manifest, file_entry, manifest_json
 from recommender.catalogue import CatalogueItem
 from recommender.model import Model
+from recommender.offers.response_model import ResponseModel
 from recommender.ranking.trees import Trees
 from recommender.retrieval.index import serialise
 
@@ -44,7 +45,9 @@ def write_artifact(folder: Path, model: Model, items: Sequence[CatalogueItem], m
     )
     files.write_users(folder, model.histories)
     for name, trees in model.rankers.items():
-        _write_ranker(folder / f"{name}{files.RANKER_SUFFIX}", trees)
+        _write_values(folder / f"{name}{files.RANKER_SUFFIX}", trees)
+    if model.response is not None:
+        _write_values(folder / files.RESPONSE, model.response)
     written = sorted(folder.iterdir())
     complete = replace(manifest, files={file.name: file_entry(file) for file in written})
     (folder / MANIFEST).write_text(manifest_json(complete), encoding="utf-8")
@@ -72,6 +75,6 @@ def _write_arrays(folder: Path, group: str, part: object, names: Sequence[str]) 
         np.save(folder / files.array_file(group, name), getattr(part, name))
 
 
-def _write_ranker(file: Path, trees: Trees) -> None:
-    arrays: dict[str, Any] = {field.name: np.asarray(getattr(trees, field.name)) for field in fields(trees)}
+def _write_values(file: Path, part: Trees | ResponseModel) -> None:
+    arrays: dict[str, Any] = {field.name: np.asarray(getattr(part, field.name)) for field in fields(part)}
     np.savez(file, **arrays)

@@ -53,6 +53,7 @@ RECOMMENDATION_CLICKED = "Recommendation Clicked"
 OFFER_DECIDED = "Offer Decided"  # ours, one row a decision: what was offered, or why nothing was
 OFFER_SHOWN, OFFER_SAVED, OFFER_DISMISSED = "Offer Shown", "Offer Saved", "Offer Dismissed"
 OFFER_NOT_SHOWN = "Offer Not Shown"  # ours: it never reached anybody
+COUPON_REDEEMED = "Coupon Redeemed"  # `properties` name its campaign_id and coupon_id
 TAKES_BACK = (ORDER_REFUNDED, ORDER_CANCELLED)  # nothing that the shopper does: they undo an order, or a part of one
 ITEM_EVENTS = (PRODUCT_VIEWED, PRODUCT_ADDED, PRODUCT_REMOVED, ORDER_COMPLETED, *TAKES_BACK)
 

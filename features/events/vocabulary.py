@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from features.events.schema import (
+    COUPON_REDEEMED,
     ORDER_CANCELLED,
     ORDER_COMPLETED,
     ORDER_REFUNDED,
@@ -75,7 +76,7 @@ TERMS = (
     Term("Coupon Removed"),
     Term("Coupon Issued", needs=("coupon_id",)),
     Term("Coupon Reserved", needs=("coupon_id",)),
-    Term("Coupon Redeemed", needs=("coupon_id",)),
+    Term(COUPON_REDEEMED, needs=("coupon_id",)),
     Term("Coupon Rolled Back", needs=("coupon_id",)),
     # Email
     Term("Email Delivered"),

@@ -25,7 +25,7 @@ def build_histories(purchases: pl.LazyFrame, cut_day: float) -> Histories:
 
     In:  user_id str, order_id (anything that tells orders apart), item_row i32, day f64 before `cut_day`; at most one
          row per (order, item); any order.
-    Out: shoppers ascending by user id, their entries ascending by item row.
+    Out: shoppers ascending by user id, their entries ascending by item row; with no coupons.
     """
     by_item = _by_item(purchases, cut_day).collect(engine="streaming")
     by_user = (
@@ -49,6 +49,8 @@ def build_histories(purchases: pl.LazyFrame, cut_day: float) -> Histories:
         last_day=by_item["last_day"].to_numpy().astype(np.float64),
         n_baskets=by_user["n_baskets"].to_numpy().astype(np.int32),
         first_basket_day=by_user["first_basket_day"].to_numpy().astype(np.float64),
+        coupons_redeemed=np.zeros(len(by_user), dtype=np.float32),
+        coupons_expected=np.zeros(len(by_user), dtype=np.float32),
     )
 
 
@@ -81,6 +83,8 @@ def without_users(histories: Histories, users: AbstractSet[UserId]) -> Histories
         last_day=histories.last_day[entries],
         n_baskets=histories.n_baskets[stays],
         first_basket_day=histories.first_basket_day[stays],
+        coupons_redeemed=histories.coupons_redeemed[stays],
+        coupons_expected=histories.coupons_expected[stays],
     )
 
 

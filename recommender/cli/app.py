@@ -1,7 +1,6 @@
 """Commands and their options; each is a few lines that call the part that does the work."""
 
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +11,7 @@ from recommender.cli.audit import audit_app, record
 from recommender.cli.campaigns import campaigns_app
 from recommender.cli.consents import consents_app
 from recommender.cli.coupon import coupon_app
+from recommender.cli.evaluate import Moment, evaluate_app
 from recommender.cli.events import events_app
 from recommender.cli.keys import keys_app
 from recommender.cli.ledger import ledger_app
@@ -35,6 +35,7 @@ artifacts_app = typer.Typer(no_args_is_help=True, help="What training has publis
 app.add_typer(prepare_app, name="prepare")
 app.add_typer(import_app, name="import")
 app.add_typer(artifacts_app, name="artifacts")
+app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(events_app, name="events")
 app.add_typer(keys_app, name="keys")
 app.add_typer(audit_app, name="audit")
@@ -51,10 +52,6 @@ errors = Console(stderr=True)
 
 File = Annotated[
     Path, typer.Argument(help="A .csv, .jsonl or .parquet file.", exists=True, dir_okay=False, readable=True)
-]
-Until = Annotated[
-    datetime | None,
-    typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Learn from nothing later than this (UTC)."),
 ]
 
 
@@ -150,7 +147,7 @@ def import_consents(file: File) -> None:
 
 @app.command()
 def train(
-    until: Until = None,
+    until: Moment = None,
     config: Annotated[Path | None, typer.Option(help="A training.toml of your own.", exists=True)] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Publish even if the gate refuses; the manifest says so.")
@@ -169,22 +166,6 @@ def train(
     if not report.already_published:
         record("artifacts.publish", "artifact", report.artifact_id, forced=int(force))
     console.print(trained(report))
-
-
-@app.command()
-def evaluate(
-    until: Until = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write all figures to this file.")] = None,
-) -> None:
-    """Measure the served pipeline beside every baseline on the last four weeks (docs/protocol.md)."""
-    from datetime import UTC
-
-    from features.progress import Terminal
-    from features.settings import read_settings
-    from training.evaluate.run import evaluate as run
-
-    cut = until.replace(tzinfo=UTC) if until else None
-    run(read_settings(), until=cut, json_file=json_file, progress=Terminal())
 
 
 @artifacts_app.command("list")

@@ -8,7 +8,7 @@ import numpy as np
 
 from features.progress import ProgressReport
 from features.settings import Settings
-from recommender.errors import InvalidInput, NotEnoughData
+from recommender.errors import NotEnoughData
 from recommender.ids import PlacementId
 from recommender.placements import Placement
 from training.config import read_training_config
@@ -41,6 +41,7 @@ from training.evaluate.report import (
     Result,
     lead_over_baselines,
 )
+from training.evaluate.report_file import check_folder, write_text
 from training.evaluate.table import show
 from training.past import Past
 from training.read import read_placements, read_training_data
@@ -73,8 +74,8 @@ def evaluate(
         NotEnoughData: no purchases, or too short a history to hold a window out.
         InvalidInput: the configuration, or `json_file` cannot be written.
     """
-    if json_file is not None and not json_file.parent.is_dir():  # said now, not after minutes of work
-        raise _not_writable(json_file, "there is no such folder")
+    if json_file is not None:
+        check_folder(json_file)
     config = read_training_config(settings, None)
     placements = read_placements(settings)
     with progress.step("Read events, catalogue and consents"):
@@ -95,7 +96,7 @@ def evaluate(
         without_consent=without_consent,
     )
     if json_file is not None:
-        write_json(report, json_file)
+        write_text(report.as_json(), json_file)
     show(report)
     return report
 
@@ -140,20 +141,6 @@ def measure_served(
         seconds += float(measured.microseconds.sum()) / 1e6
     name = PIPELINE if permitted else WITHOUT_CONSENT
     return Result(name, figures, seconds, fitting.mebibytes, max(microseconds))
-
-
-def write_json(report: EvaluationReport, file: Path) -> None:
-    """Write all figures; raises InvalidInput where that is not possible."""
-    try:
-        file.write_text(report.as_json(), encoding="utf-8")
-    except OSError as error:
-        raise _not_writable(file, error.strerror or str(error)) from error
-
-
-def _not_writable(file: Path, why: str) -> InvalidInput:
-    return InvalidInput(
-        f"{file} cannot be written: {why}.", field="json", remedy="Name a file in a folder that exists."
-    )
 
 
 def _quality(past: Past, lists: Lists, scope: str) -> Quality:

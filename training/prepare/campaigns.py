@@ -16,6 +16,7 @@ from features.audit import CLI
 from features.sql.campaign_import import Stated, import_campaigns
 from features.sql.segment_store import SegmentStore
 from recommender.offers.campaign import parse_campaign
+from training.offers.campaign_types import CampaignTypes
 from training.prepare.source import Source
 
 CURRENCY, INVENTED_CENTS = "USD", 100  # a dollar is what half of the coupons were worth
@@ -94,9 +95,23 @@ def _members(source: Source) -> dict[str, list[str]]:
     return {group_of(campaign): households for campaign, households in got.sort("campaign_id").iter_rows()}
 
 
+def journey_types(source: Source) -> CampaignTypes:
+    """The type that the data set gives each campaign. Of type A it says no more than that 16 coupons went to each."""
+    described = source.campaign_descriptions.select("campaign_id", "campaign_type").sort("campaign_id").collect()
+    return CampaignTypes(
+        of_group={group_of(campaign): campaign_type for campaign, campaign_type in described.iter_rows()},
+        notes={"Type A": "partly the retailer's own targeting"},
+    )
+
+
 def group_of(campaign: int) -> str:
     """Name of a campaign of the data set: of its segment, and of the group that its coupons are in."""
     return f"cj-{campaign}"
+
+
+def group_of_column(column: str) -> pl.Expr:
+    """`group_of` of a column of numbers."""
+    return pl.format("cj-{}", column)
 
 
 def _campaigns(

@@ -22,11 +22,13 @@ from features.sql.stock_store import StockLine, StockStore
 from recommender.consent import Entry, State
 from recommender.ids import ItemId, StoreId
 from recommender.places.store import Store
-from training.prepare.campaigns import import_journey_campaigns
+from training.offers.campaign_types import write_types
+from training.prepare.campaigns import import_journey_campaigns, journey_types
 from training.prepare.facts import write_facts
 from training.prepare.items import catalogue_facts, catalogue_items
 from training.prepare.orders import CONSENT, order_events, read_lines
 from training.prepare.places import somewhere, write_floors
+from training.prepare.redemptions import redemption_events
 from training.prepare.shift import WEEK, read_shift, whole_weeks, write_shift
 from training.prepare.simulator import simulate_sessions
 from training.prepare.source import Source, open_source
@@ -37,8 +39,9 @@ TIMEZONE = "America/New_York"  # the data set does not say; its days break at 05
 CONSENT_SOURCE = "complete-journey"
 NOTICE_VERSION = "demo-1"
 ORDERS_FILE = "complete-journey"
+REDEMPTIONS_FILE = "complete-journey-redemptions"
 SESSIONS_FILE = "simulated-sessions"  # of its own, so that `remove_events` can drop it
-_VERSION = 3  # of what `prepare` makes; a data folder of another one is prepared anew
+_VERSION = 4  # of what `prepare` makes; a data folder of another one is prepared anew
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +89,7 @@ def _prepare(
         lines = read_lines(source.transactions, source.products, shift).collect()
         facts = catalogue_facts(source.products.collect(), lines)
     with progress.step("Writing the event log"):
+        write_events(settings, redemption_events(source.redemptions, shift, MARKET), REDEMPTIONS_FILE)
         write_events(settings, order_events(lines, MARKET), ORDERS_FILE)
     with progress.step("Simulating browse sessions"):
         sessions = simulate_sessions(lines, facts, MARKET)
@@ -100,6 +104,7 @@ def _prepare(
             _grant_consents(ConsentStore(engine), lines)
         with progress.step("Writing campaigns"):
             import_journey_campaigns(engine, source, TIMEZONE, shift, now)
+            write_types(settings, journey_types(source))
         with progress.step("Writing prices, assortments and displays"):
             dated.result()
     report = _report(lines, facts, len(sessions), shift)

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from features.events.log import scan_events
+from features.events.schema import COUPON_REDEEMED
 from features.progress import Silent
 from features.settings import Settings
 from features.sql.catalogue_store import CatalogueStore
@@ -18,6 +19,7 @@ from recommender.consent import State
 from recommender.consent_answers import Answer
 from tests.builders import said
 from tests.small_journey import FUEL, MILK, MONDAY, NEVER_SOLD, RAMEN, WINE, source
+from training.offers.campaign_types import read_types
 from training.prepare.complete_journey import prepare
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -46,10 +48,14 @@ def test_the_data_folder_holds_all_that_training_and_serving_need(settings):
     report = prepare(settings, Silent(), source=JOURNEY, now=NOW)
     assert (report.households, report.orders, report.order_lines, report.items) == (3, 40, 160, 5)
     assert (report.visible_items, report.stores) == (3, 2)
-    assert scan_events(settings).select(pl.len()).collect().item() == 160
+    assert scan_events(settings).select(pl.len()).collect().item() == 161
     everything = scan_events(settings, synthetic=True).collect()
-    assert everything.height == 160 + report.simulated_events
+    assert everything.height == 161 + report.simulated_events
     assert NOW - timedelta(weeks=1) < everything["occurred_at"].max() <= NOW
+    redeemed = everything.filter(pl.col("event") == COUPON_REDEEMED).row(0, named=True)
+    assert (redeemed["user_id"], json.loads(redeemed["properties"])["campaign_id"]) == ("1", "cj-2-70")
+    assert redeemed["occurred_at"] == MONDAY.replace(hour=17, tzinfo=UTC) + timedelta(weeks=report.shift_weeks)
+    assert read_types(settings).of("cj-2") == "Type B"
     engine = open_engine(settings)
     items = {item.item_id: item for item in CatalogueStore(engine).read_all()}
     assert items[str(FUEL)].hidden
@@ -85,7 +91,7 @@ def test_an_interrupted_preparation_is_completed_with_the_same_shift(settings):
     next(settings.events_dir.rglob("*.parquet")).unlink()
     assert prepare(settings, Silent(), source=JOURNEY, now=NOW + timedelta(weeks=9)) == report
     assert contents(settings.data_dir).keys() == before.keys()
-    assert scan_events(settings).select(pl.len()).collect().item() == 160
+    assert scan_events(settings).select(pl.len()).collect().item() == 161
 
 
 def test_a_shopper_who_withdrew_is_not_asked_again(settings):

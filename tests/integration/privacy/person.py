@@ -95,7 +95,7 @@ class Drill:
         manifest = Manifest(
             artifact_id=artifact_id, cut_day=model.cut_day, change_number=change_number,
             published_at=f"2024-06-2{seed}T00:00:00+00:00", inputs={"config": {"embedding": {"alpha": 1.0}}}, counts={},
-            metrics={}, gate={}, gains={}, index=IndexEntry(model.index.kind, 5, 1.0, 1.0), seconds={},
+            metrics={}, response={}, gate={}, gains={}, index=IndexEntry(model.index.kind, 5, 1.0, 1.0), seconds={},
             peak_memory_mib=1.0,
         )  # fmt: skip
         shelf = ArtifactShelf(self.settings.artifacts_dir)

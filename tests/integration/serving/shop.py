@@ -52,8 +52,8 @@ class Shop:
         manifest = Manifest(
             artifact_id=artifact_id, cut_day=model.cut_day, change_number=change_number,
             published_at=f"2026-11-0{1 + seed}T00:00:00+00:00", inputs={"config": {"embedding": {"alpha": 1.0}}},
-            counts={}, metrics={}, gate={}, gains={}, index=IndexEntry(model.index.kind, 5, 1.0, 1.0), seconds={},
-            peak_memory_mib=1.0,
+            counts={}, metrics={}, response={}, gate={}, gains={}, index=IndexEntry(model.index.kind, 5, 1.0, 1.0),
+            seconds={}, peak_memory_mib=1.0,
         )  # fmt: skip
         folder = self.shelf.beside(artifact_id)
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -134,4 +134,6 @@ def regular_history(rows: Sequence[int] = (0, 1, 2, 3, 4)) -> Histories:
         last_day=np.full(n, NOW_DAY - 10),
         n_baskets=np.array([3], dtype=np.int32),
         first_basket_day=np.array([NOW_DAY - 60]),
+        coupons_redeemed=np.zeros(1, dtype=np.float32),
+        coupons_expected=np.zeros(1, dtype=np.float32),
     )

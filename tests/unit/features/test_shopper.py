@@ -48,6 +48,8 @@ def histories(rows: list[int]) -> Histories:
         last_day=np.full(n, CUT_DAY),
         n_baskets=np.array([2], dtype=np.int32),
         first_basket_day=np.array([CUT_DAY - 100]),
+        coupons_redeemed=np.zeros(1, dtype=np.float32),
+        coupons_expected=np.zeros(1, dtype=np.float32),
     )
 
 

@@ -57,6 +57,10 @@ leaves = 7
 learning_rate = 0.1
 min_rows_in_leaf = 5
 min_shoppers = 10
+[response]
+ridge = 1.0
+min_redemptions = 20
+check_share = 0.5
 [gate]
 over_baselines = -0.2
 below_current = 0.5

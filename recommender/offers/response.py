@@ -1,0 +1,79 @@
+"""How likely a shopper is to redeem a coupon, and what speaks for it. It says nothing of what the coupon changes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.arrays import Floats, Matrix
+from recommender.catalogue import Catalogue
+from recommender.model import Model
+from recommender.offers.response_cards import CouponCard, make_deck
+from recommender.offers.response_features import HABIT, LIKING, RESPONSE_FEATURES, response_features
+from recommender.offers.response_model import ResponseModel
+from recommender.shopper import Shopper
+
+FALLBACK_RATE = 0.003  # of a shopper and coupon of whom nothing is known
+FARTHEST = 6.0  # standard deviations from the mean; what lies beyond counts as that far
+LEAST_LIKING = 0.1  # of products never bought
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """How one shopper responds to n coupons.
+
+    Attributes:
+        probability: (n,) float32 in (0, 1), of redeeming the coupon while it is valid.
+        contributions: (n, n_features) float32: by how much each of RESPONSE_FEATURES moves the log-odds, against the
+            usual shopper and coupon.
+        trained: False: no model was learnt, and the fallback answered.
+    """
+
+    probability: Floats
+    contributions: Matrix
+    trained: bool
+
+    def why(self, place: int) -> tuple[tuple[str, float], ...]:
+        """Features that speak for the coupon at `place`, and by how much; the strongest first."""
+        found = self.contributions[place]
+        return tuple((RESPONSE_FEATURES[at], float(found[at])) for at in np.argsort(-found) if found[at] > 0)
+
+
+def respond(
+    model: Model, catalogue: Catalogue, shopper: Shopper, cards: Sequence[CouponCard], now_day: float
+) -> Response:
+    """Ask how a shopper responds to coupons; without a trained model the fallback answers."""
+    features = response_features(shopper, make_deck(cards), catalogue, now_day)
+    if model.response is None:
+        return Response(fallback_probability(features), _fallback_terms(features), trained=False)
+    return Response(
+        response_probability(model.response, features), contributions(model.response, features), trained=True
+    )
+
+
+def response_probability(model: ResponseModel, features: Matrix) -> Floats:
+    """(n,) float32 in (0, 1) from (n, n_features): a logistic model."""
+    return _odds_to_probability(contributions(model, features).sum(axis=1) + np.float32(model.intercept))
+
+
+def contributions(model: ResponseModel, features: Matrix) -> Matrix:
+    """(n, n_features) what each feature adds to the log-odds."""
+    standard = (features - model.means) / model.spreads
+    return (np.clip(standard, -FARTHEST, FARTHEST) * model.weights).astype(np.float32)
+
+
+def fallback_probability(features: Matrix) -> Floats:
+    """Past redemptions times product match, learnt from nothing: its order is to be trusted, not its height."""
+    return _odds_to_probability(_fallback_terms(features).sum(axis=1) + np.log(FALLBACK_RATE))
+
+
+def _fallback_terms(features: Matrix) -> Matrix:
+    terms = np.zeros_like(features)
+    terms[:, HABIT] = features[:, HABIT]
+    terms[:, LIKING] = np.log((features[:, LIKING] + LEAST_LIKING) / LEAST_LIKING)
+    return terms
+
+
+def _odds_to_probability(log_odds: NDArray[np.floating]) -> Floats:
+    return (1.0 / (1.0 + np.exp(-log_odds))).astype(np.float32)

@@ -1,0 +1,1 @@
+"""Learns how shoppers respond to coupons, and measures it."""

@@ -1,0 +1,120 @@
+"""What was known of each shopper and coupon when it was sent, and whether it was redeemed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from features.offline.coupon_habits import coupon_habits, with_habits
+from features.offline.histories import build_histories, purchases_before
+from features.online.live_state import NO_LIVE_EVENTS
+from features.shopper import assemble
+from recommender.arrays import Floats, Mask, Matrix
+from recommender.catalogue import Catalogue
+from recommender.ids import UserId
+from recommender.offers.response_cards import make_card, make_deck
+from recommender.offers.response_features import RESPONSE_FEATURES, bought, response_features
+from training.models.popularity import RECENT_DAYS
+from training.offers.history import CouponHistory, Sending
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Pairs of a shopper and a coupon.
+
+    Attributes:
+        features: (n, n_features) float32, as of the moment at which the coupon's sending began.
+        redeemed: (n,) by that shopper, in that campaign.
+        sending: (n,) position in `CouponHistory.sendings`.
+        shopper: (n,) the same number for the same person in all examples.
+        bought, redemptions: (n,) as of that moment: orders of the coupon's products, fading with a half-life of 120
+            days; coupons redeemed by the shopper. For the baselines; `features` hold the like.
+    """
+
+    features: Matrix
+    redeemed: Mask
+    sending: NDArray[np.int32]
+    shopper: NDArray[np.int32]
+    bought: Floats
+    redemptions: Floats
+
+    def __len__(self) -> int:
+        return len(self.redeemed)
+
+    def of(self, chosen: Mask) -> "Examples":
+        """Some of them."""
+        return Examples(*(getattr(self, name)[chosen] for name in self.__slots__))
+
+
+class Bench:
+    """Makes examples of sendings, from purchases and redemptions of all times, of which it takes the earlier."""
+
+    def __init__(self, purchases: pl.DataFrame, catalogue: Catalogue, learnable: Mask, history: CouponHistory) -> None:
+        """Args:
+        purchases: as `Interactions.purchases`; `item` is the row of `catalogue`.
+        learnable: (n_items,) whether the buyers of an item count.
+        """
+        order = pl.struct("user_id", "order_id").rank("dense")  # numbers group many times faster than texts
+        self._purchases = purchases.select("user_id", "day", "taken_back_day", item_row="item", order_id=order)
+        self._catalogue, self._learnable = catalogue, learnable
+        self._history, self._received = history, history.received()
+        self._number_of = {user: number for number, user in enumerate(self._received["user_id"].unique().sort())}
+        self._redeemed = set(history.redemptions.select("user_id", "campaign_id").iter_rows())
+
+    def make(self, places: Sequence[int]) -> Examples:
+        """Examples of some sendings, given as positions in the history; those before the first purchase have none."""
+        parts = [part for place in places if (part := self._of(place)) is not None]
+        if not parts:
+            return _NONE
+        return Examples(*(np.concatenate([getattr(part, name) for part in parts]) for name in Examples.__slots__))
+
+    def _of(self, place: int) -> Examples | None:
+        sending = self._history.sendings[place]
+        cut_day = sending.starts_day
+        before = purchases_before(self._purchases.lazy(), cut_day)
+        recent = self._recent_buyers(before, cut_day)
+        if not recent.any():
+            return None
+        theirs = before.filter(pl.col("user_id").is_in(sending.user_ids)).collect().lazy()
+        habits = coupon_habits(self._received, self._history.redemptions, cut_day)
+        histories = with_habits(build_histories(theirs, cut_day), habits)
+        deck = make_deck([make_card(rows, self._catalogue, recent) for rows in sending.products])
+        features, orders, redemptions = list[Matrix](), list[Floats](), list[float]()
+        for user in sending.user_ids:
+            shopper = assemble(
+                user_id=UserId(user), live=NO_LIVE_EVENTS, histories=histories, catalogue=self._catalogue,
+                now_day=cut_day,
+            )  # fmt: skip
+            features.append(response_features(shopper, deck, self._catalogue, cut_day))
+            orders.append(bought(shopper, deck))
+            redemptions.append(shopper.coupons_redeemed)
+        n_coupons, n_shoppers = len(deck), len(sending.user_ids)
+        return Examples(
+            features=np.concatenate(features),
+            redeemed=self._labels(sending),
+            sending=np.full(n_coupons * n_shoppers, place, dtype=np.int32),
+            shopper=np.repeat([self._number_of[user] for user in sending.user_ids], n_coupons).astype(np.int32),
+            bought=np.concatenate(orders),
+            redemptions=np.repeat(redemptions, n_coupons).astype(np.float32),
+        )
+
+    def _labels(self, sending: Sending) -> Mask:
+        pairs = ((user, coupon) in self._redeemed for user in sending.user_ids for coupon in sending.campaign_ids)
+        return np.fromiter(pairs, dtype=np.bool_)
+
+    def _recent_buyers(self, before: pl.LazyFrame, cut_day: float) -> Floats:
+        recent = before.filter(pl.col("day") >= cut_day - RECENT_DAYS).select("user_id", "item_row").unique().collect()
+        buyers = np.bincount(recent["item_row"].to_numpy(), minlength=self._catalogue.n).astype(np.float32)
+        return np.where(self._learnable, buyers, np.float32(0.0))
+
+
+_NONE = Examples(
+    features=np.empty((0, len(RESPONSE_FEATURES)), dtype=np.float32),
+    redeemed=np.empty(0, dtype=np.bool_),
+    sending=np.empty(0, dtype=np.int32),
+    shopper=np.empty(0, dtype=np.int32),
+    bought=np.empty(0, dtype=np.float32),
+    redemptions=np.empty(0, dtype=np.float32),
+)
