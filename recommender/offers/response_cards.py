@@ -19,14 +19,12 @@ class CouponCard:
         types: codes of the types that its products are of, ascending.
         buyers: of its products in the last 28 days before the artifact's cut, summed over them.
         usual_share: these as a share of the buyers of everything, in (0, 1].
-        price: median of its products in minor units; NaN where none is known.
     """
 
     rows: Rows
     types: Codes
     buyers: float
     usual_share: float
-    price: float
 
 
 def make_card(rows: Rows, catalogue: Catalogue, recent_buyers: Floats) -> CouponCard:
@@ -36,15 +34,12 @@ def make_card(rows: Rows, catalogue: Catalogue, recent_buyers: Floats) -> Coupon
         recent_buyers: (n,) by item row, of the last 28 days; later rows have none.
     """
     types = np.unique(catalogue.text["type"].codes[rows])
-    prices = catalogue.number["price"][rows]
-    known = prices[~np.isnan(prices)]
     buyers = float(recent_buyers[rows[rows < len(recent_buyers)]].sum())
     return CouponCard(
         rows=rows,
         types=types[types >= 0],
         buyers=buyers,
         usual_share=(buyers + 1.0) / (float(recent_buyers.sum()) + 1.0),
-        price=float(np.median(known)) if len(known) else float("nan"),
     )
 
 
@@ -102,7 +97,7 @@ def make_deck(cards: Sequence[CouponCard]) -> Deck:
 class CouponCards:
     """Cards by key, kept until there is another artifact or a new item.
 
-    What changes of an item meanwhile, its type or its price, is not looked at.
+    That an item changes its type meanwhile is not looked at.
     """
 
     def __init__(self) -> None:

@@ -89,6 +89,7 @@ class Drill:
         both = replace(
             shared, position_of=position_of, offsets=np.array([0, 5, 10]), n_baskets=np.array([3, 4], dtype=np.int32),
             first_basket_day=np.repeat(shared.first_basket_day, 2),
+            coupons_redeemed=np.array([0, 7], dtype=np.float32), coupons_expected=np.array([0, 2], dtype=np.float32),
             **{name: np.tile(getattr(shared, name), 2) for name in PER_ENTRY},
         )  # fmt: skip
         model = replace(small_model(np.random.default_rng(seed), len(items), histories=both), version=artifact_id)

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommender.errors import InvalidInput
 from recommender.offers.response import (
     FALLBACK_RATE,
     contributions,
@@ -16,7 +15,6 @@ from recommender.offers.response import (
 from recommender.offers.response_cards import CouponCards, make_card, make_deck
 from recommender.offers.response_features import RESPONSE_FEATURES, response_features
 from recommender.offers.response_model import ResponseModel
-from recommender.offers.response_value import expected_value, parse_values, shipped_values
 from recommender.shopper import STRANGER, Purchases, Shopper
 from tests.builders import NOW_DAY, small_catalogue, small_model
 
@@ -108,18 +106,3 @@ def test_cards_are_kept_until_there_is_another_artifact_or_a_new_item() -> None:
     first = cards.of("a", rows(1), CATALOGUE, UNTRAINED)
     assert cards.of("a", rows(1), CATALOGUE, UNTRAINED) is first
     assert cards.of("a", rows(1), CATALOGUE, replace(UNTRAINED, version="next")) is not first
-    assert first.price == CATALOGUE.number["price"][1]
-
-
-def test_an_offer_is_worth_its_margin_less_the_discount_and_what_it_annoys() -> None:
-    values = parse_values("margin_share = 0.25\nshop_pays = 0.5\nannoyance = 2.0", "test")
-    probability, price = np.array([0.1, 0.1, 0.1], dtype=np.float32), np.array([1000.0, 100.0, np.nan])
-    worth = expected_value(probability, price, np.array([100.0, 100.0, 0.0]), values)
-    assert worth == pytest.approx([0.1 * (250 - 50) - 2, 0.1 * (25 - 50) - 2, -np.inf])
-    assert shipped_values().annoyance > 0
-
-
-@pytest.mark.parametrize("text", ["margin_share = 2", "margin_share = ", "margin = 1", ""])
-def test_settings_that_make_no_sense_are_named(text: str) -> None:
-    with pytest.raises(InvalidInput, match=r"offer_value\.toml"):
-        parse_values(text, "offer_value.toml")
