@@ -39,8 +39,8 @@ PLACES: dict[str, Place] = {
     ),
     "traces": Place("how a list for them came about", "explaining a list", "an hour", "deleted"),
     "histories": Place(
-        "what they bought, and how many coupons they redeemed, until the last training", "personalisation", "until five newer artifacts are published",
-        "taken out of every artifact",
+        "what they bought, and how many coupons they redeemed, until the last training", "personalisation",
+        "until five newer artifacts are published", "taken out of every artifact",
     ),
     "dead_letters": Place("events that did not fit, as sent", "finding faults", "30 days", "blanked"),
     "exports": Place("answers to access requests", "answering the person", "7 days", "deleted"),
