@@ -57,9 +57,15 @@ def describe(app: FastAPI) -> None:
         schemas["Problem"] = problem
         for operations in document["paths"].values():
             for operation in operations.values():
-                if operation.get(SCOPE) != FREE:
-                    gate = {str(status): said for status, said in documented(401, 403, 429).items()}
-                    operation["responses"] = gate | operation["responses"]
+                around = documented(*_statuses_around(operation))
+                operation["responses"] = {str(status): said for status, said in around.items()} | operation["responses"]
         return document
 
     app.openapi = openapi
+
+
+def _statuses_around(operation: dict[str, Any]) -> list[int]:
+    """What the gate and the envelope may answer to an operation in place of its route."""
+    gate = [] if operation.get(SCOPE) == FREE else [401, 403, 429]
+    has_query = any(parameter["in"] == "query" for parameter in operation.get("parameters", ()))
+    return [*gate, 414] if has_query else gate
