@@ -30,8 +30,10 @@ app = typer.Typer(
     "Settings are environment variables (docs/settings.md); [bold]recommender doctor[/] says what is wrong with them.",
 )
 prepare_app = typer.Typer(no_args_is_help=True, help="Turn a known data set into the product's own formats.")
+demo_app = typer.Typer(help="The product on real purchases, from nothing to recommendations and coupons.")
 import_app = typer.Typer(no_args_is_help=True, help="Take in your own files: CSV, JSONL or Parquet (docs/formats.md).")
 artifacts_app = typer.Typer(no_args_is_help=True, help="What training has published, and the way back.")
+app.add_typer(demo_app, name="demo")
 app.add_typer(prepare_app, name="prepare")
 app.add_typer(import_app, name="import")
 app.add_typer(artifacts_app, name="artifacts")
@@ -67,12 +69,33 @@ def main() -> None:
         sys.exit(1)
 
 
-@app.command()
-def demo() -> None:
+@demo_app.callback(invoke_without_command=True)
+def demo(context: typer.Context) -> None:
     """Prepare real purchases, train, serve, and print what to ask. The second start takes seconds."""
-    from recommender.cli.demo import run_demo
+    if context.invoked_subcommand is None:
+        from recommender.cli.demo import run_demo
 
-    run_demo(console)
+        run_demo(console)
+
+
+@demo_app.command("walk")
+def demo_walk(
+    shoppers: Annotated[int, typer.Option(min=1, max=50, help="How many walk, beside each other.")] = 5,
+    stops: Annotated[int, typer.Option(min=1, max=25, help="Zones that each walks to, at most.")] = 6,
+    store: Annotated[str | None, typer.Option(help="The store; left out: the one with the most orders.")] = None,
+    seed: Annotated[int, typer.Option(help="Of what the shoppers make of offers.")] = 1,
+) -> None:
+    """Let simulated shoppers walk through a store of the demo that runs, and pay.
+
+    In each zone their app says which beacon it hears, as a real one would ([bold]POST /v1/offers/request[/]). Printed
+    is what was offered or why nothing, then what the till made of their coupons, and the budgets. Baskets are of real
+    households, floors are invented. The last shopper does not let the app use where they are.
+
+    Run [bold]recommender demo[/] in another terminal first. At night nothing is offered: quiet hours go by the store.
+    """
+    from recommender.cli.walk import run_walk
+
+    run_walk(console, shoppers, stops, store, seed)
 
 
 @prepare_app.command("complete-journey")
