@@ -15,6 +15,7 @@ from typing import Any
 import jwt
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from features.settings import Settings, read_settings
@@ -78,7 +79,7 @@ def _walk_all(console: Console, walks: Sequence[Walk], told: "queue.Queue[Told |
                 continue
             latest[news.user_id] = news
             offered |= {news.campaign_id} - {None}  # pyright: ignore[reportAssignmentType] - None is taken out
-            console.print(line(news), highlight=False)
+            console.print(line(news), highlight=False, soft_wrap=True)
             if live is not None:
                 live.update(_where(latest.values()))
     for one in running:
@@ -88,14 +89,14 @@ def _walk_all(console: Console, walks: Sequence[Walk], told: "queue.Queue[Told |
 
 def line(news: Told) -> str:
     """One line of what happens."""
-    shown = f"[green]{news.what}[/]" if news.good else news.what
-    return f"[dim]{news.user_id:>6}[/] {news.where:<24} {shown}"
+    what = escape(news.what)
+    return f"[dim]{escape(news.user_id):>6}[/] {escape(news.where):<24} {f'[green]{what}[/]' if news.good else what}"
 
 
 def _where(latest: Iterable[Told]) -> Table:
     table = Table("shopper", "where", "last heard", title="In the store", title_justify="left")
     for news in latest:
-        table.add_row(news.user_id, news.where, news.what)
+        table.add_row(*map(escape, (news.user_id, news.where, news.what)))
     return table
 
 

@@ -71,27 +71,27 @@ def plan_walks(settings: Settings, n_walkers: int, n_stops: int, store_id: str |
             if any(f"'{segment.segment_id}'" in rule for rule in running)
             for user_id in segment.user_ids
         }
-        items = {item.item_id: item for item in CatalogueStore(engine).read_all()}
+        items = {str(item.item_id): item for item in CatalogueStore(engine).read_all()}
     orders = _orders(settings, [store_id] if store_id else sorted({zone.store_id for zone in places.zones.values()}))
     chosen = StoreId(orders["store_id"][0]) if orders.height else StoreId(store_id or "")
     if not orders.height or chosen not in places.stores or not any(places.beacons_in(chosen)):
         raise UnknownPlace(f"There is no store {store_id!r} with zones and orders.", field="store", remedy=REMEDY)
     there = orders.filter(pl.col("store_id") == chosen).with_columns(invited=pl.col("user_id").is_in(invited))
     users = there.sort("invited", "orders", "user_id", descending=[True, True, False]).head(n_walkers)
-    floor = _Floor(places, chosen)
+    floor = Floor(places, chosen)
     walkers: list[Walker] = []
     for user_id, order_id in users.select("user_id", "order_id").iter_rows():
         basket = [items[item_id] for item_id in _basket(settings, order_id) if item_id in items]
         stops = floor.stops(basket, n_stops)
         walkers.append(Walker(user_id, stops, agrees=len(walkers) < max(1, users.height - 1)))
-    prices = {item.item_id: item.price for item in items.values() if item.price is not None}
+    prices = {item_id: item.price for item_id, item in items.items() if item.price is not None}
     if not walkers:
         raise InvalidInput("Nobody has bought in this store.", field="store", remedy=REMEDY)
     currency = next(item.currency for item in items.values())
     return Plan(chosen, places.stores[chosen].name, currency, prices, walkers)
 
 
-class _Floor:
+class Floor:
     """One store's zones in the order in which one walks past them."""
 
     def __init__(self, places: Places, store_id: StoreId) -> None:

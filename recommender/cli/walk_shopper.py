@@ -116,12 +116,9 @@ class Walk:
             self._tell(stop.zone, f"waves {offer['title']} away", campaign_id=offer["campaign_id"])
 
     def _pay(self) -> None:
-        lines = [
-            {"item_id": item_id, "quantity": 1, "amount": self.shop.prices[item_id]}
-            for item_id in self.cart
-            if item_id in self.shop.prices
-        ]
-        total = sum(line["amount"] for line in lines)
+        prices = [(item_id, self.shop.prices[item_id]) for item_id in self.cart if item_id in self.shop.prices]
+        lines = [{"item_id": item_id, "quantity": 1, "amount": price} for item_id, price in prices]
+        total = sum(price for _, price in prices)
         if not self.coupons or not lines:
             return self._tell("till", f"pays {_money(total, self.shop.currency)} without a coupon")
         shown = {
@@ -133,7 +130,8 @@ class Walk:
         _, judged = self.shop.till("/v1/coupons/validate", shown, f"{self._name()}-validate")
         for one in judged.get("coupons", ()):
             if not one["valid"]:
-                self._tell("till", f"{one['title']} takes off nothing: {one['reason']}", campaign_id=one["campaign_id"])
+                reason = str(one["reason"]).replace("_", " ")
+                self._tell("till", f"{one['title']} takes off nothing: {reason}", campaign_id=one["campaign_id"])
         valid = [one["coupon"] for one in judged.get("coupons", ()) if one["valid"]]
         if not valid:
             return self._tell("till", f"pays {_money(total, self.shop.currency)}")
@@ -157,7 +155,7 @@ class Walk:
                 {**stop.frame, "rssi_avg": level, "samples": SAMPLES, "last_seen": self.shop.now().isoformat()}
             ],
             "context": {"cart": self.cart},
-            "consent": {"in_store_location": self.walker.agrees},
+            "consent": {"personalisation": True, "in_store_location": self.walker.agrees},
         }
         return self.shop.ask(self.walker.user_id, "/v1/offers/request", body, f"{self._name()}-{name}")
 
