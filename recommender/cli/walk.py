@@ -34,7 +34,7 @@ def run_walk(console: Console, n_walkers: int, n_stops: int, store_id: str | Non
 
     Raises:
         StoreUnavailable: no service answers.
-        UnknownPlace, InvalidInput: nobody can walk there.
+        UnknownPlace: nobody can walk there.
     """
     settings = read_settings()
     base = f"http://{settings.host}:{settings.port}"

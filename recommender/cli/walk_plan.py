@@ -7,10 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 from features.events.log import scan_events
-from features.events.schema import ORDER_COMPLETED
+from features.offline.regulars import busiest_store, regulars_of
 from features.settings import Settings
 from features.sql.campaign_store import CampaignStore
 from features.sql.catalogue_store import CatalogueStore
@@ -19,7 +17,7 @@ from features.sql.place_rows import BEACONS, STORES, ZONES
 from features.sql.place_store import PlaceStore
 from features.sql.segment_store import SegmentStore
 from recommender.cli.walk_shopper import Stop, Walker
-from recommender.errors import InvalidInput, UnknownPlace
+from recommender.errors import UnknownPlace
 from recommender.ids import StoreId, ZoneId
 from recommender.places.beacons import frame_of
 from recommender.places.places import Places
@@ -54,8 +52,7 @@ def plan_walks(settings: Settings, n_walkers: int, n_stops: int, store_id: str |
         store_id: None: the store with the most orders.
 
     Raises:
-        UnknownPlace: no such store, or it has no zones.
-        InvalidInput: nobody has bought there.
+        UnknownPlace: no such store, or it has no beacons, or nobody has bought there.
     """
     with opened(settings) as engine:
         store = PlaceStore(engine)
@@ -72,21 +69,22 @@ def plan_walks(settings: Settings, n_walkers: int, n_stops: int, store_id: str |
             for user_id in segment.user_ids
         }
         items = {str(item.item_id): item for item in CatalogueStore(engine).read_all()}
-    orders = _orders(settings, [store_id] if store_id else sorted({zone.store_id for zone in places.zones.values()}))
-    chosen = StoreId(orders["store_id"][0]) if orders.height else StoreId(store_id or "")
-    if not orders.height or chosen not in places.stores or not any(places.beacons_in(chosen)):
-        raise UnknownPlace(f"There is no store {store_id!r} with zones and orders.", field="store", remedy=REMEDY)
-    there = orders.filter(pl.col("store_id") == chosen).with_columns(invited=pl.col("user_id").is_in(invited))
-    users = there.sort("invited", "orders", "user_id", descending=[True, True, False]).head(n_walkers)
-    floor = Floor(places, chosen)
-    walkers: list[Walker] = []
-    for user_id, order_id in users.select("user_id", "order_id").iter_rows():
-        basket = [items[item_id] for item_id in _basket(settings, order_id) if item_id in items]
-        stops = floor.stops(basket, n_stops)
-        walkers.append(Walker(user_id, stops, agrees=len(walkers) < max(1, users.height - 1)))
+    log = scan_events(settings)
+    chosen = StoreId(store_id or busiest_store(log, {zone.store_id for zone in places.zones.values()}) or "")
+    regulars = regulars_of(log, chosen)
+    if chosen not in places.stores or not any(places.beacons_in(chosen)) or not regulars:
+        raise UnknownPlace(f"There is no store {chosen!r} with beacons and orders.", field="store", remedy=REMEDY)
+    regulars.sort(key=lambda one: one.user_id not in invited)  # the others stay in the order of their orders
+    floor, some = Floor(places, chosen), regulars[:n_walkers]
+    walkers = [
+        Walker(
+            one.user_id,
+            floor.stops([items[item_id] for item_id in one.items if item_id in items], n_stops),
+            agrees=one is not some[-1] or len(some) == 1,
+        )
+        for one in some
+    ]
     prices = {item_id: item.price for item_id, item in items.items() if item.price is not None}
-    if not walkers:
-        raise InvalidInput("Nobody has bought in this store.", field="store", remedy=REMEDY)
     currency = next(item.currency for item in items.values())
     return Plan(chosen, places.stores[chosen].name, currency, prices, walkers)
 
@@ -126,18 +124,3 @@ class Floor:
 
     def _sells(self, zone_id: ZoneId, category: str | None) -> bool:
         return any(one.category == category for one in self._places.zones[zone_id].categories)
-
-
-def _orders(settings: Settings, stores: Sequence[str]) -> pl.DataFrame:
-    """Out: store_id, user_id str; orders u32; order_id str, the last one; the store with the most orders first."""
-    bought = scan_events(settings).filter(pl.col("event") == ORDER_COMPLETED, pl.col("store_id").is_in(stores))
-    by_user = bought.group_by("store_id", "user_id").agg(
-        orders=pl.col("order_id").n_unique(), order_id=pl.col("order_id").sort_by("occurred_at", "order_id").last()
-    )
-    in_all = pl.col("orders").sum().over("store_id")
-    return by_user.sort(in_all, "store_id", "user_id", descending=[True, False, False]).collect()
-
-
-def _basket(settings: Settings, order_id: str) -> list[str]:
-    lines = scan_events(settings).filter(pl.col("event") == ORDER_COMPLETED, pl.col("order_id") == order_id)
-    return lines.sort("line").select("item_id").collect()["item_id"].to_list()
