@@ -115,7 +115,7 @@ class Floor:
         for zone_id in way:
             zone = self._places.zones[zone_id]
             steps = None if before is None else self._places.steps_between(before.zone_id, zone_id)
-            stops.append(Stop(zone.name, self._frames[zone_id], tuple(found.get(zone_id, ())), steps or 0))
+            stops.append(Stop(zone.name, zone_id, self._frames[zone_id], tuple(found.get(zone_id, ())), steps or 0))
             before = zone
         return stops
 

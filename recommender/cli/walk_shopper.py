@@ -8,6 +8,7 @@ from typing import Any
 
 STEP_SECONDS = 2.5  # from a zone into the one beside it
 LOUD_DBM, SPREAD_DB, SAMPLES = -60.0, 3.0, 5
+TRIES = 3  # of a call that the service cannot answer now
 SAVES = 0.7  # of the offers that are shown; the others are waved away
 
 Answer = tuple[int, Mapping[str, Any]]  # status, body
@@ -18,6 +19,7 @@ class Stop:
     """A zone that somebody walks to: what its beacon sends, what they take there, and how far it is from the last."""
 
     zone: str
+    zone_id: str
     frame: Mapping[str, str | int]
     items: tuple[str, ...]
     steps: int = 0
@@ -95,8 +97,10 @@ class Walk:
             return None
         if status != 200:
             return self._tell(stop.zone, f"{answer.get('code')}: {answer.get('detail')}")
+        place = answer["place"]
+        still = "" if place is None or place["zone_id"] == stop.zone_id else f" (still heard in {place['zone_id']})"
         if answer["outcome"] == "no_offer":
-            return self._tell(stop.zone, "nothing: " + ", ".join(answer["reason_codes"]).replace("_", " "))
+            return self._tell(stop.zone, "nothing: " + ", ".join(answer["reason_codes"]).replace("_", " ") + still)
         for offer in answer["offers"]:
             self._consider(stop, offer)
         return None
@@ -157,7 +161,12 @@ class Walk:
             "context": {"cart": self.cart},
             "consent": {"personalisation": True, "in_store_location": self.walker.agrees},
         }
-        return self.shop.ask(self.walker.user_id, "/v1/offers/request", body, f"{self._name()}-{name}")
+        for _ in range(TRIES):
+            answered = self.shop.ask(self.walker.user_id, "/v1/offers/request", body, f"{self._name()}-{name}")
+            if answered[0] != 503:
+                break
+            self.shop.pause(1.0)  # the same key: whatever became of the first call, there is one answer
+        return answered
 
     def _tell(self, where: str, what: str, *, good: bool = False, campaign_id: str | None = None) -> None:
         self.shop.tell(Told(self.walker.user_id, where, what, good, campaign_id))

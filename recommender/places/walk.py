@@ -45,7 +45,7 @@ class Standing:
         zone: None: in none.
         entered: when the service heard that the zone was entered, by its own clock; milliseconds.
         heard: when the zone was heard last; milliseconds.
-        loudest: when it was the loudest last, so that the device was surely in it; milliseconds.
+        loudest: when it was heard last of the times it was the loudest, so that the device was surely in it.
         impossible: the loudest zone by now cannot have been reached from the last one in the time.
     """
 
@@ -73,7 +73,7 @@ def follow(heard: Sequence[tuple[Heard, Zone]], places: Places, rules: WalkRules
         standing = _stay(standing, at, recent, levels, rules)
         loudest = max(levels, key=lambda zone_id: (levels[zone_id], zone_id))
         if standing.zone is not None and loudest == standing.zone.zone_id:
-            standing = replace(standing, loudest=at)
+            standing = replace(standing, loudest=standing.heard)
         before = standing if standing.zone is not None else before
         if not _takes_over(loudest, levels, standing, rules):
             continue

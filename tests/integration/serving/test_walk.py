@@ -17,7 +17,7 @@ from recommender.places.beacons import frame_of
 from recommender.places.zone import CategoryWeight
 from tests.integration.serving.aisle import CATEGORY_OF, Aisle
 from tests.integration.serving.shop import REGULAR, Client
-from tests.places import BERLIN, chain, key_of, zones_of
+from tests.places import BERLIN, chain, key_of, zone_id, zones_of
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ class Always(Random):
 
 def stop(aisle: Aisle, name: str) -> Stop:
     items = [one.item_id for one in aisle.catalogue.read_all() if one.category == CATEGORY_OF.get(name)]
-    return Stop(name, frame_of(key_of(name)), tuple(items[:2]), steps=1)
+    return Stop(name, zone_id(BERLIN, name), frame_of(key_of(name)), tuple(items[:2]), steps=1)
 
 
 def walk_of(aisle: Aisle, walker: Walker) -> list[Told]:

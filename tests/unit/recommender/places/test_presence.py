@@ -98,6 +98,16 @@ def test_zones_that_are_not_beside_each_other_take_time():
     assert in_zone(walked) == "checkout"
 
 
+def test_a_zone_that_still_seems_loudest_though_one_has_left_it_holds_nobody_up():
+    walked = told(
+        (0, [heard("entrance", rssi_dbm=-50)]),
+        (3, [heard("bread", -3, -62)]),  # weaker than what fades
+        (6, [heard("milk", -6, -55)]),  # two zones from the entrance, in six seconds
+        (12, [heard("milk", -12, -55)]),
+    )
+    assert in_zone(walked) == "milk"
+
+
 def test_a_beacon_that_was_moved_raises_an_alarm_and_is_not_believed():
     among = [heard("milk", -6), heard("wine", -6, -80), heard("milk", -6, -50, store=PARIS)]
     judgement = told((0, [heard("milk")]), (6, among))
