@@ -8,7 +8,7 @@ from typing import Any
 
 STEP_SECONDS = 2.5  # from a zone into the one beside it
 LOUD_DBM, SPREAD_DB, SAMPLES = -60.0, 3.0, 5
-TRIES = 3  # of a call that the service cannot answer now
+UNAVAILABLE, TRIES_AGAIN = 503, 2  # the status of what cannot be answered now
 SAVES = 0.7  # of the offers that are shown; the others are waved away
 
 Answer = tuple[int, Mapping[str, Any]]  # status, body
@@ -161,12 +161,16 @@ class Walk:
             "context": {"cart": self.cart},
             "consent": {"personalisation": True, "in_store_location": self.walker.agrees},
         }
-        for _ in range(TRIES):
-            answered = self.shop.ask(self.walker.user_id, "/v1/offers/request", body, f"{self._name()}-{name}")
-            if answered[0] != 503:
+        answered = self._ask(name, body)
+        for _ in range(TRIES_AGAIN):
+            if answered[0] != UNAVAILABLE:
                 break
-            self.shop.pause(1.0)  # the same key: whatever became of the first call, there is one answer
+            self.shop.pause(1.0)
+            answered = self._ask(name, body)  # the same key: whatever became of the first call, there is one answer
         return answered
+
+    def _ask(self, name: str, body: Mapping[str, Any]) -> Answer:
+        return self.shop.ask(self.walker.user_id, "/v1/offers/request", body, f"{self._name()}-{name}")
 
     def _tell(self, where: str, what: str, *, good: bool = False, campaign_id: str | None = None) -> None:
         self.shop.tell(Told(self.walker.user_id, where, what, good, campaign_id))
