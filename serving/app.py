@@ -42,6 +42,7 @@ from features.sql.trait_store import TraitStore
 from recommender.consent import PERSONALISATION
 from recommender.consent_laws import Circumstances, Law
 from recommender.ids import UserId
+from recommender.offers.response_cards import CouponCards
 from serving.artifact_watch import ArtifactWatch, hide_users
 from serving.audit.routes import audit_routes
 from serving.background import Background
@@ -251,6 +252,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
             rules=offer_rules,
             arms=Arms(campaigns.running, campaigns.products_of),
             segments_of=lambda user_id: segments.of(*consents.same_person(user_id)),
+            cards=CouponCards(),
         ),
         settling=Settling(engine, coupon_ledger, tills.signing, secret),
         stream=stream,

@@ -14,7 +14,6 @@ from recommender.offers.response_features import HABIT, LIKING, RESPONSE_FEATURE
 from recommender.offers.response_model import ResponseModel
 from recommender.shopper import Shopper
 
-FALLBACK_RATE = 0.003  # of a shopper and coupon of whom nothing is known
 FARTHEST = 6.0  # standard deviations from the mean; what lies beyond counts as that far
 LEAST_LIKING = 0.1  # of products never bought
 
@@ -41,12 +40,18 @@ class Response:
 
 
 def respond(
-    model: Model, catalogue: Catalogue, shopper: Shopper, cards: Sequence[CouponCard], now_day: float
+    model: Model,
+    catalogue: Catalogue,
+    shopper: Shopper,
+    cards: Sequence[CouponCard],
+    now_day: float,
+    *,
+    usual_rate: float,
 ) -> Response:
-    """Ask how a shopper responds to coupons; without a trained model the fallback answers."""
+    """Ask how a shopper responds to coupons; without a trained model the fallback answers, with this usual rate."""
     features = response_features(shopper, make_deck(cards), catalogue, now_day)
     if model.response is None:
-        return Response(fallback_probability(features), _fallback_terms(features), trained=False)
+        return Response(fallback_probability(features, usual_rate), fallback_terms(features), trained=False)
     return Response(
         response_probability(model.response, features), contributions(model.response, features), trained=True
     )
@@ -63,12 +68,17 @@ def contributions(model: ResponseModel, features: Matrix) -> Matrix:
     return (np.clip(standard, -FARTHEST, FARTHEST) * model.weights).astype(np.float32)
 
 
-def fallback_probability(features: Matrix) -> Floats:
-    """Past redemptions times product match, learnt from nothing: its order is to be trusted, not its height."""
-    return _odds_to_probability(_fallback_terms(features).sum(axis=1) + np.log(FALLBACK_RATE))
+def fallback_probability(features: Matrix, usual_rate: float) -> Floats:
+    """Past redemptions times product match, learnt from nothing: its order is to be trusted, its height is stated.
+
+    Args:
+        usual_rate: in (0, 1), of a shopper of whom nothing is known.
+    """
+    return _odds_to_probability(fallback_terms(features).sum(axis=1) + np.log(usual_rate / (1.0 - usual_rate)))
 
 
-def _fallback_terms(features: Matrix) -> Matrix:
+def fallback_terms(features: Matrix) -> Matrix:
+    """(n, n_features) what the fallback makes of each feature, in log-odds; 0 for the most of them."""
     terms = np.zeros_like(features)
     terms[:, HABIT] = features[:, HABIT]
     terms[:, LIKING] = np.log((features[:, LIKING] + LEAST_LIKING) / LEAST_LIKING)

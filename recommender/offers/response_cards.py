@@ -95,7 +95,7 @@ def make_deck(cards: Sequence[CouponCard]) -> Deck:
 
 
 class CouponCards:
-    """Cards by key, kept until there is another artifact or a new item.
+    """Cards by key, kept until there is another artifact, a new item, or another array of products.
 
     That an item changes its type meanwhile is not looked at.
     """
@@ -105,10 +105,10 @@ class CouponCards:
         self._cards: dict[Hashable, CouponCard] = {}
 
     def of(self, key: Hashable, rows: Rows, catalogue: Catalogue, model: Model) -> CouponCard:
-        """The card of the coupon that `key` stands for; its products are asked for when it is not there."""
+        """The card of the coupon that `key` stands for, made anew when `rows` is another array."""
         if self._of != (model.version, catalogue.n):
             self._of, self._cards = (model.version, catalogue.n), {}
         card = self._cards.get(key)
-        if card is None:
+        if card is None or card.rows is not rows:
             card = self._cards[key] = make_card(rows, catalogue, model.popularity.recent)
         return card

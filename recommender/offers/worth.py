@@ -1,16 +1,14 @@
-"""What a redeemed coupon earns, and how likely it is redeemed as long as no model has learnt it."""
+"""What a redeemed coupon earns."""
 
-from math import exp
 from typing import Annotated
 
 import numpy as np
 from msgspec import Meta, Struct
 
-from recommender.arrays import Floats, Rows
+from recommender.arrays import Rows
 from recommender.catalogue import Catalogue
 from recommender.offers.campaign import Campaign
 from recommender.offers.terms import Amount, BuyXGetY, Percent
-from recommender.shopper import Purchases
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 
@@ -21,13 +19,12 @@ class Earnings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     Attributes:
         margin: share of the price that stays with the shop.
         funded: share of the discount that somebody else pays.
-        unmatched, matched: chance of a redemption by somebody who never bought the items, and by their keenest buyer.
+        usual_rate: chance of a redemption by somebody of whom nothing is known, as long as no model is trained.
     """
 
     margin: Share
     funded: Share
-    unmatched: Share
-    matched: Share
+    usual_rate: Annotated[float, Meta(gt=0, lt=1)]
 
     def of(self, campaign: Campaign, shown: Rows, catalogue: Catalogue) -> float:
         """Margin after the discount of one redemption, in minor units; below 0: it costs money. `shown`: its items."""
@@ -47,14 +44,3 @@ class Earnings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 taken = 0.0  # points
         taken = min(taken, spent, float(discount.max_discount))
         return self.margin * spent - (1 - self.funded) * taken
-
-    def chance(self, bought: float) -> float:
-        """Chance of a redemption, by the sum of `decayed_purchases` of the items: without a model only these tell."""
-        return self.unmatched + (self.matched - self.unmatched) * (1 - exp(-bought))
-
-
-def decayed_purchases(purchases: Purchases, n_items: int) -> Floats:
-    """By item row how much of it was bought lately and long ago; (n_items,)."""
-    weights = np.zeros(n_items, dtype=np.float32)
-    weights[purchases.rows] = purchases.decayed_short + purchases.decayed_long
-    return weights

@@ -14,7 +14,8 @@ from recommender.offers import layers
 from recommender.offers.fatigue import Contact
 from recommender.offers.layers import OfferRules
 from recommender.offers.reasons import NoOffer
-from recommender.offers.worth import decayed_purchases
+from recommender.offers.response import respond
+from recommender.offers.response_cards import CouponCards
 from recommender.query import Query
 from recommender.shopper import Purchases, Shopper
 from serving.clock import day_of
@@ -35,11 +36,13 @@ class Weighing:
 
     Attributes:
         segments_of: all segments of the person who has a user id.
+        cards: what the chance of a redemption depends on in the coupons.
     """
 
     rules: OfferRules
     arms: Arms
     segments_of: Callable[[UserId], frozenset[str]]
+    cards: CouponCards
 
     def __call__(
         self, ask: Ask, place: Place, shopper: Shopper, contacts: Sequence[Contact], serving: Serving, now: datetime
@@ -60,7 +63,7 @@ class Weighing:
         tiredness = self.rules.tiredness.score(contacts, now)
         if arms and (refused := layers.fatigue(self.rules, tiredness)) is not None:
             reasons = [refused.reason]
-        features = self._features(list(arms.values()), shopper.purchases, mask, catalogue)
+        features = self._features(list(arms.values()), shopper, mask, serving, now_day)
         thought = Thought(
             considered={"here": len(here), "eligible": len(meant), "left": len(left), "held_out": len(held_out)},
             held_out=[arm.campaign.campaign_id for arm in held_out],
@@ -124,16 +127,15 @@ class Weighing:
         )
 
     def _features(
-        self, arms: Sequence[Arm], purchases: Purchases, mask: Mask, catalogue: Catalogue
+        self, arms: Sequence[Arm], shopper: Shopper, mask: Mask, serving: Serving, now_day: float
     ) -> dict[str, tuple[float, float]]:
         """By campaign the chance of a redemption, and what one earns in minor units."""
-        bought = decayed_purchases(purchases, catalogue.n)
+        model, catalogue, earnings = serving.model, serving.catalogue, self.rules.earnings
+        cards = [self.cards.of(arm.campaign.campaign_id, arm.rows, catalogue, model) for arm in arms]
+        chances = respond(model, catalogue, shopper, cards, now_day, usual_rate=earnings.usual_rate).probability
         return {
-            arm.campaign.campaign_id: (
-                self.rules.earnings.chance(float(bought[arm.rows].sum())),
-                self.rules.earnings.of(arm.campaign, arm.shown(mask), catalogue),
-            )
-            for arm in arms
+            arm.campaign.campaign_id: (chance, earnings.of(arm.campaign, arm.shown(mask), catalogue))
+            for arm, chance in zip(arms, chances.tolist(), strict=True)
         }
 
 

@@ -12,7 +12,7 @@ from features.progress import ProgressReport
 from features.settings import Settings
 from recommender.arrays import Mask
 from recommender.errors import InvalidInput, NotEnoughData
-from recommender.offers.response import fallback_probability, response_probability
+from recommender.offers.response import fallback_terms, response_probability
 from recommender.offers.response_features import RESPONSE_FEATURES
 from recommender.offers.response_model import ResponseModel
 from training.config import TrainingConfig, read_training_config
@@ -102,7 +102,7 @@ def score(model: ResponseModel, tests: Examples) -> Mapping[str, NDArray[np.floa
         EVERYONE: np.zeros(len(tests), dtype=np.float32),
         BOUGHT: tests.bought,
         COUNTS: (np.log1p(tests.redemptions) + 0.1) * (np.log1p(tests.bought) + 0.1),
-        FALLBACK: fallback_probability(tests.features),
+        FALLBACK: fallback_terms(tests.features).sum(axis=1),
         MODEL: response_probability(model, tests.features),
     }
 

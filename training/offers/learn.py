@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recommender.catalogue import Catalogue
-from recommender.offers.response import fallback_probability, response_probability
+from recommender.offers.response import fallback_terms, response_probability
 from recommender.offers.response_model import ResponseModel
 from training.assortment import learnable_items
 from training.config import TrainingConfig
@@ -53,7 +53,7 @@ def learn_response(data: TrainingData, cut_day: float, config: TrainingConfig) -
         return Learnt(None, "Too few redemptions before or in the sendings that a model is checked on.", {})
     checked = fit_response(earlier.features, earlier.redeemed, config.response.ridge)
     ours = auc_within(later, response_probability(checked, later.features))
-    theirs = auc_within(later, fallback_probability(later.features))
+    theirs = auc_within(later, fallback_terms(later.features).sum(axis=1))
     figures = {"auc": round(ours, 6), "auc_of_fallback": round(theirs, 6), "redemptions": redeemed}
     compared = f"AUC within a sending is {ours:.3f}, of the fallback {theirs:.3f}"
     if ours < theirs:

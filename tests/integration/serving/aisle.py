@@ -29,7 +29,7 @@ CAMPAIGN: dict[str, Any] = {
     "valid_from": "1970-01-02T00:00:00", "valid_until": "2099-01-01T00:00:00",
 }  # fmt: skip
 # A shop that is keen on offers, and draws the best one but for a chance of one in a million.
-KEEN = {"margin = 0.3": "margin = 0.9", "unmatched = 0.01": "unmatched = 0.5", "matched = 0.15": "matched = 0.9",
+KEEN = {"margin = 0.3": "margin = 0.9", "usual_rate = 0.01": "usual_rate = 0.5",
         "epsilon = 0.1": "epsilon = 0.000001"}  # fmt: skip
 SHIPPED = Path(__file__).parents[3] / "recommender/config/offers.toml"
 

@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recommender.offers.response import (
-    FALLBACK_RATE,
     contributions,
     fallback_probability,
     respond,
@@ -65,10 +64,10 @@ def test_features_are_what_their_definition_says() -> None:
 def test_a_coupon_is_judged_the_same_alone_and_among_others(products: list[list[int]]) -> None:
     cards = [make_card(rows(*some), CATALOGUE, RECENT) for some in products]
     shopper = buyer(0, 3, 8, 39)
-    together = respond(TRAINED, CATALOGUE, shopper, cards, NOW_DAY)
+    together = respond(TRAINED, CATALOGUE, shopper, cards, NOW_DAY, usual_rate=0.02)
     assert together.probability.shape == (len(cards),)
     for place, card in enumerate(cards):
-        alone = respond(TRAINED, CATALOGUE, shopper, [card], NOW_DAY)
+        alone = respond(TRAINED, CATALOGUE, shopper, [card], NOW_DAY, usual_rate=0.02)
         assert alone.probability[0] == together.probability[place]
 
 
@@ -83,7 +82,7 @@ def test_contributions_add_up_to_the_probability(values: list[float]) -> None:
 
 def test_what_speaks_for_a_coupon_is_named_strongest_first() -> None:
     card = make_card(rows(0, 1), CATALOGUE, RECENT)
-    answer = respond(TRAINED, CATALOGUE, buyer(0, redeemed=20, expected=1), [card], NOW_DAY)
+    answer = respond(TRAINED, CATALOGUE, buyer(0, redeemed=20, expected=1), [card], NOW_DAY, usual_rate=0.02)
     assert answer.trained
     names, values = zip(*answer.why(0), strict=True)
     assert "habit" in names
@@ -93,16 +92,18 @@ def test_what_speaks_for_a_coupon_is_named_strongest_first() -> None:
 
 def test_without_a_model_those_who_redeemed_and_bought_come_first() -> None:
     card, other = make_card(rows(0, 1), CATALOGUE, RECENT), make_card(rows(2), CATALOGUE, RECENT)
-    user = respond(UNTRAINED, CATALOGUE, buyer(0, redeemed=5, expected=1), [card, other], NOW_DAY)
+    user = respond(UNTRAINED, CATALOGUE, buyer(0, redeemed=5, expected=1), [card, other], NOW_DAY, usual_rate=0.02)
     assert not user.trained
-    stranger = respond(UNTRAINED, CATALOGUE, STRANGER, [card, other], NOW_DAY).probability
+    stranger = respond(UNTRAINED, CATALOGUE, STRANGER, [card, other], NOW_DAY, usual_rate=0.02).probability
     assert user.probability[0] > user.probability[1] > stranger[0]
-    assert stranger == pytest.approx([FALLBACK_RATE / (1 + FALLBACK_RATE)] * 2)
-    assert (fallback_probability(np.full((3, 6), 30.0, dtype=np.float32)) <= 1).all()
+    assert stranger == pytest.approx([0.02, 0.02])
+    assert (fallback_probability(np.full((3, 6), 30.0, dtype=np.float32), 0.02) <= 1).all()
 
 
 def test_cards_are_kept_until_there_is_another_artifact_or_a_new_item() -> None:
     cards = CouponCards()
-    first = cards.of("a", rows(1), CATALOGUE, UNTRAINED)
-    assert cards.of("a", rows(1), CATALOGUE, UNTRAINED) is first
-    assert cards.of("a", rows(1), CATALOGUE, replace(UNTRAINED, version="next")) is not first
+    products = rows(1)
+    first = cards.of("a", products, CATALOGUE, UNTRAINED)
+    assert cards.of("a", products, CATALOGUE, UNTRAINED) is first
+    assert list(cards.of("a", rows(1, 2), CATALOGUE, UNTRAINED).rows) == [1, 2]
+    assert cards.of("a", products, CATALOGUE, replace(UNTRAINED, version="next")) is not first

@@ -119,7 +119,7 @@ def test_a_request_sees_the_features_that_were_learnt_from(shop: Settings, data:
         user_id=UserId(sending.user_ids[0]), live=NO_LIVE_EVENTS, histories=model.histories, catalogue=catalogue,
         now_day=now_day,
     )  # fmt: skip
-    assert respond(model, catalogue, shopper, cards, now_day).trained
+    assert respond(model, catalogue, shopper, cards, now_day, usual_rate=0.01).trained
     assert report.manifest.response["ships"] is True
 
 
