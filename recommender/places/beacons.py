@@ -43,14 +43,14 @@ class Beacon:
         """It stands for `zone_id` from then on; what was before stays on record.
 
         Raises:
-            Conflict: it was moved later than that already.
+            Conflict: it was moved at that moment, or later, already.
         """
-        if zone_id == self.last_zone and self.assignments:
+        last = self.assignments[-1] if self.assignments else None
+        if last is not None and zone_id == last.zone_id and since >= last.since:
             return self
-        if self.assignments and since <= self.assignments[-1].since:
+        if last is not None and since <= last.since:
             raise Conflict(
-                f"The beacon {self.beacon_id!r} was moved at {self.assignments[-1].since.isoformat()}; history is not "
-                "rewritten.",
+                f"The beacon {self.beacon_id!r} was moved at {last.since.isoformat()}; history is not rewritten.",
                 field="since",
                 remedy="Send a later moment, or leave `since` out: from now on.",
             )
