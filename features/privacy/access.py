@@ -26,6 +26,7 @@ from features.privacy.data_map import PLACES
 from features.privacy.exports import KEPT_FOR, export_file
 from features.privacy.letters import LetterMatch, find_letters
 from features.privacy.live import live_keys_of
+from features.privacy.presence import presence_records
 from features.privacy.rows import RowCleaner, owner_of
 from features.privacy.work import Work
 from features.sql.access import rows_about
@@ -91,6 +92,7 @@ class Access(Work):
         lists = [row["recommendation_id"] for row in [*logged, *waiting] if row.get("recommendation_id") is not None]
         return {
             "events": logged, "stream": waiting, "live_state": self._live_state(named),
+            "presence": presence_records(self.redis, self.engine, named),
             "traces": self._traces(lists), "histories": self._histories(named),
             "dead_letters": find_letters(self.settings.dead_letters_dir, match), **tables,
         }  # fmt: skip

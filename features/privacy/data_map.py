@@ -35,7 +35,7 @@ PLACES: dict[str, Place] = {
     ),
     "presence": Place(
         "which beacons their device heard in the last minutes, and the stores it was in", "offers where they stand",
-        "6 hours after the last", "deleted under their anonymous ids; under other device ids gone after 6 hours",
+        "6 hours after the last", "deleted under their identifiers; under a device id of its own gone after 6 hours",
     ),
     "traces": Place("how a list for them came about", "explaining a list", "an hour", "deleted"),
     "histories": Place(

@@ -15,11 +15,11 @@ from features.online.keys import (
     decision_trace,
     live_state_of_user,
     live_state_of_visitor,
-    presence_of,
     seen_events,
 )
 from features.online.projection import decode_updates, encode_updates
 from features.privacy.log import ErasedFromLog
+from features.privacy.presence import presence_keys_of
 from recommender.ids import AnonymousId, RecommendationId, UserId
 
 REWRITE_SECONDS = 120.0  # longest wait until Redis has written its file anew
@@ -32,12 +32,10 @@ def live_keys_of(named: Sequence[Identifier]) -> list[str]:
 
 
 def forget_live_state(redis: Redis, named: Sequence[Identifier]) -> int:
-    """Forget what live state and the notes of its updates hold; returns how many values that were."""
+    """Forget what live state, the notes of its updates and presence hold; returns how many values that were."""
     keys = live_keys_of(named)
     forgotten = _forget_notes(redis, set(keys))  # first: what a note says comes back
-    # An app may say its anonymous id where its device id is asked for; others' presence is gone in hours by itself.
-    devices = [presence_of(value) for kind, value in named if kind == ANONYMOUS_ID]
-    return forgotten + sum(int(redis.delete(key)) for key in (*keys, *devices))  # pyright: ignore[reportArgumentType] - not async
+    return forgotten + sum(int(redis.delete(key)) for key in (*keys, *presence_keys_of(named)))  # pyright: ignore[reportArgumentType] - not async
 
 
 def forget_names(redis: Redis, erased: ErasedFromLog, now: datetime) -> int:
