@@ -104,7 +104,7 @@ def _quality(shown: Manifest) -> RenderableType:
         table.add_column(f"{placement}\n{metric}", justify="right")
     for what, figures in _figures(cast("Mapping[str, Any]", shown.metrics)):
         table.add_row(what, *(f"{figures[placement][metric]:.4f}" for placement, metric in HEADLINES))
-    return table
+    return Group(table, f"response to coupons: {shown.response.get('reason', 'nothing was learnt.')}")
 
 
 def _figures(metrics: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Mapping[str, float]]]]:

@@ -57,7 +57,7 @@ def learn_response(data: TrainingData, cut_day: float, config: TrainingConfig) -
     figures = {"auc": round(ours, 6), "auc_of_fallback": round(theirs, 6), "redemptions": redeemed}
     compared = f"AUC within a sending is {ours:.3f}, of the fallback {theirs:.3f}"
     if ours < theirs:
-        return Learnt(None, f"{compared}: the fallback answers.", figures)
+        return Learnt(None, f"{compared}: no model ships, the fallback answers.", figures)
     return Learnt(fit_response(examples.features, examples.redeemed, config.response.ridge), f"{compared}.", figures)
 
 
