@@ -233,7 +233,7 @@ def test_feedback_pauses_and_what_was_never_shown_is_given_back(aisle: Aisle) ->
             assert (await tell(second["offer_id"], kind))["recorded"] is recorded
         assert not (await tell(second["offer_id"], "not_shown"))["recorded"]
         aisle.later(seconds=8)
-        paused = await aisle.ask(client, aisle.sighting("milk"))
+        paused = await aisle.arrive(client, "milk")
         assert reasons(paused) == ["cooldown"]
         assert 0 < paused["retry_after_s"] <= 1800
 
