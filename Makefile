@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test test-fast check format lint types contracts bench bench-tills crash crash-tills drill-erasure fuzz audit evaluate lock clean
+.PHONY: help install demo serve test test-fast check format lint types contracts bench bench-offers bench-tills crash crash-tills drill-erasure fuzz audit evaluate lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,6 +41,9 @@ contracts: $(INSTALLED) ## The arrows between the packages
 bench: $(INSTALLED) ## Requests per second, latency, and microseconds per stage
 	$(BIN)/python -m loadtests.bench
 	$(BIN)/python -m loadtests.live_bytes
+
+bench-offers: $(INSTALLED) ## The in-aisle call with a reserved coupon at 100 a second, and its stages (needs `make demo` once)
+	$(BIN)/python -m loadtests.offers
 
 bench-tills: $(INSTALLED) ## Coupons issued and redeemed per second, on SQLite and PostgreSQL
 	$(BIN)/python -m loadtests.tills

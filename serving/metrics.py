@@ -30,7 +30,7 @@ class Metrics:
         )
         self._stages = Histogram(
             "recommender_stage_duration_seconds",
-            "Time of each stage of a recommendation.",
+            "Time of each stage of a recommendation, or of a request for offers.",
             ["stage"],
             buckets=STAGE_SECONDS,
             registry=self.registry,

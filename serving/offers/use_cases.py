@@ -1,8 +1,8 @@
 """A request for offers, from top to bottom: the layers in their order, the choice, and what is written of it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import perf_counter
@@ -46,7 +46,6 @@ from serving.offers.weighing import Weighing
 
 TRIES = 3
 HERE = About(channel=CHANNEL, campaign_id="")  # an offer of whatever campaign
-STAGES = ("offer gather", "offer decide", "offer settle", "offer record")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +119,17 @@ class RequestOffer:
 
     async def _answer(self, ask: Ask, now: datetime, *, again: bool) -> Reply:
         """Answer a call that nobody else makes; `again`: it was begun before, so that its sightings may be known."""
-        known = await self._gather(ask, now)
+        with self._timed("gather"):
+            known = await self._gather(ask, now)
         if isinstance(known, Refusal):
             return self._reply(answer_without(known, self.rules, now))
         if known.reply is not None:
             return await self._repeat(ask, known.reply)
-        judgement = await self._place(ask, known.kept, now, again=again)
+        with self._timed("place"):
+            judgement = await self._place(ask, known.kept, now, again=again)
         for _ in range(TRIES):
-            decided = self._decide(ask, known, judgement, now)
+            with self._timed("decide"):
+                decided = self._decide(ask, known, judgement, now)
             if isinstance(decided, Refusal):
                 return await self._refuse(ask, decided, now)
             proposal, thought = decided
@@ -230,9 +232,8 @@ class RequestOffer:
                 answer = answer_without(refusal, self.rules, now)
             return {"answer": answer, "record": record_of(answer, settled, thought, self.rules, ask.limit, now)}
 
-        started = perf_counter()
-        settled, reply = await asyncio.to_thread(self.settling.settle, proposal, answer_of)
-        self.metrics.stages_timed(STAGES[2:3], [perf_counter() - started])
+        with self._timed("settle"):
+            settled, reply = await asyncio.to_thread(self.settling.settle, proposal, answer_of)
         if settled is None:
             return await self._repeat(ask, reply)
         kept = orjson.loads(reply.body)
@@ -246,7 +247,8 @@ class RequestOffer:
     async def _record(self, ask: Ask, answer: Json, record: Json, now: datetime) -> Reply:
         """Log the decision before it is answered."""
         if not ask.dry_run:
-            await self.stream.append_once([[event_of(record, answer["place"], ask.subject, now)]])
+            with self._timed("record"):
+                await self.stream.append_once([[event_of(record, answer["place"], ask.subject, now)]])
         return self._reply(answer)
 
     async def _repeat(self, ask: Ask, reply: Reply) -> Reply:
@@ -256,6 +258,12 @@ class RequestOffer:
         decided_at = datetime.fromisoformat(answer["decided_at"]).astimezone(UTC)
         await self.stream.append_once([[event_of(record, answer["place"], ask.subject, decided_at)]])
         return Reply(reply.status, orjson.dumps(answer), replayed=True)
+
+    @contextmanager
+    def _timed(self, stage: str) -> Generator[None]:
+        started = perf_counter()
+        yield
+        self.metrics.stages_timed([f"offer {stage}"], [perf_counter() - started])
 
     def _reply(self, answer: Json) -> Reply:
         self.metrics.offer_decided(answer["outcome"], next(iter(answer["reason_codes"]), ""))
