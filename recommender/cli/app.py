@@ -92,6 +92,7 @@ def demo_walk(
     households, floors are invented. The last shopper does not let the app use where they are.
 
     Run [bold]recommender demo[/] in another terminal first. At night nothing is offered: quiet hours go by the store.
+    On a second walk the same shoppers meet their caps; [bold]--store[/] takes others.
     """
     from recommender.cli.walk import run_walk
 
