@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
-from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
 
 from features.identity import Identifier
 from features.ledger.books import Books, text_of
@@ -16,6 +16,18 @@ from features.sql.tables.contacts import contacts
 from recommender.offers.fatigue import About, Contact, ContactCap, Feedback
 
 KEPT = timedelta(days=100)  # no cap and no pause looks further back
+
+COLUMNS = contacts.c
+THEIRS = COLUMNS.shopper.in_(bindparam("digests", expanding=True))
+COUNTED = (
+    select(contacts)
+    .where(COLUMNS.state == "counted", COLUMNS.made_at > bindparam("since"))
+    .order_by(COLUMNS.made_at, COLUMNS.contact_id)
+)
+OF_SHOPPER = COUNTED.where(THEIRS)
+OF_SHOPPER_OR_DEVICE = COUNTED.where(or_(THEIRS, COLUMNS.device == bindparam("device")))
+LOCK = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("name"), 0)))
+WRITE = insert(contacts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +59,11 @@ def person_of(connection: Connection, secret: bytes, holder: Identifier, device_
     return Person(digest_of(secret, holder), frozenset(digests), device_digest(secret, device_id))
 
 
+def person_in(books: Books, holder: Identifier, device_id: str | None = None) -> Person:
+    """The same in a transaction, which reads it once."""
+    return Person(digest_of(books.secret, holder), books.person(holder), device_digest(books.secret, device_id))
+
+
 def lock_person(connection: Connection, person: Person) -> None:
     """Until the transaction ends, nobody else counts a contact of this person or device.
 
@@ -54,21 +71,14 @@ def lock_person(connection: Connection, person: Person) -> None:
     """
     if connection.dialect.name == "postgresql":
         for name in sorted({*person.digests, person.device} - {""}):
-            lock = func.pg_advisory_xact_lock(func.hashtextextended(f"contacts:{name}", 0))
-            connection.execute(select(lock))
+            connection.execute(LOCK, {"name": f"contacts:{name}"})
 
 
 def read_contacts(connection: Connection, person: Person, now: datetime) -> list[Contact]:
     """Contacts of a person or their device that count, oldest first, as far back as they are kept."""
-    columns = contacts.c
-    theirs = columns.shopper.in_(person.digests)
+    query, whose = OF_SHOPPER, {"digests": list(person.digests), "since": text_of(now - KEPT)}
     if person.device:
-        theirs = or_(theirs, columns.device == person.device)
-    query = (
-        select(contacts)
-        .where(theirs, columns.state == "counted", columns.made_at > text_of(now - KEPT))
-        .order_by(columns.made_at, columns.contact_id)
-    )
+        query, whose = OF_SHOPPER_OR_DEVICE, whose | {"device": person.device}
     return [
         Contact(
             about=About(
@@ -78,7 +88,7 @@ def read_contacts(connection: Connection, person: Person, now: datetime) -> list
             feedback=row.feedback,
             feedback_at=None if row.feedback_at is None else datetime.fromisoformat(row.feedback_at),
         )
-        for row in connection.execute(query)
+        for row in connection.execute(query, whose)
     ]
 
 
@@ -106,7 +116,7 @@ def write_contact(books: Books, person: Person, new: NewContact) -> None:
         "categories": sorted(new.about.categories), "coupon_id": new.coupon_id, "state": "counted", "feedback": "",
         "feedback_at": None, "made_at": text_of(books.now),
     }  # fmt: skip
-    books.connection.execute(insert(contacts).values(row))
+    books.connection.execute(WRITE, row)
 
 
 @dataclass(frozen=True, slots=True)

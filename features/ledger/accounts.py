@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from sqlalchemy import Connection, and_, or_, select, tuple_, update
+from sqlalchemy import Connection, bindparam, or_, select, update
 
-from features.ledger.books import Allowed, upserting
+from features.ledger.books import Allowed, Insert, upserts
 from features.ledger.values import NO_LIMIT, Balance, CapPer, Limit
 from features.sql.tables.ledger import ledger_accounts
 from recommender.offers.refusal import Refusal
@@ -17,6 +17,34 @@ FIELDS = ("pending_count", "posted_count", "pending_money", "posted_money")
 accounts = ledger_accounts.c
 KEY = accounts.dimension, accounts.member, accounts.day
 AMOUNTS = tuple(accounts[name] for name in FIELDS)
+DIMENSIONS = "campaign", "day", "store", "shopper", "device"
+
+
+def _add(insert: Insert) -> Insert:
+    pending = "pending_count", "pending_money"
+    return insert.on_conflict_do_update(
+        index_elements=["campaign_id", "dimension", "member", "day"],
+        set_={name: accounts[name] + insert.excluded[name] for name in pending},
+    )
+
+
+ALL = select(accounts.campaign_id, *KEY, *AMOUNTS)
+# Every column of the key by itself: so that SQLite finds the rows by the key, and does not read the whole campaign.
+NAMED = ALL.where(
+    accounts.campaign_id.in_(bindparam("campaigns", expanding=True)),
+    accounts.dimension.in_(DIMENSIONS),
+    accounts.member.in_(bindparam("members", expanding=True)),
+    or_(accounts.dimension != "day", accounts.day.in_(bindparam("days", expanding=True))),
+)
+HOLD = upserts(ledger_accounts, _add)
+MOVE = (
+    update(ledger_accounts)
+    .where(
+        accounts.campaign_id == bindparam("of"), accounts.dimension == bindparam("which"),
+        accounts.member == bindparam("whose"), accounts.day == bindparam("on"),
+    )
+    .values({name: accounts[name] + bindparam(f"more_{name}") for name in FIELDS})
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,43 +133,40 @@ def hold(connection: Connection, place: Place, money: int) -> None:
         {"campaign_id": place.campaign_id, "dimension": dimension, "member": member, "day": day, **amounts}
         for dimension, member, day in place.accounts()
     ]
-    insert = upserting(connection, ledger_accounts).values(rows)
-    connection.execute(
-        insert.on_conflict_do_update(
-            index_elements=["campaign_id", "dimension", "member", "day"],
-            set_={name: accounts[name] + insert.excluded[name] for name in ("pending_count", "pending_money")},
-        )
-    )
+    connection.execute(HOLD[connection.dialect.name], rows)
 
 
 def move(connection: Connection, place: Place, change: Balance) -> None:
     """Add a change, which may be negative, to all accounts of a place; none may fall below 0."""
-    moved = {name: accounts[name] + getattr(change, name) for name in FIELDS if getattr(change, name)}
-    if moved:
-        these = and_(accounts.campaign_id == place.campaign_id, tuple_(*KEY).in_(place.accounts()))
-        connection.execute(update(ledger_accounts).where(these).values(moved))
+    more = {f"more_{name}": getattr(change, name) for name in FIELDS}
+    rows = [
+        {"of": place.campaign_id, "which": dimension, "whose": member, "on": day, **more}
+        for dimension, member, day in place.accounts()
+    ]
+    connection.execute(MOVE, rows)
 
 
 def read_balances(connection: Connection, campaign_id: str) -> dict[Key, Balance]:
     """All accounts of a campaign, by key."""
-    return _balances(connection, [accounts.campaign_id == campaign_id]).get(campaign_id, {})
+    return _by_campaign(connection.execute(ALL.where(accounts.campaign_id == campaign_id))).get(campaign_id, {})
 
 
 def _read(
     connection: Connection, places: Sequence[Place], person: Collection[str]
 ) -> dict[str, dict[Key, Balance]]:  # fmt: skip
     """By campaign the accounts of its place, and all days of the person and the device; all of one device."""
-    named = or_(
-        tuple_(*KEY).in_({key for place in places for key in place.accounts()}),
-        and_(accounts.dimension == "shopper", accounts.member.in_(person)),
-        and_(accounts.dimension == "device", accounts.member.in_({place.device for place in places})),
-    )
-    return _balances(connection, [accounts.campaign_id.in_({place.campaign_id for place in places}), named])
+    mine = {(dimension, member) for place in places for dimension, member, _ in place.accounts()}
+    mine |= {("shopper", member) for member in person}
+    named = {
+        "campaigns": list({place.campaign_id for place in places}),
+        "members": list({member for _, member in mine}),
+        "days": list({place.day for place in places}),
+    }
+    rows = connection.execute(NAMED, named)
+    return _by_campaign(row for row in rows if (row.dimension, row.member) in mine)
 
 
-def _balances(connection: Connection, where: Sequence[object]) -> dict[str, dict[Key, Balance]]:
-    query = select(accounts.campaign_id, *KEY, *AMOUNTS).where(*where)  # pyright: ignore[reportArgumentType] - conditions
-    rows: Iterable[Sequence[object]] = connection.execute(query)
+def _by_campaign(rows: Iterable[Sequence[object]]) -> dict[str, dict[Key, Balance]]:
     found = dict[str, dict[Key, Balance]]()
     for campaign_id, dimension, member, day, *amounts in rows:
         key = dimension, member, day

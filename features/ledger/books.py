@@ -1,21 +1,31 @@
 """The books while they are open: one writing transaction, the moment it stands for, and the locks it holds."""
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, RowMapping, Table, select
+from sqlalchemy import Connection, Executable, RowMapping, Table, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from features.audit import SYSTEM
+from features.identity import Identifier
+from features.ledger.holders import person_digests
 from features.ledger.values import Cap, Limit, read_limits
 from features.sql.tables.ledger import allowances
 
 TILL_GRACE = timedelta(minutes=15)  # how long the budget stays held after a coupon's last moment
 LONGEST_COUPON = timedelta(days=100)  # keys that no longer sign verify for as long
 RESERVATION_LIFE = timedelta(minutes=15)  # how long a till has for one basket
+
+READ_ALLOWANCES = (
+    select(allowances)
+    .where(allowances.c.campaign_id.in_(bindparam("campaigns", expanding=True)))
+    .order_by(allowances.c.campaign_id)
+)
+LOCK_ALLOWANCES = READ_ALLOWANCES.with_for_update()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +36,16 @@ class Books:
         secret: of the deployment; digests and codes are made with it.
         now: aware; the server's clock, the only one that deadlines are judged by.
         by: whom the entries name: the id of a key, "cli" or "system".
+        coupons: as they stand, by id; each is read once, and `features.ledger.coupons.change` keeps it up to date.
     """
 
     connection: Connection
     secret: bytes
     now: datetime
     by: str = SYSTEM.actor
+    coupons: dict[str, dict[str, Any]] = field(default_factory=lambda: dict[str, dict[str, Any]]())
     _locked: dict[str, "Allowed"] = field(default_factory=lambda: dict[str, Allowed]())
+    _people: dict[Identifier, frozenset[str]] = field(default_factory=lambda: dict[Identifier, frozenset[str]]())
 
     def lock(self, campaign_ids: Collection[str]) -> dict[str, "Allowed"]:
         """Lock these campaigns as `lock_campaigns` does, and all at once; those that this transaction has are known."""
@@ -41,9 +54,11 @@ class Books:
             self._locked.update(lock_campaigns(self.connection, unlocked))
         return self._locked
 
-    def has_locked(self, campaign_ids: Collection[str]) -> bool:
-        """Whether nobody else can change anything of these campaigns."""
-        return self._locked.keys() >= set(campaign_ids)
+    def person(self, identifier: Identifier) -> frozenset[str]:
+        """All that the person behind an identifier is known by, read once."""
+        if identifier not in self._people:
+            self._people[identifier] = frozenset(person_digests(self.connection, self.secret, identifier))
+        return self._people[identifier]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +86,8 @@ def lock_campaigns(connection: Connection, campaign_ids: Collection[str]) -> dic
     All who write take these locks first, all of them at once and in the order of the ids, so no two wait for each
     other. SQLite has one writer at a time anyway.
     """
-    columns = allowances.c
-    query = select(allowances).where(columns.campaign_id.in_(set(campaign_ids))).order_by(columns.campaign_id)
-    return {row["campaign_id"]: allowed_of(row) for row in connection.execute(query.with_for_update()).mappings()}
+    rows = connection.execute(LOCK_ALLOWANCES, {"campaigns": list(set(campaign_ids))}).mappings()
+    return {row["campaign_id"]: allowed_of(row) for row in rows}
 
 
 def allowed_of(row: RowMapping) -> Allowed:
@@ -82,9 +96,12 @@ def allowed_of(row: RowMapping) -> Allowed:
     return Allowed(row["campaign_id"], row["version"], row["state"], row["timezone"], row["currency"], *limits)
 
 
-def upserting(connection: Connection, table: Table) -> "sqlite.Insert | postgresql.Insert":
-    """An INSERT that can be told what to do where the row is there already."""
-    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
+Insert = sqlite.Insert | postgresql.Insert
+
+
+def upserts(table: Table, finish: Callable[[Insert], Executable]) -> dict[str, Executable]:
+    """By dialect, an INSERT that `finish` told what to do where the row is there already."""
+    return {"sqlite": finish(sqlite.insert(table)), "postgresql": finish(postgresql.insert(table))}
 
 
 def new_id(prefix: str) -> str:

@@ -2,13 +2,13 @@
 
 import hmac
 from base64 import b32encode
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, select, update
 
 from features.ledger.books import Allowed, Books
 from features.ledger.values import Coupon
@@ -16,6 +16,19 @@ from features.sql.tables.ledger import allowances, coupons
 from recommender.offers.refusal import Refusal
 
 CODE_BYTES = 10  # 16 characters of base32
+
+CHOSEN = coupons.c.coupon_id.in_(bindparam("ids", expanding=True))
+CAMPAIGNS = select(coupons.c.coupon_id, coupons.c.campaign_id).where(CHOSEN)
+READ = select(coupons).where(CHOSEN)
+BY_CODE = select(coupons.c.code_digest, coupons.c.coupon_id).where(
+    coupons.c.code_digest.in_(bindparam("digests", expanding=True))
+)
+WITH_CURRENCY = select(coupons, allowances.c.currency).join(
+    allowances, allowances.c.campaign_id == coupons.c.campaign_id
+)
+BY_DECISION = WITH_CURRENCY.where(coupons.c.decision_id == bindparam("decision"))
+CHANGE = update(coupons).where(coupons.c.coupon_id == bindparam("changed"))
+CHANGING = "state", "hold_number", "hold_until", "reservation_id"
 
 
 def code_of(secret: bytes, coupon_id: str) -> str:
@@ -32,7 +45,7 @@ def code_digest(code: str) -> str:
 class Row:
     """A coupon as it lies in the table, with what its campaign may spend; nobody else can change it now."""
 
-    facts: RowMapping
+    facts: Mapping[str, Any]
     allowed: Allowed
 
     @property
@@ -57,37 +70,40 @@ class Row:
 
 def lock_coupons(books: Books, coupon_ids: Collection[str], also: Collection[str] = ()) -> dict[str, Row]:
     """Lock the campaigns of these coupons, and others too, then read the coupons; an unknown id is left out."""
-    chosen = coupons.c.coupon_id.in_(set(coupon_ids))
-    rows = books.connection.execute(select(coupons).where(chosen)).mappings().all()
-    campaigns = {*also, *(row["campaign_id"] for row in rows)}
-    if not books.has_locked(campaigns):
-        books.lock(campaigns)
-        rows = books.connection.execute(select(coupons).where(chosen)).mappings().all()  # as they are under the lock
-    allowed = books.lock(campaigns)
-    return {row["coupon_id"]: Row(row, allowed[row["campaign_id"]]) for row in rows}
+    unread = list(set(coupon_ids) - books.coupons.keys())
+    campaign_of = dict(books.connection.execute(CAMPAIGNS, {"ids": unread}).all()) if unread else {}
+    allowed = books.lock({*also, *campaign_of.values()})
+    if campaign_of:
+        rows = books.connection.execute(READ, {"ids": list(campaign_of)})  # as they are under the lock
+        for row in rows:
+            books.coupons[row.coupon_id] = row._asdict()  # pyright: ignore[reportPrivateUsage] - only by its name
+    found = [books.coupons[coupon_id] for coupon_id in set(coupon_ids) & books.coupons.keys()]
+    return {facts["coupon_id"]: Row(facts, allowed[facts["campaign_id"]]) for facts in found}
 
 
 def change(books: Books, coupon_id: str, **values: object) -> None:
-    """Change a coupon whose campaign is locked."""
-    books.connection.execute(update(coupons).where(coupons.c.coupon_id == coupon_id).values(**values))
+    """Change a coupon that `lock_coupons` read."""
+    books.coupons[coupon_id] = changed = books.coupons[coupon_id] | values
+    books.connection.execute(CHANGE, {"changed": coupon_id} | {name: changed[name] for name in CHANGING})
 
 
 def find_ids(connection: Connection, codes: Sequence[str]) -> dict[str, str]:
     """Ids of coupons by code as it was typed."""
     digests = {code_digest(code): code for code in codes}
-    query = select(coupons.c.code_digest, coupons.c.coupon_id).where(coupons.c.code_digest.in_(digests))
-    return {digests[digest]: coupon_id for digest, coupon_id in connection.execute(query)}
+    rows = connection.execute(BY_CODE, {"digests": list(digests)}) if digests else ()
+    return {digests[digest]: coupon_id for digest, coupon_id in rows}
 
 
 def read_coupons(connection: Connection, secret: bytes, where: ColumnElement[bool]) -> list[Coupon]:
     """Coupons by a condition on their table, the newest first."""
-    query = (
-        select(coupons, allowances.c.currency)
-        .join(allowances, allowances.c.campaign_id == coupons.c.campaign_id)
-        .where(where)
-        .order_by(coupons.c.issued_at.desc(), coupons.c.coupon_id)
-    )
+    query = WITH_CURRENCY.where(where).order_by(coupons.c.issued_at.desc(), coupons.c.coupon_id)
     return [coupon_of(secret, row) for row in connection.execute(query).mappings()]
+
+
+def coupon_of_decision(books: Books, decision_id: str) -> Coupon | None:
+    """The coupon that a decision has already."""
+    row = books.connection.execute(BY_DECISION, {"decision": decision_id}).mappings().one_or_none()
+    return None if row is None else coupon_of(books.secret, row)
 
 
 def coupon_of(secret: bytes, row: RowMapping | dict[str, Any]) -> Coupon:

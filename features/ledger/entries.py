@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 
 from features.ledger import accounts
 from features.ledger.accounts import Place
@@ -13,6 +13,10 @@ from features.ledger.values import Balance
 from features.sql.tables.ledger import ledger_entries
 
 Resolution = Literal["post", "void", "expire"]
+
+WRITE = insert(ledger_entries)
+WRITE_NUMBERED = WRITE.returning(ledger_entries.c.entry_number)
+READ = select(ledger_entries).where(ledger_entries.c.entry_number == bindparam("number"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +34,7 @@ def open_hold(books: Books, coupon_id: str, place: Place, money: int, deadline: 
     """Hold one coupon of `money` until a deadline; whether there is room was judged before. Returns its number."""
     values = _values(books, "hold", coupon_id, place, 1, money) | {"deadline": text_of(deadline)}
     accounts.hold(books.connection, place, money)
-    written = books.connection.execute(insert(ledger_entries).values(values).returning(ledger_entries.c.entry_number))
-    return int(written.scalar_one())
+    return int(books.connection.execute(WRITE_NUMBERED, values).scalar_one())
 
 
 def resolve(books: Books, hold: Hold, kind: Resolution, money: int = 0, redemption_id: str | None = None) -> None:
@@ -47,7 +50,7 @@ def resolve(books: Books, hold: Hold, kind: Resolution, money: int = 0, redempti
     count = 1 if kind == "post" else 0
     values = _values(books, kind, hold.coupon_id, hold.place, count, money)
     follows = {"hold_number": hold.hold_number, "resolves": hold.hold_number, "redemption_id": redemption_id}
-    books.connection.execute(insert(ledger_entries).values(values | follows))
+    books.connection.execute(WRITE, values | follows)
     accounts.move(books.connection, hold.place, Balance(-1, count, -hold.money, money))
 
 
@@ -55,14 +58,13 @@ def give_back(books: Books, hold: Hold, count: int, money: int, redemption_id: s
     """Take back part of what a hold posted: `money`, and the coupon itself if `count` is 1."""
     values = _values(books, "rollback", hold.coupon_id, hold.place, count, money)
     follows = {"hold_number": hold.hold_number, "redemption_id": redemption_id}
-    books.connection.execute(insert(ledger_entries).values(values | follows))
+    books.connection.execute(WRITE, values | follows)
     accounts.move(books.connection, hold.place, Balance(0, -count, 0, -money))
 
 
 def read_hold(books: Books, hold_number: int) -> Hold:
     """A hold by its number."""
-    query = select(ledger_entries).where(ledger_entries.c.entry_number == hold_number)
-    row = books.connection.execute(query).one()
+    row = books.connection.execute(READ, {"number": hold_number}).one()
     place = Place(row.campaign_id, row.day, row.store_id, row.shopper, row.device)
     return Hold(row.entry_number, row.coupon_id, place, row.money, datetime.fromisoformat(row.deadline))
 

@@ -4,13 +4,23 @@ import hmac
 from collections.abc import Collection
 from hashlib import sha256
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from features.identity import Identifier
 from features.sql.tables.ledger import ledger_kin
 from features.sql.tables.people import identifiers
 
 DIGEST_CHARACTERS = 32  # hex: 128 bits
+
+known = identifiers.c
+LINKED = select(known.kind, known.value).where(
+    known.profile_number.in_(
+        select(known.profile_number).where(known.kind == bindparam("kind"), known.value == bindparam("value"))
+    )
+)
+KIN = select(ledger_kin.c.shopper).where(
+    ledger_kin.c.kin.in_(select(ledger_kin.c.kin).where(ledger_kin.c.shopper.in_(bindparam("digests", expanding=True))))
+)
 
 
 def digest_of(secret: bytes, identifier: Identifier) -> str:
@@ -26,9 +36,7 @@ def device_digest(secret: bytes, device_id: str | None) -> str:
 
 def person_digests(connection: Connection, secret: bytes, identifier: Identifier) -> set[str]:
     """All that the person behind an identifier is known by: their identifiers of today, and kin of those erased."""
-    known = identifiers.c
-    own = select(known.profile_number).where(known.kind == identifier[0], known.value == identifier[1])
-    linked = connection.execute(select(known.kind, known.value).where(known.profile_number.in_(own)))
+    linked = connection.execute(LINKED, {"kind": identifier[0], "value": identifier[1]})
     found = {digest_of(secret, identifier), *(digest_of(secret, (kind, value)) for kind, value in linked)}
     return found | _kin_of(connection, found)
 
@@ -44,11 +52,10 @@ def remember_kin(connection: Connection, secret: bytes, erased: Collection[Ident
     family = digests | _kin_of(connection, digests)
     kin = min(family)
     connection.execute(update(ledger_kin).where(ledger_kin.c.shopper.in_(family)).values(kin=kin))
-    known = set(connection.execute(select(ledger_kin.c.shopper).where(ledger_kin.c.shopper.in_(family))).scalars())
-    if family - known:
-        connection.execute(insert(ledger_kin), [{"shopper": shopper, "kin": kin} for shopper in family - known])
+    kept = set(connection.execute(select(ledger_kin.c.shopper).where(ledger_kin.c.shopper.in_(family))).scalars())
+    if family - kept:
+        connection.execute(insert(ledger_kin), [{"shopper": shopper, "kin": kin} for shopper in family - kept])
 
 
 def _kin_of(connection: Connection, digests: Collection[str]) -> set[str]:
-    kin = select(ledger_kin.c.kin).where(ledger_kin.c.shopper.in_(digests))
-    return set(connection.execute(select(ledger_kin.c.shopper).where(ledger_kin.c.kin.in_(kin))).scalars())
+    return set(connection.execute(KIN, {"digests": list(digests)}).scalars())

@@ -5,13 +5,18 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 import orjson
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from features.ledger.books import Books, text_of
 from features.sql.tables.ledger import idempotency_keys
 from recommender.errors import KeyReused, StillRunning
 
 KEPT = idempotency_keys.c
+READ = select(KEPT.body_digest, KEPT.status, KEPT.reply).where(
+    KEPT.caller == bindparam("caller"), KEPT.path == bindparam("path"), KEPT.key == bindparam("key")
+)
+WRITE = insert(idempotency_keys)
+TAKE_TURN = select(func.pg_try_advisory_xact_lock(func.hashtextextended(bindparam("name"), 0)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +70,16 @@ def recall(books: Books, call: Call) -> Reply | None:
         KeyReused, StillRunning: as `once` does.
     """
     if books.connection.dialect.name == "postgresql":
-        name = func.hashtextextended(f"{call.caller}\n{call.path}\n{call.key}", 0)
-        if not books.connection.execute(select(func.pg_try_advisory_xact_lock(name))).scalar_one():
+        name = f"{call.caller}\n{call.path}\n{call.key}"
+        if not books.connection.execute(TAKE_TURN, {"name": name}).scalar_one():
             raise StillRunning("The same call is under way.", remedy="Repeat it in a second, with the same key.")
     return look_up(books.connection, call)
 
 
 def look_up(connection: Connection, call: Call) -> Reply | None:
     """The same without a lock, so that it may be made meanwhile; raises KeyReused."""
-    this = (KEPT.caller == call.caller) & (KEPT.path == call.path) & (KEPT.key == call.key)
-    known = connection.execute(select(KEPT.body_digest, KEPT.status, KEPT.reply).where(this)).one_or_none()
+    this = {"caller": call.caller, "path": call.path, "key": call.key}
+    known = connection.execute(READ, this).one_or_none()
     if known is None:
         return None
     must_be_same(call, known.body_digest)
@@ -98,5 +103,5 @@ def keep(books: Books, call: Call, status: int, answer: object) -> Reply:
         "caller": call.caller, "path": call.path, "key": call.key, "body_digest": call.body_digest, "status": status,
         "reply": body.decode(), "made_at": text_of(books.now),
     }  # fmt: skip
-    books.connection.execute(insert(idempotency_keys).values(values))
+    books.connection.execute(WRITE, values)
     return Reply(status, body)

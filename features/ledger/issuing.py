@@ -1,16 +1,22 @@
 """Issuing a coupon: judged, held and written in one transaction."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from features.ledger.accounts import Place, judge
-from features.ledger.books import LONGEST_COUPON, TILL_GRACE, Allowed, Books, lock_campaigns, new_id, text_of, upserting
-from features.ledger.coupons import Row, change, code_digest, code_of, coupon_of, read_coupons
+from features.ledger.books import LONGEST_COUPON, TILL_GRACE, Allowed, Books, new_id, text_of, upserts
+from features.ledger.coupons import Row, change, code_digest, code_of, coupon_of, coupon_of_decision
 from features.ledger.entries import open_hold
-from features.ledger.holders import device_digest, digest_of, person_digests
+from features.ledger.holders import device_digest, digest_of
 from features.ledger.values import Coupon, IssueRequest
 from features.sql.tables.ledger import coupons
 from recommender.errors import InvalidInput
 from recommender.offers.refusal import Refusal
+
+WRITE = upserts(
+    coupons,
+    lambda insert: insert.on_conflict_do_nothing(index_elements=["decision_id"]).returning(coupons.c.coupon_id),
+)
 
 
 def issue(books: Books, request: IssueRequest) -> Coupon | Refusal:
@@ -22,28 +28,27 @@ def issue(books: Books, request: IssueRequest) -> Coupon | Refusal:
         InvalidInput: the request contradicts itself, or the decision has a coupon of another campaign or shopper.
     """
     _check(request, books.now)
-    allowed = lock_campaigns(books.connection, [request.campaign_id]).get(request.campaign_id)
+    allowed = books.lock([request.campaign_id]).get(request.campaign_id)
     if allowed is None:
         return Refusal.KILLED
     shopper = digest_of(books.secret, request.holder)
-    known = read_coupons(books.connection, books.secret, coupons.c.decision_id == request.decision_id)
-    if known:
-        return _same(known[0], request, shopper)
+    known = coupon_of_decision(books, request.decision_id)
+    if known is not None:
+        return _same(known, request, shopper)
     device = device_digest(books.secret, request.device_id)
     place = Place(request.campaign_id, allowed.day(books.now), request.store_id or "", shopper, device)
-    person = person_digests(books.connection, books.secret, request.holder)
     refused = Refusal.KILLED if allowed.state != "open" else None
-    refused = refused or judge(books.connection, allowed, place, person, request.most_discount)
+    refused = refused or judge(books.connection, allowed, place, books.person(request.holder), request.most_discount)
     return refused or write_coupon(books, allowed, request, place)
 
 
-def hold_again(books: Books, row: Row, person: set[str]) -> Refusal | None:
+def hold_again(books: Books, row: Row, person: Collection[str]) -> Refusal | None:
     """Hold the budget anew for a coupon whose hold was resolved, as after a rollback; None: it is held."""
     facts, allowed = row.facts, row.allowed
     if allowed.state != "open":
         return Refusal.KILLED
     place = Place(allowed.campaign_id, allowed.day(books.now), facts["store_id"], facts["shopper"], facts["device"])
-    refused = judge(books.connection, allowed, place, person | {place.shopper}, facts["most_discount"])
+    refused = judge(books.connection, allowed, place, {*person, place.shopper}, facts["most_discount"])
     if refused is None:
         until = row.instant("valid_until") + TILL_GRACE
         number = open_hold(books, row.coupon_id, place, facts["most_discount"], until)
@@ -70,10 +75,8 @@ def write_coupon(
         "valid_from": text_of(request.valid_from), "valid_until": text_of(request.valid_until),
         "hold_number": number, "hold_until": text_of(until), "issued_at": text_of(books.now),
     }  # fmt: skip
-    written = upserting(books.connection, coupons).values(row).on_conflict_do_nothing(index_elements=["decision_id"])
-    if (
-        books.connection.execute(written.returning(coupons.c.coupon_id)).first() is None
-    ):  # another campaign, whose lock we have not, was first
+    written = books.connection.execute(WRITE[books.connection.dialect.name], row)
+    if written.first() is None:  # another campaign, whose lock we have not, was first
         raise _taken(request)
     return coupon_of(books.secret, row | {"currency": allowed.currency})
 

@@ -2,13 +2,10 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
-
 from features.ledger.accounts import Place, judge_many
-from features.ledger.books import Allowed, Books, allowed_of
-from features.ledger.holders import device_digest, digest_of, person_digests
+from features.ledger.books import READ_ALLOWANCES, Allowed, Books, allowed_of
+from features.ledger.holders import device_digest, digest_of
 from features.ledger.values import IssueRequest
-from features.sql.tables.ledger import allowances
 from recommender.offers.refusal import Refusal
 
 
@@ -21,8 +18,9 @@ def room_for(books: Books, requests: Sequence[IssueRequest]) -> list[Refusal | N
         raise ValueError("one look is for one shopper with one device")
     if not requests:
         return []
-    query = select(allowances).where(allowances.c.campaign_id.in_({one.campaign_id for one in requests}))
-    allowed = {row["campaign_id"]: allowed_of(row) for row in books.connection.execute(query).mappings()}
+    campaigns = {"campaigns": list({one.campaign_id for one in requests})}
+    rows = books.connection.execute(READ_ALLOWANCES, campaigns).mappings()
+    allowed = {row["campaign_id"]: allowed_of(row) for row in rows}
     shopper, device = digest_of(books.secret, requests[0].holder), device_digest(books.secret, requests[0].device_id)
     open_ones = [one for one in requests if _is_open(allowed.get(one.campaign_id))]
     wanted = [
@@ -33,7 +31,7 @@ def room_for(books: Books, requests: Sequence[IssueRequest]) -> list[Refusal | N
         )
         for one in open_ones
     ]
-    person = person_digests(books.connection, books.secret, requests[0].holder)
+    person = books.person(requests[0].holder)
     judged = dict(zip(map(id, open_ones), judge_many(books.connection, wanted, person), strict=True))
     return [judged.get(id(one), Refusal.KILLED) for one in requests]
 

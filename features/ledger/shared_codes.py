@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, delete, insert, select
+from sqlalchemy import Connection, and_, bindparam, delete, insert, select
 
 from features.identity import Identifier
 from features.ledger.accounts import AMOUNTS, FIELDS, Place, accounts, judge
 from features.ledger.books import RESERVATION_LIFE, Allowed, Books, new_id, text_of
 from features.ledger.coupons import code_digest
-from features.ledger.holders import digest_of, person_digests
+from features.ledger.holders import digest_of
 from features.ledger.issuing import write_coupon
 from features.ledger.values import Allowance, Balance, IssueRequest
 from features.sql.tables.ledger import allowances, ledger_accounts, shared_codes
@@ -19,6 +19,9 @@ from recommender.offers.refusal import Refusal
 
 C = shared_codes.c
 NOBODY: Identifier = ("", "")
+
+BY_CODE = select(C.code_digest, C.campaign_id).where(C.code_digest.in_(bindparam("digests", expanding=True)))
+OF_CAMPAIGN = select(shared_codes).where(C.campaign_id == bindparam("campaign"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +65,8 @@ def keep_shared_code(connection: Connection, allowance: Allowance) -> None:
 def find_campaigns(connection: Connection, codes: Sequence[str]) -> dict[str, str]:
     """Ids of campaigns by the code as it was typed."""
     typed = {code: code_digest(code) for code in codes}
-    query = select(C.code_digest, C.campaign_id).where(C.code_digest.in_(set(typed.values())))
-    known = {digest: campaign_id for digest, campaign_id in connection.execute(query)}  # noqa: C416 - rows are no pairs to the type checker
+    digests = {"digests": list(set(typed.values()))}
+    known = dict(connection.execute(BY_CODE, digests).all()) if typed else {}
     return {code: known[digest] for code, digest in typed.items() if digest in known}
 
 
@@ -73,7 +76,7 @@ def claim(books: Books, campaign_id: str, store_id: str, shopper: Identifier | N
     The campaign is locked. A cap of shoppers is kept by asking who it is: without that nothing could be counted.
     """
     allowed = books.lock([campaign_id])[campaign_id]
-    code = books.connection.execute(select(shared_codes).where(C.campaign_id == campaign_id)).one()
+    code = books.connection.execute(OF_CAMPAIGN, {"campaign": campaign_id}).one()
     begins, ends = datetime.fromisoformat(code.valid_from), datetime.fromisoformat(code.valid_until)
     refused = _refusal(books, allowed, code.stores, (begins, ends), store_id, shopper)
     if refused is not None:
@@ -81,7 +84,7 @@ def claim(books: Books, campaign_id: str, store_id: str, shopper: Identifier | N
     holder = shopper or NOBODY
     digest = digest_of(books.secret, holder) if shopper else ""
     place = Place(campaign_id, allowed.day(books.now), store_id, digest, "")
-    person = person_digests(books.connection, books.secret, holder) if shopper else set[str]()
+    person = books.person(holder) if shopper else frozenset[str]()
     request = IssueRequest(
         campaign_id=campaign_id, decision_id=new_id("code"), holder=holder, store_id=store_id, stores=(store_id,),
         most_discount=code.most_discount, valid_from=begins, valid_until=books.now + RESERVATION_LIFE,

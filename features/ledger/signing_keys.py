@@ -23,6 +23,7 @@ from recommender.offers.token import public_document, public_text
 
 ROTATION_LOCK = 7_301_194_261  # any number, the same in every process
 K = coupon_keys.c
+CURRENT = select(K.kid, K.sealed).where(K.retired_at.is_(None)).order_by(K.made_at.desc(), K.kid).limit(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +109,7 @@ class SigningKeys:
 
 
 def _current(connection: Connection) -> tuple[str, str] | None:
-    query = select(K.kid, K.sealed).where(K.retired_at.is_(None)).order_by(K.made_at.desc(), K.kid)
-    found = connection.execute(query.limit(1)).one_or_none()
+    found = connection.execute(CURRENT).one_or_none()
     return None if found is None else (found.kid, found.sealed)
 
 

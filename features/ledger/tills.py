@@ -4,19 +4,22 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import RowMapping, bindparam, insert, select, update
 
 from features.identity import Identifier
 from features.ledger.books import RESERVATION_LIFE, Books, new_id, text_of
 from features.ledger.coupons import Row, change, lock_coupons
 from features.ledger.entries import read_hold, resolve
-from features.ledger.holders import person_digests
 from features.ledger.issuing import hold_again
 from features.ledger.values import Quote, Redemption, Reservation, ReserveRequest
 from features.ledger.voiding import void
 from features.sql.tables.ledger import redemptions, reservations
 from recommender.errors import CouponRefused, InvalidInput
 from recommender.offers.refusal import Refusal
+
+FIND = select(reservations).where(reservations.c.reservation_id == bindparam("reservation"))
+WRITE, WRITE_USE = insert(reservations), insert(redemptions)
+END = update(reservations).where(reservations.c.reservation_id == bindparam("ended"))
 
 
 def check(books: Books, row: Row, store_id: str, shopper: Identifier | None) -> Refusal | None:
@@ -38,7 +41,7 @@ def check(books: Books, row: Row, store_id: str, shopper: Identifier | None) -> 
     if facts["bound"]:
         if shopper is None:
             return Refusal.SHOPPER_REQUIRED
-        if facts["shopper"] not in person_digests(books.connection, books.secret, shopper):
+        if facts["shopper"] not in books.person(shopper):
             return Refusal.WRONG_SHOPPER
     return row.out_of_window(books.now)
 
@@ -65,7 +68,7 @@ def reserve(books: Books, request: ReserveRequest) -> Reservation:
         "quotes": [_quote_json(quote) for quote in request.quotes], "made_at": text_of(books.now),
         "made_by": books.by,
     }  # fmt: skip
-    books.connection.execute(insert(reservations).values(values))
+    books.connection.execute(WRITE, values)
     return _reservation(values)
 
 
@@ -112,9 +115,8 @@ def release(books: Books, reservation_id: str, stores: Collection[str] | None = 
 
 
 def _claimed(books: Books, reservation_id: str) -> bool:
-    query = select(reservations.c.state, reservations.c.deadline).where(reservations.c.reservation_id == reservation_id)
-    state, deadline = books.connection.execute(query).one()
-    return state == "open" and books.now < datetime.fromisoformat(deadline)
+    found = books.connection.execute(FIND, {"reservation": reservation_id}).mappings().one()
+    return found["state"] == "open" and books.now < datetime.fromisoformat(found["deadline"])
 
 
 def _claim(books: Books, row: Row, quote: Quote, request: ReserveRequest, reservation_id: str) -> datetime:
@@ -137,12 +139,12 @@ def _claim(books: Books, row: Row, quote: Quote, request: ReserveRequest, reserv
     return again.instant("hold_until")
 
 
-def _person(books: Books, row: Row, shopper: Identifier | None) -> set[str]:
+def _person(books: Books, row: Row, shopper: Identifier | None) -> frozenset[str]:
     """All that the holder is known by, as far as the till lets us know."""
-    known = {row.facts["shopper"]}
+    known = frozenset([row.facts["shopper"]])
     if shopper is None:
         return known
-    person = person_digests(books.connection, books.secret, shopper)
+    person = books.person(shopper)
     return person if known & person else known
 
 
@@ -157,20 +159,23 @@ def _use(books: Books, row: Row, quote: Quote, reservation: RowMapping, order_id
         "amount": quote.amount, "rolled_back": 0, "allocations": [dict(part) for part in quote.allocations],
         "redeemed_at": text_of(books.now),
     }  # fmt: skip
-    books.connection.execute(insert(redemptions).values(values))
+    books.connection.execute(WRITE_USE, values)
     return redemption_of(values)
 
 
 def _locked(books: Books, reservation_id: str, stores: Collection[str] | None) -> RowMapping:
     """A reservation, with the campaigns of its coupons locked."""
-    query = select(reservations).where(reservations.c.reservation_id == reservation_id)
-    found = books.connection.execute(query).mappings().one_or_none()
+    this = {"reservation": reservation_id}
+    found = books.connection.execute(FIND, this).mappings().one_or_none()
     if found is None:
         raise CouponRefused(Refusal.RESERVATION_UNKNOWN, reservation_id)
     if stores is not None and found["store_id"] not in stores:
         raise CouponRefused(Refusal.WRONG_STORE, reservation_id)
-    lock_coupons(books, [quote["coupon_id"] for quote in found["quotes"]])
-    return books.connection.execute(query).mappings().one()
+    claimed = [quote["coupon_id"] for quote in found["quotes"]]
+    if books.coupons.keys() >= set(claimed):  # nobody else could change it since we locked them
+        return found
+    lock_coupons(books, claimed)
+    return books.connection.execute(FIND, this).mappings().one()
 
 
 def _must_be_open(found: RowMapping) -> None:
@@ -180,8 +185,7 @@ def _must_be_open(found: RowMapping) -> None:
 
 
 def _end(books: Books, reservation_id: str, state: str) -> None:
-    this = reservations.c.reservation_id == reservation_id
-    books.connection.execute(update(reservations).where(this).values(state=state, ended_by=books.by))
+    books.connection.execute(END, {"ended": reservation_id, "state": state, "ended_by": books.by})
 
 
 def _quote_json(quote: Quote) -> dict[str, Any]:

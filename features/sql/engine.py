@@ -3,8 +3,10 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from sqlite3 import SQLITE_BUSY, Cursor, OperationalError
 from sqlite3 import Connection as SqliteConnection
+from threading import Lock
 from time import monotonic, sleep
 
 from sqlalchemy import Connection, Engine, column, create_engine, event, inspect, select, table, text, update
@@ -16,7 +18,7 @@ from features.sql.tables.base import REVISION, change_counter
 from recommender.errors import StoreUnavailable
 
 BUSY_SECONDS = 30  # how long a writer waits for its turn
-BUSY_PAUSE_SECONDS = 0.005  # between two tries where SQLite does not wait by itself
+BUSY_PAUSE_SECONDS = 0.002  # between two tries; SQLite by itself would make it up to a tenth of a second
 PRIMARY_CODE = 0xFF  # the part of SQLite's extended error codes that says what, without why
 MIGRATION_LOCK = 7_301_194_255  # any number, the same in every process: PostgreSQL's advisory lock of migrations
 
@@ -94,7 +96,7 @@ def writing(engine: Engine) -> Generator[Write]:
     Raises:
         StoreUnavailable: the database is not there, or stays busy for longer than BUSY_SECONDS.
     """
-    with _reachable(), _writers(engine).begin() as connection:
+    with _reachable(), _turn(engine), _writers(engine).begin() as connection:
         raised = update(change_counter).values(change_number=change_counter.c.change_number + 1)
         number = connection.execute(raised.returning(change_counter.c.change_number)).scalar_one()
         yield Write(connection, int(number))
@@ -120,7 +122,7 @@ def read_change_number(connection: Connection) -> int:
 def _reachable() -> Generator[None]:
     try:
         yield
-    except (DBAPIError, PoolTimeout) as error:
+    except (DBAPIError, PoolTimeout, OperationalError) as error:
         if isinstance(error, DBAPIError) and not _means_unavailable(error):
             raise
         raise StoreUnavailable(
@@ -141,10 +143,33 @@ def _is_current(engine: Engine) -> bool:
 
 @contextmanager
 def _alone(engine: Engine, lock: int | None) -> Generator[Connection]:
-    with _writers(engine).begin() as connection:
+    with _turn(engine), _writers(engine).begin() as connection:
         if lock is not None and engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": lock})
         yield connection
+
+
+@contextmanager
+def _turn(engine: Engine) -> Generator[None]:
+    """Let the threads of this process that write to an SQLite file follow one another, each woken when it is its turn.
+
+    Processes are kept apart by SQLite itself.
+    """
+    if engine.dialect.name != "sqlite":
+        yield
+        return
+    turn = _turn_at(str(engine.url.database))
+    if not turn.acquire(timeout=BUSY_SECONDS):
+        raise StoreUnavailable("The database stays busy.", remedy="Try again; see what writes to it for so long.")
+    try:
+        yield
+    finally:
+        turn.release()
+
+
+@cache
+def _turn_at(_database: str) -> Lock:
+    return Lock()
 
 
 def _writers(engine: Engine) -> Engine:
@@ -159,28 +184,37 @@ def _prepare_sqlite(connection: SqliteConnection, _record: object) -> None:
     # Transactions are begun by `_begin_sqlite`; the driver itself would leave out the BEGIN before reads and DDL.
     connection.isolation_level = None
     cursor = connection.cursor()
-    _keep_a_write_ahead_log(cursor)  # readers never wait for the writer
+    _patiently(cursor, "PRAGMA journal_mode=WAL")  # readers never wait for the writer
     # FULL, because consents must outlive a power cut.
     for pragma in ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", "cache_size=-65536"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
-def _keep_a_write_ahead_log(cursor: Cursor) -> None:
-    """Switch a new file over; while another connection does so, SQLite says at once that it is busy."""
+def _begin_sqlite(connection: Connection) -> None:
+    if not connection.get_execution_options().get("writes"):
+        connection.exec_driver_sql("BEGIN")
+        return
+    driver: SqliteConnection = connection.connection.driver_connection  # pyright: ignore[reportAssignmentType] - open
+    cursor = driver.cursor()
+    cursor.execute("PRAGMA busy_timeout=0")
+    try:
+        # A transaction that reads first and writes later would fail at once if another wrote in between.
+        _patiently(cursor, "BEGIN IMMEDIATE")
+    finally:
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+        cursor.close()
+
+
+def _patiently(cursor: Cursor, statement: str) -> None:
+    """Execute what SQLite refuses at once while another connection is in the way."""
     end = monotonic() + BUSY_SECONDS
     while True:
         try:
-            cursor.execute("PRAGMA journal_mode=WAL")
+            cursor.execute(statement)
         except OperationalError as error:
             if error.sqlite_errorcode & PRIMARY_CODE != SQLITE_BUSY or monotonic() > end:
                 raise
             sleep(BUSY_PAUSE_SECONDS)
         else:
             return
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    # A transaction that reads first and writes later would fail at once if another wrote in between; this one waits.
-    begin = "BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN"
-    connection.exec_driver_sql(begin)

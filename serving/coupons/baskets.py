@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from features.identity import Identifier, loyalty_card
 from features.ledger.books import Books
@@ -23,6 +23,11 @@ from recommender.offers.token import KeySet, verify
 from recommender.rules.compiled import Facts, Rule, compile_rule, facts_of_item
 from serving.clock import day_of
 from serving.coupons.schemas import ValidateBody
+
+MOST_TERMS = 1_000  # that a process keeps; then it reads them anew
+READ_TERMS = select(coupon_terms.c.terms).where(
+    coupon_terms.c.campaign_id == bindparam("campaign"), coupon_terms.c.version == bindparam("version")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,7 @@ class Judge:
 
     def __init__(self, catalogue: Callable[[], Catalogue]) -> None:
         self._catalogue = catalogue
+        self._terms: dict[tuple[str, int], Terms] = {}  # of a version they never change
 
     def __call__(self, books: Books, body: ValidateBody, keys: KeySet) -> list[Judged]:
         """Every coupon of the body, in its order; their campaigns stay locked, so what it says holds until the end."""
@@ -95,7 +101,18 @@ class Judge:
         refused = check(books, row, body.store_id, identifier_of(body))
         if refused is None and body.basket.currency != row.allowed.currency:
             refused = Refusal.WRONG_CURRENCY
-        return Judged(shown, row, terms_of(books, row.allowed.campaign_id, row.facts["version"]), refused)
+        return Judged(shown, row, self._promised(books, row.allowed.campaign_id, row.facts["version"]), refused)
+
+    def _promised(self, books: Books, campaign_id: str, version: int) -> Terms:
+        """What the coupons of a version promise."""
+        if (kept := self._terms.get((campaign_id, version))) is not None:
+            return kept
+        this = {"campaign": campaign_id, "version": version}
+        terms = parse_terms(books.connection.execute(READ_TERMS, this).scalar_one())
+        if len(self._terms) >= MOST_TERMS:
+            self._terms.clear()
+        self._terms[campaign_id, version] = terms
+        return terms
 
     def _with_effects(self, judged: Sequence[Judged], body: ValidateBody, now_day: float) -> list[Judged]:
         lines = [Line(line.amount, Fraction(line.quantity)) for line in body.basket.lines]
@@ -134,16 +151,15 @@ def identifier_of(body: ValidateBody) -> Identifier | None:
     return body.shopper.kind, body.shopper.value
 
 
-def terms_of(books: Books, campaign_id: str, version: int) -> Terms:
-    """What the coupons of a version promise."""
-    this = (coupon_terms.c.campaign_id == campaign_id) & (coupon_terms.c.version == version)
-    return parse_terms(books.connection.execute(select(coupon_terms.c.terms).where(this)).scalar_one())
+def is_token(shown: str) -> bool:
+    """Whether it is a signed token; else it is a code, which needs no keys."""
+    return "." in shown
 
 
 def _ids_of(books: Books, body: ValidateBody, keys: KeySet) -> dict[str, str | Refusal | None]:
     found = dict[str, str | Refusal | None]()
     for shown in body.coupons:
-        if "." in shown:
+        if is_token(shown):
             try:
                 found[shown] = verify(shown, keys, books.now, body.store_id).c
             except CouponRefused as refused:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import orjson
 
 from features.audit import Author
-from features.contacts import Known, find_contact, note_feedback, person_of, return_contact
+from features.contacts import Known, find_contact, note_feedback, person_in, return_contact
 from features.events.schema import OFFER_DISMISSED, OFFER_NOT_SHOWN, OFFER_SAVED, OFFER_SHOWN
 from features.events.stream import EventRow, EventStream
 from features.identity import Identifier
@@ -58,7 +58,7 @@ class TakeFeedback:
         with self.ledger.writing(by) as books:
             known = find_contact(books.connection, offer_id)
             if known is not None and subject is not None:
-                person = person_of(books.connection, books.secret, subject.holder)
+                person = person_in(books, subject.holder)
                 known = known if known.shopper in person.digests else None
             if known is None:
                 raise UnknownOffer(

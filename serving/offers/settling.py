@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import orjson
 from sqlalchemy import Engine
 
-from features.contacts import NewContact, Person, lock_person, person_of, read_contacts, write_contact
+from features.contacts import NewContact, Person, lock_person, person_in, person_of, read_contacts, write_contact
 from features.ledger.books import Books, new_id
 from features.ledger.idempotency import Reply, keep, look_up, recall
 from features.ledger.issuing import issue
@@ -130,7 +130,7 @@ class Settling:
         with books_of as books:
             if not ask.dry_run and (known := recall(books, ask.call)) is not None:
                 return None, known
-            person = person_of(books.connection, books.secret, ask.subject.holder, ask.subject.device_id)
+            person = person_in(books, ask.subject.holder, ask.subject.device_id)
             lock_person(books.connection, person)
             if read_contacts(books.connection, person, proposal.now) != list(proposal.contacts):
                 raise ContactsChanged
