@@ -250,7 +250,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         answers=OfferAnswers(redis),
         weighing=Weighing(
             rules=offer_rules,
-            arms=Arms(campaigns.running, campaigns.products_of),
+            arms=Arms(campaigns, offer_rules.earnings),
             segments_of=lambda user_id: segments.of(*consents.same_person(user_id)),
             cards=CouponCards(),
         ),

@@ -131,12 +131,9 @@ class Pauses(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def ends_for(self, contacts: Sequence[Contact], about: About, now: datetime) -> datetime | None:
         """The same for what one message is about."""
-        same = [one for one in _refusals(contacts) if one.about.campaign_id == about.campaign_id]
-        less = [
-            one
-            for one in _refusals(contacts)
-            if one.feedback == "less_like_this" and one.about.categories & about.categories
-        ]
+        refusals = list(_refusals(contacts))
+        same = [one for one in refusals if one.about.campaign_id == about.campaign_id]
+        less = [one for one in refusals if one.feedback == "less_like_this" and one.about.categories & about.categories]
         ends = [self._end(same, self.same_campaign, now), self._end(less, self.same_category, now)]
         return max((end for end in ends if end is not None), default=None)
 

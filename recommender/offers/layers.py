@@ -81,16 +81,14 @@ def contact_caps(
     rules: OfferRules, contacts: Sequence[Contact], about: About, now: datetime, zone: tzinfo
 ) -> Refused | None:
     """Caps on all contacts, then on those of the channel."""
-    caps = [cap for cap in rules.caps if cap.of not in PER_ARM]
-    return _capped(sorted(caps, key=lambda cap: cap.of), contacts, about, now, zone)
+    return _capped([cap for cap in rules.caps if cap.of not in PER_ARM], contacts, about, now, zone)
 
 
 def campaign_caps(
     rules: OfferRules, contacts: Sequence[Contact], about: About, now: datetime, zone: tzinfo
 ) -> Refused | None:
     """Caps on contacts of one campaign, then of its topic."""
-    caps = [cap for cap in rules.caps if cap.of in PER_ARM]
-    return _capped(sorted(caps, key=lambda cap: cap.of), contacts, about, now, zone)
+    return _capped([cap for cap in rules.caps if cap.of in PER_ARM], contacts, about, now, zone)
 
 
 def after_refusal(rules: OfferRules, contacts: Sequence[Contact], now: datetime) -> Refused | None:
@@ -162,6 +160,8 @@ def sift(
 def _capped(
     caps: Sequence[ContactCap], contacts: Sequence[Contact], about: About, now: datetime, zone: tzinfo
 ) -> Refused | None:
+    if not contacts:
+        return None  # as of most people: every cap has room for one
     times = [time for cap in caps if (time := cap.free_at(contacts, about, now, zone)) is not None]
     return Refused(NoOffer.FREQUENCY_CAP, max(times)) if times else None
 

@@ -49,7 +49,7 @@ def respond(
     usual_rate: float,
 ) -> Response:
     """Ask how a shopper responds to coupons; without a trained model the fallback answers, with this usual rate."""
-    features = response_features(shopper, make_deck(cards), catalogue, now_day)
+    features = response_features(shopper, make_deck(tuple(cards)), catalogue, now_day)
     if model.response is None:
         return Response(fallback_probability(features, usual_rate), fallback_terms(features), trained=False)
     return Response(

@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -9,8 +10,10 @@ from recommender.arrays import EMPTY_ROWS, Codes, Floats, Positions, Rows
 from recommender.catalogue import Catalogue
 from recommender.model import Model
 
+DECKS_KEPT = 32  # who stands in one place is offered the same
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, eq=False)
 class CouponCard:
     """One coupon.
 
@@ -84,7 +87,8 @@ class Deck:
         return len(self.buyers)
 
 
-def make_deck(cards: Sequence[CouponCard]) -> Deck:
+@lru_cache(DECKS_KEPT)
+def make_deck(cards: tuple[CouponCard, ...]) -> Deck:
     """Put cards together, in this order."""
     return Deck(
         products=Owned.of([card.rows for card in cards]),

@@ -26,9 +26,9 @@ class Earnings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     funded: Share
     usual_rate: Annotated[float, Meta(gt=0, lt=1)]
 
-    def of(self, campaign: Campaign, shown: Rows, catalogue: Catalogue) -> float:
-        """Margin after the discount of one redemption, in minor units; below 0: it costs money. `shown`: its items."""
-        prices = catalogue.number["price"][shown]
+    def of(self, campaign: Campaign, rows: Rows, catalogue: Catalogue) -> float:
+        """Margin after the discount of one redemption, in minor units; below 0: it costs money. `rows`: its items."""
+        prices = catalogue.number["price"][rows]
         price = float(np.nanmedian(prices)) if len(prices) and not np.isnan(prices).all() else 0.0
         discount, basket = campaign.discount, campaign.basket
         pieces = float(discount.buy + discount.get) if isinstance(discount, BuyXGetY) else 1.0

@@ -21,15 +21,21 @@ log = logging.getLogger(__name__)
 
 
 class Campaigns:
-    """All active campaigns by id; changed only between two requests."""
+    """All active campaigns by id; changed only between two requests.
+
+    Attributes:
+        changes: how often they were changed.
+    """
 
     def __init__(self) -> None:
+        self.changes = 0
         self._active: dict[str, Campaign] = {}
         self._products: dict[str, tuple[tuple[int, ...], Rows]] = {}
         self._catalogue: Catalogue | None = None  # what `_products` holds rows of
 
     def take(self, changed: Sequence[StoredCampaign]) -> None:
         """Take over how campaigns stand now. One that does not hold (any more) is logged, and not offered."""
+        self.changes += 1
         for stored in changed:
             self._active.pop(stored.campaign_id, None)
             self._products.pop(stored.campaign_id, None)

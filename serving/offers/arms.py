@@ -1,23 +1,26 @@
 """What may be offered in a place: campaigns with what they are for, as this worker's catalogue has it."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from recommender.arrays import Mask, Rows
 from recommender.catalogue import Catalogue
 from recommender.offers.campaign import Campaign
 from recommender.offers.fatigue import About
+from recommender.offers.worth import Earnings
 from recommender.places.places import Places
 from recommender.places.presence import Presence
 from recommender.rules.compiled import Facts, Rule
+from serving.campaigns.registry import Campaigns
+from serving.clock import day_of
 
 CHANNEL = "in_aisle"
 LARGEST_CATEGORIES = 5  # that "less like this" goes by
 
-ProductsOf = Callable[[Campaign, Catalogue, datetime], Rows]
+LOOKED_AT_EVERY = timedelta(hours=1)  # within it no campaign begins that `running` leaves out
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,45 +48,61 @@ class Arm:
     Attributes:
         rows: of its items, ascending.
         categories: their codes; UNKNOWN among them if one has none.
+        earned: minor units that a redemption earns, at the prices of when this was worked out.
     """
 
     campaign: Campaign
     rows: Rows
     categories: frozenset[int]
     about: About
+    earned: float
 
     def shown(self, mask: Mask) -> Rows:
         """Rows of its items that a mask over the catalogue lets through."""
         return self.rows[mask[self.rows]]
 
 
-class Arms:
-    """All that may be offered, by place; keeps what it worked out of a campaign until the campaign or its items change.
+@dataclass(frozen=True, slots=True)
+class Valid:
+    """Campaigns that may be offered in a store from `since` until `until`, unless some are changed meanwhile."""
 
-    Args:
-        running: campaigns that may be valid at a moment in some store.
-        products_of: rows of the items of a campaign; the same array until they change.
+    campaigns: Sequence[Campaign]
+    changes: int
+    since: datetime
+    until: datetime
+
+
+class Arms:
+    """All that may be offered, by place.
+
+    What was worked out of a campaign is kept until it or its items change, or the day (UTC) ends; which ones are valid
+    in a store, until one begins, ends or is changed.
     """
 
-    def __init__(self, running: Callable[[datetime], Sequence[Campaign]], products_of: ProductsOf) -> None:
-        self._running, self._products_of = running, products_of
-        self._kept: dict[str, Arm] = {}
+    def __init__(self, campaigns: Campaigns, earnings: Earnings) -> None:
+        self._campaigns, self._earnings = campaigns, earnings
+        self._today, self._arms = 0, dict[str, Arm]()
+        self._valid = dict[tuple[str, str], Valid]()
 
     def at(self, place: Place, catalogue: Catalogue, now: datetime) -> list[Arm]:
         """What is valid in this store now, has to do with this part of it, and is not sensitive."""
-        return [arm for arm in self._valid(place, catalogue, now) if _concerns(arm, place)]
+        if self._today != (today := int(day_of(now))):
+            self._today, self._arms = today, {}
+        arms = (self._arm(campaign, catalogue, now) for campaign in self._valid_in(place, now))
+        return [arm for arm in arms if _concerns(arm, place)]
 
-    def _valid(self, place: Place, catalogue: Catalogue, now: datetime) -> Iterator[Arm]:
-        for campaign in self._running(now):
-            here = campaign.stores is None or place.store_id in campaign.stores
-            if here and not campaign.sensitive and campaign.codes == "unique" and campaign.is_valid_at(now, place.zone):
-                yield self._arm(campaign, catalogue, now)
+    def _valid_in(self, place: Place, now: datetime) -> Sequence[Campaign]:
+        store = place.store_id, place.zone.key
+        kept = self._valid.get(store)
+        if kept is None or kept.changes != self._campaigns.changes or not kept.since <= now < kept.until:
+            kept = self._valid[store] = _valid_in(place, self._campaigns, now)
+        return kept.campaigns
 
     def _arm(self, campaign: Campaign, catalogue: Catalogue, now: datetime) -> Arm:
-        rows = self._products_of(campaign, catalogue, now)
-        kept = self._kept.get(campaign.campaign_id)
+        rows = self._campaigns.products_of(campaign, catalogue, now)
+        kept = self._arms.get(campaign.campaign_id)
         if kept is None or kept.campaign is not campaign or kept.rows is not rows:
-            kept = self._kept[campaign.campaign_id] = _arm_of(campaign, rows, catalogue)
+            kept = self._arms[campaign.campaign_id] = _arm_of(campaign, rows, catalogue, self._earnings)
         return kept
 
 
@@ -101,7 +120,18 @@ def _concerns(arm: Arm, place: Place) -> bool:
     return not place.categories or not place.categories.isdisjoint(arm.categories)
 
 
-def _arm_of(campaign: Campaign, rows: Rows, catalogue: Catalogue) -> Arm:
+def _valid_in(place: Place, campaigns: Campaigns, now: datetime) -> Valid:
+    offered = [
+        one
+        for one in campaigns.running(now)
+        if (one.stores is None or place.store_id in one.stores) and not one.sensitive and one.codes == "unique"
+    ]
+    turns = [turn for one in offered for turn in (one.starts_at(place.zone), one.ends_at(place.zone)) if turn > now]
+    valid = [one for one in offered if one.is_valid_at(now, place.zone)]
+    return Valid(valid, campaigns.changes, now, min([*turns, now + LOOKED_AT_EVERY]))
+
+
+def _arm_of(campaign: Campaign, rows: Rows, catalogue: Catalogue, earnings: Earnings) -> Arm:
     column = catalogue.text["category"]
     counted = Counter[int](column.codes[rows].tolist())
     largest = [code for code, _ in counted.most_common() if code >= 0][:LARGEST_CATEGORIES]
@@ -109,4 +139,4 @@ def _arm_of(campaign: Campaign, rows: Rows, catalogue: Catalogue) -> Arm:
         channel=CHANNEL, campaign_id=campaign.campaign_id, topic=campaign.topic,
         categories=frozenset(column.words[code] for code in largest),
     )  # fmt: skip
-    return Arm(campaign, rows, frozenset(counted), about)
+    return Arm(campaign, rows, frozenset(counted), about, earnings.of(campaign, rows, catalogue))

@@ -63,7 +63,7 @@ class Weighing:
         tiredness = self.rules.tiredness.score(contacts, now)
         if arms and (refused := layers.fatigue(self.rules, tiredness)) is not None:
             reasons = [refused.reason]
-        features = self._features(list(arms.values()), shopper, mask, serving, now_day)
+        features = self._features(list(arms.values()), shopper, serving, now_day)
         thought = Thought(
             considered={"here": len(here), "eligible": len(meant), "left": len(left), "held_out": len(held_out)},
             held_out=[arm.campaign.campaign_id for arm in held_out],
@@ -127,15 +127,14 @@ class Weighing:
         )
 
     def _features(
-        self, arms: Sequence[Arm], shopper: Shopper, mask: Mask, serving: Serving, now_day: float
+        self, arms: Sequence[Arm], shopper: Shopper, serving: Serving, now_day: float
     ) -> dict[str, tuple[float, float]]:
         """By campaign the chance of a redemption, and what one earns in minor units."""
-        model, catalogue, earnings = serving.model, serving.catalogue, self.rules.earnings
+        model, catalogue, usual_rate = serving.model, serving.catalogue, self.rules.earnings.usual_rate
         cards = [self.cards.of(arm.campaign.campaign_id, arm.rows, catalogue, model) for arm in arms]
-        chances = respond(model, catalogue, shopper, cards, now_day, usual_rate=earnings.usual_rate).probability
+        chances = respond(model, catalogue, shopper, cards, now_day, usual_rate=usual_rate).probability
         return {
-            arm.campaign.campaign_id: (chance, earnings.of(arm.campaign, arm.shown(mask), catalogue))
-            for arm, chance in zip(arms, chances.tolist(), strict=True)
+            arm.campaign.campaign_id: (chance, arm.earned) for arm, chance in zip(arms, chances.tolist(), strict=True)
         }
 
 

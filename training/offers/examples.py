@@ -80,7 +80,7 @@ class Bench:
         theirs = before.filter(pl.col("user_id").is_in(sending.user_ids)).collect().lazy()
         habits = coupon_habits(self._received, self._history.redemptions, cut_day)
         histories = with_habits(build_histories(theirs, cut_day), habits)
-        deck = make_deck([make_card(rows, self._catalogue, recent) for rows in sending.products])
+        deck = make_deck(tuple(make_card(rows, self._catalogue, recent) for rows in sending.products))
         features, orders, redemptions = list[Matrix](), list[Floats](), list[float]()
         for user in sending.user_ids:
             shopper = assemble(

@@ -48,7 +48,7 @@ def buyer(*bought: int, redeemed: float = 0.0, expected: float = 0.0) -> Shopper
 
 
 def test_features_are_what_their_definition_says() -> None:
-    deck = make_deck([make_card(rows(0, 1), CATALOGUE, RECENT), make_card(rows(), CATALOGUE, RECENT)])
+    deck = make_deck((make_card(rows(0, 1), CATALOGUE, RECENT), make_card(rows(), CATALOGUE, RECENT)))
     found = response_features(buyer(0, 10, 5, 6, redeemed=5, expected=2), deck, CATALOGUE, NOW_DAY)
     of_two, of_none = (dict(zip(RESPONSE_FEATURES, row, strict=True)) for row in found)
     assert np.exp(of_two["habit"]) == pytest.approx(6 / 3)

@@ -109,7 +109,7 @@ def test_a_request_sees_the_features_that_were_learnt_from(shop: Settings, data:
                     user_id=UserId(user), live=NO_LIVE_EVENTS, histories=model.histories, catalogue=catalogue,
                     now_day=now_day,
                 ),
-                make_deck(cards), catalogue, now_day,
+                make_deck(tuple(cards)), catalogue, now_day,
             )
             for user in sending.user_ids
         ]
