@@ -11,7 +11,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from features.events.log import scan_events
-from features.identity import USER_ID, Identifier
+from features.identity import USER_ID, Identifier, read_secret
+from features.ledger.outcomes import read_outcomes
 from features.markets import read_markets
 from features.privacy.cleaner import read_known_suppressions
 from features.settings import Settings
@@ -33,6 +34,7 @@ from recommender.places.store import Store
 from training.assortment import prices_at
 from training.interactions import Interactions, read_interactions
 from training.offers.history import CouponHistory, coupon_history, read_redemptions
+from training.offers.in_aisle import NO_ISSUES, holders, permitted_issues
 from training.permitted import Permissions
 
 
@@ -78,7 +80,7 @@ def read_training_data(settings: Settings, until: datetime | None) -> TrainingDa
     with opened(settings) as engine:
         catalogue, change_number = CatalogueStore(engine).read_snapshot()
         with reading(engine) as connection:
-            persons = read_persons(connection)
+            persons, outcomes = read_persons(connection), read_outcomes(connection)
         answers = ConsentStates(engine).answers(PERSONALISATION, datetime.now(UTC))
         stores = PlaceStore(engine).read_all(STORES)
         campaigns, segments = CampaignStore(engine).read_all(), SegmentStore(engine).read_all()
@@ -90,13 +92,17 @@ def read_training_data(settings: Settings, until: datetime | None) -> TrainingDa
     permissions = Permissions(answers, markets, read_known_suppressions(settings).is_blocked)
     interactions = read_interactions(events, catalogue, permissions, until_day, persons)
     redemptions = read_redemptions(events, permissions, persons, until_day)
-    known = interactions.purchases["user_id"].unique()
+    known, issues = interactions.purchases["user_id"].unique().sort(), NO_ISSUES
+    if len(outcomes):
+        named = outcomes.join(holders(read_secret(settings), known, persons), on="shopper")
+        of_market = with_markets(named.lazy().with_columns(market=pl.lit(None, dtype=pl.String())), stores)
+        issues = permitted_issues(of_market, permissions, persons, known, until_day)
     return TrainingData(
         interactions=interactions,
         catalogue=catalogue,
         change_number=change_number,
         answers=answers,
-        coupons=coupon_history(campaigns, segments, redemptions, catalogue, persons, known),
+        coupons=coupon_history(campaigns, segments, redemptions, catalogue, persons, known, issues),
         prices=pl.scan_parquet(prices) if prices.exists() else None,
     )
 

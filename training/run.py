@@ -84,7 +84,7 @@ def train(
         fitted = fit(data.interactions, assortment, windows.end_day, config, artifact_id)
     with watch.step("Learn the response to coupons"):
         learnt = learn_response(data, windows.end_day, config)
-        habits = coupon_habits(data.coupons.received(), data.coupons.redemptions, windows.end_day)
+        habits = coupon_habits(data.coupons.received(), data.coupons.redeemed(), windows.end_day)
         model = replace(
             fitted.model,
             rankers=rehearsal.rankers.trees,

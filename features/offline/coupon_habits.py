@@ -12,12 +12,13 @@ from recommender.model import Histories
 def coupon_habits(received: pl.DataFrame, redemptions: pl.DataFrame, cut_day: float) -> pl.DataFrame:
     """Count what each shopper redeemed, and what was to be expected.
 
-    In:  received: user_id str, group str, starts_day f64; each (user_id, group) once.
-         redemptions: user_id str, group str, day f64; what is dated at or after `cut_day` is not looked at.
-    Out: user_id str; redeemed, expected f64. A campaign that had started adds to the latter what its receivers
-         redeemed on average by then, whether it has ended or not.
+    In:  received: user_id str, group str, starts_day f64; a row each time that a shopper got something of the group.
+         redemptions: user_id str, group str; day, taken_back_day f64; what is dated at or after `cut_day` is not
+         looked at, and what had been taken back by then does not count.
+    Out: user_id str; redeemed, expected f64. Each row of `received` that had started adds to the latter what such a
+         row redeemed on average by then, whether it has ended or not.
     """
-    known = redemptions.filter(pl.col("day") < cut_day)
+    known = redemptions.filter((pl.col("day") < cut_day) & (pl.col("taken_back_day") >= cut_day))
     started = received.filter(pl.col("starts_day") < cut_day)
     of_group = known.group_by("group").agg(redeemed=pl.len())
     average = (

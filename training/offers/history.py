@@ -1,6 +1,6 @@
-"""Which coupons were sent to whom, and which were redeemed: from campaigns, segments and the event log."""
+"""Which coupons went to whom, and which were redeemed: from campaigns, segments, the event log and our own ledger."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import groupby
@@ -16,10 +16,12 @@ from recommender.arrays import Rows
 from recommender.catalogue import Catalogue, CatalogueItem
 from recommender.errors import RecommenderError
 from recommender.offers.campaign import Campaign
+from training.offers.in_aisle import NEVER
 from training.permitted import ALLOWING, Permissions
 
 REDEMPTIONS = {"user_id": pl.String(), "campaign_id": pl.String(), "day": pl.Float64()}
 RECEIVED = {"user_id": pl.String(), "group": pl.String(), "starts_day": pl.Float64()}
+IN_AISLE = pl.format("in the aisle: {}", "group").alias("group")  # another response than to what was mailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +45,39 @@ class Sending:
 
 @dataclass(frozen=True, slots=True)
 class CouponHistory:
-    """All sendings, by their start, and what was redeemed: user_id, campaign_id, group str; day f64."""
+    """What was mailed, what the ledger issued, and what was redeemed of it.
+
+    Attributes:
+        sendings: what was mailed, by its start.
+        redemptions: of that, out of the event log: user_id, campaign_id, group str; day f64.
+        issues: what the ledger issued: ISSUES and the campaign's group str.
+        products: of each campaign of the issues, positions in the catalogue list.
+    """
 
     sendings: tuple[Sending, ...]
     redemptions: pl.DataFrame
+    issues: pl.DataFrame
+    products: Mapping[str, Rows]
 
     def received(self) -> pl.DataFrame:
-        """Who got what, when: RECEIVED."""
+        """Who got what, when: RECEIVED, a row for each sending of a group to a shopper and for each issued coupon."""
         rows = [(user, one.group, one.starts_day) for one in self.sendings for user in one.user_ids]
-        return pl.DataFrame(rows, schema=RECEIVED, orient="row").unique(["user_id", "group"], keep="first")
+        mailed = pl.DataFrame(rows, schema=RECEIVED, orient="row").unique(["user_id", "group"], keep="first")
+        return pl.concat([mailed, self.issues.select("user_id", IN_AISLE, starts_day="issued_day")])
+
+    def redeemed(self) -> pl.DataFrame:
+        """Who redeemed what of it: user_id, group str; day, taken_back_day f64."""
+        mailed = self.redemptions.select("user_id", "group", "day", taken_back_day=pl.lit(NEVER))
+        used = self.issues.filter(pl.col("redeemed_day") < NEVER)
+        issued = used.select("user_id", IN_AISLE, "taken_back_day", day="redeemed_day")
+        return pl.concat([mailed, issued.select(mailed.columns)])
+
+    def decided(self, cut_day: float) -> pl.DataFrame:
+        """Issued coupons whose time was over at the cut: `issues`, redeemed bool, and date f64 (whole days)."""
+        by_then = (pl.col("redeemed_day") < cut_day) & (pl.col("taken_back_day") >= cut_day)
+        return self.issues.filter(pl.col("ends_day") <= cut_day).with_columns(
+            redeemed=by_then, date=pl.col("issued_day").floor()
+        )
 
     def fingerprint(self) -> str:
         """Hash of everything: the same history gives the same one."""
@@ -59,10 +85,10 @@ class CouponHistory:
         for one in self.sendings:
             digest.update(repr((one.group, one.starts_day, one.ends_day, one.campaign_ids, one.user_ids)).encode())
             digest.update(b"".join(products.tobytes() for products in one.products))
+        if len(self.issues):
+            digest.update(self.issues.write_csv().encode())
+            digest.update(b"".join(self.products[name].tobytes() for name in sorted(self.products)))
         return digest.hexdigest()[:16]
-
-
-NO_COUPONS = CouponHistory((), pl.DataFrame(schema={**REDEMPTIONS, "group": pl.String()}))
 
 
 def coupon_history(
@@ -72,6 +98,7 @@ def coupon_history(
     catalogue: Sequence[CatalogueItem],
     persons: pl.DataFrame,
     known_users: Iterable[str],
+    issues: pl.DataFrame,
 ) -> CouponHistory:
     """Put together what was sent and redeemed.
 
@@ -82,20 +109,22 @@ def coupon_history(
         redemptions: REDEMPTIONS.
         persons: as `of_persons` takes it.
         known_users: the persons whose purchases may be learnt from; others are left out.
+        issues: ISSUES; those of drafts, and of campaigns that hold no more, are left out.
     """
     members = _persons_of(segments, persons, frozenset(known_users))
     parsed = [campaign for stored in campaigns if stored.state != "draft" and (campaign := _parsed(stored)) is not None]
-    sent = [campaign for campaign in parsed if members.get(campaign.group)]
-    if not sent:
-        return NO_COUPONS
-    groups = pl.DataFrame([(one.campaign_id, one.group) for one in sent], schema=["campaign_id", "group"], orient="row")
     everything = Catalogue.of(catalogue, spare=0)
-    sent.sort(key=_together)
+    sent = sorted((campaign for campaign in parsed if members.get(campaign.group)), key=_together)
     sendings = [_sending(list(coupons), members, everything) for _, coupons in groupby(sent, key=_together)]
+    issued = issues.join(_groups(parsed), on="campaign_id", how="inner", maintain_order="left")
+    first_days = dict(issued.group_by("campaign_id").agg(pl.col("issued_day").min()).iter_rows())
     return CouponHistory(
         tuple(sorted(sendings, key=lambda one: (one.starts_day, one.group))),
-        redemptions.join(groups, on="campaign_id").sort("day", "user_id", "campaign_id"),
-    )
+        redemptions.join(_groups(sent), on="campaign_id").sort("day", "user_id", "campaign_id"),
+        issued,
+        {one.campaign_id: one.covered.rows(everything, first_days[one.campaign_id])
+         for one in parsed if one.campaign_id in first_days},
+    )  # fmt: skip
 
 
 def read_redemptions(
@@ -121,6 +150,11 @@ def _parsed(stored: StoredCampaign) -> Campaign | None:
         return stored.parse()
     except RecommenderError:  # it holds no more, by the rules of today: it is not offered either
         return None
+
+
+def _groups(campaigns: Iterable[Campaign]) -> pl.DataFrame:
+    rows = [(one.campaign_id, one.group) for one in campaigns]
+    return pl.DataFrame(rows, schema={"campaign_id": pl.String(), "group": pl.String()}, orient="row")
 
 
 def _together(campaign: Campaign) -> tuple[str, float, float]:

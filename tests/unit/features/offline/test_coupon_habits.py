@@ -12,12 +12,19 @@ RECEIVED = pl.DataFrame(
 
 
 def redeemed(*rows: tuple[str, str, float]) -> pl.DataFrame:
-    return pl.DataFrame(rows, schema={"user_id": pl.String, "group": pl.String, "day": pl.Float64}, orient="row")
+    frame = pl.DataFrame(rows, schema={"user_id": pl.String, "group": pl.String, "day": pl.Float64}, orient="row")
+    return frame.with_columns(taken_back_day=float("inf"))
 
 
 def test_what_was_redeemed_stands_beside_what_others_redeemed_of_the_same() -> None:
     found = coupon_habits(RECEIVED, redeemed(("bob", "a", 11.0), ("bob", "a", 12.0), ("ann", "b", 21.0)), 50.0)
     assert found.rows() == [("ann", 1.0, 1.5), ("bob", 2.0, 1.0), ("cid", 0.0, 0.5)]
+
+
+def test_what_was_taken_back_by_the_cut_does_not_count() -> None:
+    rows = redeemed(("bob", "a", 11.0)).with_columns(taken_back_day=40.0)
+    assert coupon_habits(RECEIVED, rows, 41.0).is_empty()
+    assert coupon_habits(RECEIVED, rows, 40.0).rows() == [("ann", 0.0, 0.5), ("bob", 1.0, 0.5)]
 
 
 @pytest.mark.parametrize("later", [("ann", "a", 50.0), ("bob", "b", 60.0), ("ann", "c", 91.0)])

@@ -18,7 +18,7 @@ from features.shopper import assemble
 from recommender.catalogue import Catalogue
 from recommender.errors import InvalidInput, NotEnoughData
 from recommender.ids import UserId
-from recommender.offers.response import respond
+from recommender.offers.response import respond, response_probability
 from recommender.offers.response_cards import make_card, make_deck
 from recommender.offers.response_features import response_features
 from tests.unit.training.offers.coupon_shop import (
@@ -32,7 +32,7 @@ from tests.unit.training.offers.coupon_shop import (
 )
 from tests.unit.training.small_shop import START, events, order_line, small_config
 from training.offers.evaluate import evaluate_coupons
-from training.offers.history import CouponHistory
+from training.offers.in_aisle import ISSUES, NEVER
 from training.offers.learn import learn_response, open_bench
 from training.offers.report import BOUGHT, EVERYONE, MODEL
 from training.read import TrainingData, read_training_data
@@ -142,17 +142,41 @@ def test_a_model_that_is_worse_than_the_fallback_does_not_ship(data: TrainingDat
     ]
     frame = pl.DataFrame(turned, schema=["user_id", "campaign_id", "group", "day"], orient="row")
     late = data.coupons.redemptions.filter(pl.col("day") >= first).select(frame.columns)
-    history = CouponHistory(data.coupons.sendings, pl.concat([frame, late]))
+    history = replace(data.coupons, redemptions=pl.concat([frame, late]))
     learnt = learn_response(replace(data, coupons=history), data.interactions.end_day, CONFIG)
     assert learnt.model is None
     assert learnt.figures["auc"] < learnt.figures["auc_of_fallback"]
     assert "fallback" in learnt.reason
 
 
+def test_coupons_of_the_ledger_teach_beside_those_that_were_mailed(data: TrainingData) -> None:
+    """Half of the coupons issued in the aisle were used, by whom does not matter: the height rises, the order stays."""
+    mailed = data.coupons.sendings[0]
+    start, campaign = mailed.starts_day + 40.3, mailed.campaign_ids[1]
+    rows = [
+        (user, campaign, f"c{place}-{days}", start + days, start + days + 0.1,
+         start + days if (place + days) % 2 else NEVER, NEVER, "g0")
+        for days in range(5) for place, user in enumerate(mailed.user_ids)
+    ]  # fmt: skip
+    issues = pl.DataFrame(rows, schema={**ISSUES, "group": pl.String}, orient="row")
+    history = replace(data.coupons, issues=issues, products={campaign: mailed.products[1]})
+    end_day = data.interactions.end_day
+    without, learnt = (learn_response(one, end_day, CONFIG) for one in (data, replace(data, coupons=history)))
+    assert without.model is not None
+    assert learnt.model is not None
+    assert (learnt.figures["in_aisle"], learnt.figures["in_aisle_redeemed"]) == (150, 75)
+    assert learnt.figures["mailed"] == without.figures["mailed"] == N_SENDINGS * N_COUPONS * N_USERS * 3 // 4
+    assert without.figures["in_aisle"] == 0
+    cases = open_bench(replace(data, coupons=history), CONFIG).make_issued(end_day)
+    assert response_probability(learnt.model, cases.features).mean() == pytest.approx(0.5, abs=0.05)
+    assert response_probability(without.model, cases.features).mean() < 0.4
+    assert history.fingerprint() != data.coupons.fingerprint()
+
+
 def test_too_little_to_learn_from_is_said(data: TrainingData) -> None:
     few = small_config(min_redemptions="100000")
     assert "100000 are needed" in learn_response(data, data.interactions.end_day, few).reason
-    nothing = replace(data, coupons=CouponHistory((), data.coupons.redemptions))
+    nothing = replace(data, coupons=replace(data.coupons, sendings=()))
     assert learn_response(nothing, data.interactions.end_day, CONFIG).model is None
 
 
