@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.arrays import Floats, Matrix
+from recommender.arrays import Floats, Mask, Matrix
 from recommender.catalogue import Catalogue
 from recommender.model import Model
 from recommender.offers.response_cards import CouponCard, make_deck
-from recommender.offers.response_features import HABIT, LIKING, RESPONSE_FEATURES, response_features
+from recommender.offers.response_features import HABIT, HOLDS_ABOVE, LIKING, RESPONSE_FEATURES, response_features
 from recommender.offers.response_model import ResponseModel
 from recommender.shopper import Shopper
 
@@ -26,17 +26,26 @@ class Response:
         probability: (n,) float32 in (0, 1), of redeeming the coupon while it is valid.
         contributions: (n, n_features) float32: by how much each of RESPONSE_FEATURES moves the log-odds, against the
             usual shopper and coupon.
+        holds: (n, n_features) whether what WORDING says of the feature is so of this shopper and coupon.
         trained: False: no model was learnt, and the fallback answered.
     """
 
     probability: Floats
     contributions: Matrix
+    holds: Mask
     trained: bool
 
     def why(self, place: int) -> tuple[tuple[str, float], ...]:
-        """Features that speak for the coupon at `place`, and by how much; the strongest first."""
+        """Features that speak for the coupon at `place`, and by how much; the strongest first.
+
+        One that speaks for it by being small (who comes seldom, say) has no wording that is true, and is left out.
+        """
         found = self.contributions[place]
-        return tuple((RESPONSE_FEATURES[at], float(found[at])) for at in np.argsort(-found) if found[at] > 0)
+        return tuple(
+            (RESPONSE_FEATURES[at], float(found[at]))
+            for at in np.argsort(-found, kind="stable")
+            if found[at] > 0 and self.holds[place, at]
+        )
 
 
 def respond(
@@ -51,10 +60,11 @@ def respond(
     """Ask how a shopper responds to coupons; without a trained model the fallback answers, with this usual rate."""
     features = response_features(shopper, make_deck(tuple(cards)), catalogue, now_day)
     if model.response is None:
-        return Response(fallback_probability(features, usual_rate), fallback_terms(features), trained=False)
-    return Response(
-        response_probability(model.response, features), contributions(model.response, features), trained=True
-    )
+        chance, terms, above = fallback_probability(features, usual_rate), fallback_terms(features), HOLDS_ABOVE
+    else:
+        chance, terms = response_probability(model.response, features), contributions(model.response, features)
+        above = np.maximum(HOLDS_ABOVE, model.response.means)
+    return Response(chance, terms, features > above, trained=model.response is not None)
 
 
 def response_probability(model: ResponseModel, features: Matrix) -> Floats:

@@ -7,7 +7,7 @@ from recommender.catalogue import Catalogue
 from recommender.offers.response_cards import Deck
 from recommender.shopper import Shopper
 
-# By name: what it means to people, when it speaks for the coupon.
+# By name: what it means to people, where it speaks for the coupon and is above HOLDS_ABOVE.
 WORDING = {
     "habit": "You often use coupons",
     "liking": "You buy this more than others do",
@@ -17,6 +17,8 @@ WORDING = {
     "often": "You come often",
 }
 RESPONSE_FEATURES = tuple(WORDING)
+# From where on the wording is true by itself: more redeemed than expected, a larger share than everybody's, any at all.
+HOLDS_ABOVE = np.array([0.0, np.log(2.0), 0.0, 0.0, 0.0, 0.0], dtype=np.float32)
 HABIT, LIKING = RESPONSE_FEATURES.index("habit"), RESPONSE_FEATURES.index("liking")
 DAYS_A_WEEK = 7.0
 SMALLEST = 1e-9  # in place of no purchases at all

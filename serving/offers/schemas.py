@@ -164,7 +164,10 @@ class OfferReply(BaseModel):
     valid_until: str
     items: list[str] = Field(description="Up to five items of it that this store has; of others, see the campaign.")
     coupon: OfferCouponReply | None = Field(description="Null in a dry run.")
-    why: list[str] = Field(description="Short sentences for people.", examples=[["You buy this often"]])
+    why: list[str] = Field(
+        description="One or two short sentences for people, the strongest reason first.",
+        examples=[["You buy this more than others do", "You often use coupons"]],
+    )
     actions: list[str] = Field(examples=[["save", "dismiss", "less_like_this"]])
 
 

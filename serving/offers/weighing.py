@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from recommender.arrays import EMPTY_ROWS, Mask, Rows
+from recommender.arrays import Mask, Rows
 from recommender.catalogue import Catalogue
 from recommender.facts import facts_of
 from recommender.ids import PlacementId, StoreId, UserId
@@ -16,6 +16,7 @@ from recommender.offers.layers import OfferRules
 from recommender.offers.reasons import NoOffer
 from recommender.offers.response import respond
 from recommender.offers.response_cards import CouponCards
+from recommender.offers.response_features import WORDING
 from recommender.query import Query
 from recommender.shopper import Purchases, Shopper
 from serving.clock import day_of
@@ -26,7 +27,7 @@ from serving.offers.asks import Ask
 from serving.offers.settling import Proposal
 
 ITEMS_SHOWN = 5
-OFTEN = 3  # orders from which on an item counts as bought often
+REASONS_SHOWN = 2  # of what speaks for an offer, the strongest
 RENEWED = timedelta(minutes=30)  # until then the same state in the same zone gives the same draw, however often asked
 
 
@@ -63,7 +64,7 @@ class Weighing:
         tiredness = self.rules.tiredness.score(contacts, now)
         if arms and (refused := layers.fatigue(self.rules, tiredness)) is not None:
             reasons = [refused.reason]
-        features = self._features(list(arms.values()), shopper, serving, now_day)
+        features, reasons_for = self._features(list(arms.values()), shopper, serving, now_day)
         thought = Thought(
             considered={"here": len(here), "eligible": len(meant), "left": len(left), "held_out": len(held_out)},
             held_out=[arm.campaign.campaign_id for arm in held_out],
@@ -85,7 +86,10 @@ class Weighing:
             rules=self.rules,
             occasion=f"{place.zone_id}\n{window:.0f}",
             renewed_at=now + RENEWED - timedelta(seconds=now.timestamp() % RENEWED.total_seconds()),
-            show=lambda arm: _shown(arm, shopper.purchases, mask, catalogue, in_aisle=bool(place.categories)),
+            show=lambda arm: (
+                _items_of(arm, shopper.purchases, mask, catalogue),
+                reasons_for(arm) or ["In the aisle where you are" if place.categories else "In this store"],
+            ),
             now=now,
         )
         return proposal, thought
@@ -128,14 +132,22 @@ class Weighing:
 
     def _features(
         self, arms: Sequence[Arm], shopper: Shopper, serving: Serving, now_day: float
-    ) -> dict[str, tuple[float, float]]:
-        """By campaign the chance of a redemption, and what one earns in minor units."""
+    ) -> tuple[dict[str, tuple[float, float]], Callable[[Arm], list[str]]]:
+        """By campaign the chance of a redemption, and what one earns in minor units; and what speaks for an arm."""
         model, catalogue, usual_rate = serving.model, serving.catalogue, self.rules.earnings.usual_rate
         cards = [self.cards.of(arm.campaign.campaign_id, arm.rows, catalogue, model) for arm in arms]
-        chances = respond(model, catalogue, shopper, cards, now_day, usual_rate=usual_rate).probability
-        return {
-            arm.campaign.campaign_id: (chance, arm.earned) for arm, chance in zip(arms, chances.tolist(), strict=True)
+        response = respond(model, catalogue, shopper, cards, now_day, usual_rate=usual_rate)
+        place_of = {arm.campaign.campaign_id: place for place, arm in enumerate(arms)}
+        features = {
+            arm.campaign.campaign_id: (chance, arm.earned)
+            for arm, chance in zip(arms, response.probability.tolist(), strict=True)
         }
+
+        def reasons_for(arm: Arm) -> list[str]:
+            found = response.why(place_of[arm.campaign.campaign_id])
+            return [WORDING[name] for name, _ in found[:REASONS_SHOWN]]
+
+        return features, reasons_for
 
 
 def _is_held_out(arm: Arm, shopper: str) -> bool:
@@ -143,18 +155,13 @@ def _is_held_out(arm: Arm, shopper: str) -> bool:
     return share > 0 and layers.is_held_out(shopper, arm.campaign.campaign_id, share)
 
 
-def _shown(
-    arm: Arm, purchases: Purchases, mask: Mask, catalogue: Catalogue, *, in_aisle: bool
-) -> tuple[list[str], list[str]]:
-    """Ids of items to show with an offer, those bought most often first; and why it is made."""
+def _items_of(arm: Arm, purchases: Purchases, mask: Mask, catalogue: Catalogue) -> list[str]:
+    """Ids of items to show with an offer, those bought most often first."""
     rows: Rows = arm.shown(mask)
-    place = np.searchsorted(purchases.rows, rows) if len(purchases) else EMPTY_ROWS
     orders = np.zeros(len(rows), dtype=np.float32)
     if len(purchases):
+        place = np.searchsorted(purchases.rows, rows)
         found = purchases.rows[np.minimum(place, len(purchases) - 1)] == rows
         orders[found] = purchases.baskets[place[found]]
     best = np.argsort(-orders, kind="stable")[:ITEMS_SHOWN]
-    items = [catalogue.items[row].item_id for row in rows[best].tolist()]
-    most = float(orders.max(initial=0.0))
-    why = ["You buy this often"] if most >= OFTEN else ["You have bought this before"] if most > 0 else []
-    return items, why or (["In the aisle where you are"] if in_aisle else ["In this store"])
+    return [catalogue.items[row].item_id for row in rows[best].tolist()]

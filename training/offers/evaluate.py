@@ -69,11 +69,8 @@ def evaluate_coupons(
     split = split_sendings(data.coupons.sendings, since_day, end_day)
     with progress.step(f"Look back at {len(split.before) + len(split.after)} sendings of coupons"):
         bench = open_bench(data, config)
-        lessons, tests = bench.make(split.before), bench.make(split.after)
-    for side, examples in (("ended before", lessons), ("began after", tests)):
-        if not examples.redeemed.any() or examples.redeemed.all():
-            message = f"Of the coupons whose campaigns {side} the split, none was redeemed or all were."
-            raise NotEnoughData(message, remedy="Choose another --since, or bring campaigns and their redemptions.")
+        lessons = _both_kinds(bench.make(split.before), "ended before")
+        tests = _both_kinds(bench.make(split.after), "began after")
     with progress.step("Learn, and resample the shoppers"):
         model = fit_response(lessons.features, lessons.redeemed, config.response.ridge)
         types = _by_type(settings, data, tests, score(model, tests), config)
@@ -171,6 +168,13 @@ def _report(
         code=code_revision(),
         seed=config.seed,
     )
+
+
+def _both_kinds(examples: Examples, side: str) -> Examples:
+    if not examples.redeemed.any() or examples.redeemed.all():
+        message = f"Of the coupons whose campaigns {side} the split, none was redeemed or all were."
+        raise NotEnoughData(message, remedy="Choose another --since, or bring campaigns and their redemptions.")
+    return examples
 
 
 def _make(folder: Path) -> None:

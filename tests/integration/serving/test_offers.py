@@ -26,6 +26,7 @@ def aisle(valkey_data_dir: Path, tmp_path: Path) -> Aisle:
 
 def reasons(answer: dict[str, Any]) -> list[str]:
     assert (answer["outcome"] == "offer") == bool(answer["offers"]) == (answer["reason_codes"] == [])
+    assert all(0 < len(offer["why"]) <= 2 for offer in answer["offers"])
     return answer["reason_codes"]
 
 

@@ -90,6 +90,20 @@ def test_what_speaks_for_a_coupon_is_named_strongest_first() -> None:
     assert list(values) == sorted(values, reverse=True)
 
 
+def test_no_reason_is_given_that_is_not_so() -> None:
+    """Whoever redeemed nothing does not often use coupons, and who comes seldom does not come often, whatever helps."""
+    seldom = replace(MODEL, means=np.array([-3.0, 0.0, 0.0, 0.0, 0.0, 9.0], dtype=np.float32))
+    card = make_card(rows(0, 1), CATALOGUE, RECENT)
+    for model in (replace(UNTRAINED, response=seldom), UNTRAINED):
+        answer = respond(model, CATALOGUE, STRANGER, [card], NOW_DAY, usual_rate=0.02)
+        assert {name for name, _ in answer.why(0)} <= {"popular"}
+    helped = contributions(seldom, response_features(STRANGER, make_deck([card]), CATALOGUE, NOW_DAY))[0]
+    assert helped[RESPONSE_FEATURES.index("habit")] > 0
+    assert helped[RESPONSE_FEATURES.index("often")] > 0
+    buys = respond(UNTRAINED, CATALOGUE, buyer(0), [card], NOW_DAY, usual_rate=0.02)
+    assert [name for name, _ in buys.why(0)] == ["liking"]
+
+
 def test_without_a_model_those_who_redeemed_and_bought_come_first() -> None:
     card, other = make_card(rows(0, 1), CATALOGUE, RECENT), make_card(rows(2), CATALOGUE, RECENT)
     user = respond(UNTRAINED, CATALOGUE, buyer(0, redeemed=5, expected=1), [card, other], NOW_DAY, usual_rate=0.02)

@@ -14,8 +14,8 @@ from features.sql.engine import open_engine
 from features.sql.segment_store import SegmentStore
 from tests.unit.training.small_shop import N_ITEMS, START, events, open_shop, orders
 
-N_USERS, N_SENDINGS, N_COUPONS = 40, 8, 4
-SEND_EVERY, LASTS = timedelta(days=16), timedelta(days=14)
+N_USERS, N_SENDINGS, N_COUPONS = 24, 8, 4
+SEND_EVERY, LASTS = timedelta(days=9), timedelta(days=8)
 
 
 def started_at(sending: int) -> datetime:
@@ -24,7 +24,7 @@ def started_at(sending: int) -> datetime:
 
 def open_coupon_shop(folder: Path) -> Settings:
     """A data folder with orders, campaigns and redemptions."""
-    settings = open_shop(folder, orders())
+    settings = open_shop(folder, orders(n_users=N_USERS, n_days=95), consenting=N_USERS)
     engine = open_engine(settings)
     segments, campaigns = SegmentStore(engine), list[Stated]()
     rng, redeemed = np.random.default_rng(5), list[dict[str, object]]()
