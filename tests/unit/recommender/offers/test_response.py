@@ -97,7 +97,7 @@ def test_no_reason_is_given_that_is_not_so() -> None:
     for model in (replace(UNTRAINED, response=seldom), UNTRAINED):
         answer = respond(model, CATALOGUE, STRANGER, [card], NOW_DAY, usual_rate=0.02)
         assert {name for name, _ in answer.why(0)} <= {"popular"}
-    helped = contributions(seldom, response_features(STRANGER, make_deck([card]), CATALOGUE, NOW_DAY))[0]
+    helped = contributions(seldom, response_features(STRANGER, make_deck((card,)), CATALOGUE, NOW_DAY))[0]
     assert helped[RESPONSE_FEATURES.index("habit")] > 0
     assert helped[RESPONSE_FEATURES.index("often")] > 0
     buys = respond(UNTRAINED, CATALOGUE, buyer(0), [card], NOW_DAY, usual_rate=0.02)
