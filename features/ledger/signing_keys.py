@@ -42,6 +42,7 @@ class SigningKeys:
 
     def __init__(self, engine: Engine, secret: Callable[[], bytes]) -> None:
         self._engine, self._secret = engine, secret
+        self._opened: tuple[str, Ed25519PrivateKey] | None = None  # the last that signed, as it is kept and opened
 
     def signer(self, now: datetime) -> tuple[str, Ed25519PrivateKey]:
         """Id and private key of the one that signs now; the first is made by whoever asks first."""
@@ -50,7 +51,10 @@ class SigningKeys:
         if found is None:
             with exclusive(self._engine, ROTATION_LOCK) as connection:
                 found = _current(connection) or self._make(connection, now)
-        return found[0], Ed25519PrivateKey.from_private_bytes(self._box().decrypt(found[1].encode()))
+        kid, sealed = found
+        if self._opened is None or self._opened[0] != sealed:
+            self._opened = sealed, Ed25519PrivateKey.from_private_bytes(self._box().decrypt(sealed.encode()))
+        return kid, self._opened[1]
 
     def rotate(self, now: datetime, by: Author = CLI) -> str:
         """Sign with a new key from now on; the old ones verify for as long as a coupon of theirs may live."""

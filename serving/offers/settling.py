@@ -147,7 +147,7 @@ class Settling:
         settled = Settled([], [], {name: NoOffer(no.value) for name, no in room.items() if no is not None}, seed)
         left = {name: worth for name, worth in proposal.worth.items() if room[name] is None}
         counted = list(proposal.contacts)
-        while left and len(settled.offers) < proposal.ask.limit:
+        while left:
             choice = choose(left, proposal.rules.policy, seed, len(settled.offers))
             if choice.arm == NO_OFFER:
                 settled.draws.append(choice)
@@ -159,6 +159,8 @@ class Settling:
                 continue  # somebody took the last one since we looked: it was no arm, so draw again without it
             settled.draws.append(choice)
             settled.offers.append(made)
+            if len(settled.offers) == proposal.ask.limit:
+                break  # as most are: nobody asks what could come after it
             counted.append(Contact(about=made.arm.about, made_at=books.now))
             left = {name: worth for name, worth in left.items() if _allows(proposal, counted, proposal.arms[name])}
         return settled
