@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from recommender.arrays import Mask, Rows
@@ -14,13 +15,25 @@ from recommender.offers.worth import Earnings
 from recommender.places.places import Places
 from recommender.places.presence import Presence
 from recommender.rules.compiled import Facts, Rule
-from serving.campaigns.registry import Campaigns
 from serving.clock import day_of
 
 CHANNEL = "in_aisle"
 LARGEST_CATEGORIES = 5  # that "less like this" goes by
-
 LOOKED_AT_EVERY = timedelta(hours=1)  # within it no campaign begins that `running` leaves out
+
+
+class Campaigns(Protocol):
+    """The active campaigns of this worker; `changes`: how often they were changed."""
+
+    changes: int
+
+    def running(self, now: datetime) -> Sequence[Campaign]:
+        """Those that may be valid at a moment, or in the hours around it, in some store."""
+        ...
+
+    def products_of(self, campaign: Campaign, catalogue: Catalogue, now: datetime) -> Rows:
+        """Rows of its items, ascending; the same array until they change."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
