@@ -66,7 +66,7 @@ def test_of_two_who_write_at_once_one_reads_again(deployment: Settings) -> None:
 
 
 def test_a_person_is_told_what_is_kept_and_it_goes_with_them(deployment: Settings, tmp_path: Path) -> None:
-    ann, phone = (USER_ID, "ann"), (ANONYMOUS_ID, "app-17")
+    ann, phone = (USER_ID, "ann of presence"), (ANONYMOUS_ID, "app-17")  # of whom no other test leaves anything
     state = HeardLately().with_sightings(
         [Heard(epoch_ms(NOW), number_of(key_of("milk")), epoch_ms(NOW), -60.0, 1)], NOW
     )
