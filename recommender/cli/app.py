@@ -91,7 +91,7 @@ def demo_walk(
     is what was offered or why nothing, then what the till made of their coupons, and the budgets. Baskets are of real
     households, floors are invented. The last shopper does not let the app use where they are.
 
-    Run [bold]recommender demo[/] in another terminal first. At night nothing is offered: quiet hours go by the store.
+    Run [bold]recommender demo[/] in another terminal first. It lifts the quiet hours, which go by the store.
     On a second walk the same shoppers meet their caps; [bold]--store[/] takes others.
     """
     from recommender.cli.walk import run_walk
