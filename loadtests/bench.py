@@ -29,6 +29,7 @@ from sqlalchemy import delete
 
 from features.artifact.read import LoadedArtifact, load_artifact
 from features.artifact.shelf import ArtifactShelf
+from features.identity import SECRET_FILE
 from features.settings import Settings
 from features.sql.engine import open_engine, writing
 from features.sql.tables.keys import keys
@@ -136,8 +137,8 @@ def copy_of(settings: Settings) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         apart = Path(folder)
         (apart / settings.artifacts_dir.name).symlink_to(settings.artifacts_dir.resolve())
-        for database in settings.data_dir.glob("*.sqlite*"):
-            shutil.copy(database, apart)
+        for file in (*settings.data_dir.glob("*.sqlite*"), *settings.data_dir.glob(SECRET_FILE)):
+            shutil.copy(file, apart)  # what the database keeps sealed opens with the secret alone
         with writing(open_engine(Settings(data_dir=apart))) as write:
             write.connection.execute(delete(keys))
         yield apart

@@ -9,7 +9,7 @@ from hashlib import sha256
 from hmac import digest
 from typing import Any
 
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, Engine, insert, select, update
 
@@ -18,7 +18,7 @@ from features.ledger.books import LONGEST_COUPON, TILL_GRACE, text_of
 from features.sql.audit_store import append_audit
 from features.sql.engine import exclusive, reading
 from features.sql.tables.ledger import coupon_keys
-from recommender.errors import InvalidInput
+from recommender.errors import InvalidInput, StoreUnavailable
 from recommender.offers.token import public_document, public_text
 
 ROTATION_LOCK = 7_301_194_261  # any number, the same in every process
@@ -45,7 +45,11 @@ class SigningKeys:
         self._opened: tuple[str, Ed25519PrivateKey] | None = None  # the last that signed, as it is kept and opened
 
     def signer(self, now: datetime) -> tuple[str, Ed25519PrivateKey]:
-        """Id and private key of the one that signs now; the first is made by whoever asks first."""
+        """Id and private key of the one that signs now; the first is made by whoever asks first.
+
+        Raises:
+            StoreUnavailable: also if the deployment has another secret than when the key was made.
+        """
         with reading(self._engine) as connection:
             found = _current(connection)
         if found is None:
@@ -53,8 +57,17 @@ class SigningKeys:
                 found = _current(connection) or self._make(connection, now)
         kid, sealed = found
         if self._opened is None or self._opened[0] != sealed:
-            self._opened = sealed, Ed25519PrivateKey.from_private_bytes(self._box().decrypt(sealed.encode()))
+            self._opened = sealed, self._open(sealed)
         return kid, self._opened[1]
+
+    def _open(self, sealed: str) -> Ed25519PrivateKey:
+        try:
+            return Ed25519PrivateKey.from_private_bytes(self._box().decrypt(sealed.encode()))
+        except InvalidToken:
+            raise StoreUnavailable(
+                "The key that signs coupons was sealed with another secret than this deployment's.",
+                remedy="Bring back the secret it was made with; or `recommender coupon keys rotate`.",
+            ) from None
 
     def rotate(self, now: datetime, by: Author = CLI) -> str:
         """Sign with a new key from now on; the old ones verify for as long as a coupon of theirs may live."""

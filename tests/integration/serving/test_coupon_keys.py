@@ -15,7 +15,7 @@ from features.identity import read_secret
 from features.ledger.books import LONGEST_COUPON, TILL_GRACE
 from features.ledger.signing_keys import SigningKeys
 from recommender.cli.app import app as commands
-from recommender.errors import CouponRefused, InvalidInput
+from recommender.errors import CouponRefused, InvalidInput, StoreUnavailable
 from recommender.offers.refusal import Refusal
 from recommender.offers.token import Claims, read_key_set, sign, verify
 from tests.integration.serving.desk import Desk, ask
@@ -94,3 +94,12 @@ def test_the_commands_draw_a_token_and_verify_it_with_a_file_alone(
         assert isinstance(refused, CouponRefused)
         assert refused.reason is reason
     assert not (tmp_path / "nothing-here").exists()
+
+
+def test_a_key_that_another_secret_sealed_is_named_and_can_be_replaced(engine: Engine) -> None:
+    now = datetime.now(UTC)
+    SigningKeys(engine, lambda: b"s" * 32).signer(now)
+    here = SigningKeys(engine, lambda: b"t" * 32)
+    with pytest.raises(StoreUnavailable, match="another secret"):
+        here.signer(now)
+    assert here.rotate(now) == here.signer(now)[0]
