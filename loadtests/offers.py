@@ -27,6 +27,7 @@ from features.sql.engine import migrate, open_engine
 from features.sql.place_store import Placed, PlaceStore
 from loadtests.bench import copy_of, free_port, running
 from loadtests.generator import Outcome, at_rate, post, saturate
+from recommender.cli.demo import offer_rules_at_any_hour
 from recommender.ids import BeaconId, StoreId, ZoneId
 from recommender.places.beacons import ibeacon_key
 from recommender.places.store import Store
@@ -43,7 +44,6 @@ CAMPAIGN = {
 }  # fmt: skip
 ALWAYS = {"temperature = ": "temperature = 0.01 # ", "contact = ": "contact = 0.0 # ", "tired = ": "tired = 0.0 # "}
 KINDS: dict[str, dict[str, Any]] = {"offer": {}, "no consent": {"agrees": False}, "unknown beacon": {"minor": 9}}
-SHIPPED = Path(__file__).parents[1] / "recommender/config/offers.toml"
 
 
 def set_up(apart: Path) -> None:
@@ -61,7 +61,7 @@ def set_up(apart: Path) -> None:
         campaigns.create(f"bench-{number}", CAMPAIGN | {"title": f"Bench {number}", "products": rule})
         campaigns.move(f"bench-{number}", "activate")
     engine.dispose()
-    text = SHIPPED.read_text().replace("begins = 21:30:00", "begins = 07:00:00")  # no quiet hours, at any time of day
+    text = offer_rules_at_any_hour()
     for before, after in ALWAYS.items():
         text = text.replace(f"\n{before}", f"\n{after}")
     (apart / "config").mkdir()

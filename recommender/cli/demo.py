@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from rich.table import Table
 
 from features.progress import Terminal
 from features.settings import Settings, read_settings
+from recommender.cli.calls import must_be_ready, post
 from recommender.cli.demo_keys import FILE, DemoKeys, demo_keys
 from recommender.errors import RecommenderError
 
@@ -74,14 +74,19 @@ def run_demo(console: Console) -> None:
         service.wait()
 
 
+def offer_rules_at_any_hour() -> str:
+    """The offers.toml that ships, without quiet hours."""
+    rules = resources.files("recommender").joinpath("config/offers.toml").read_text(encoding="utf-8")
+    return re.sub(r"(?m)^(begins|ends) = .*", r"\1 = 00:00:00", rules)
+
+
 def _at_any_hour(settings: Settings) -> dict[str, str]:
     """Environment of a service that makes offers at night too: who tries the demo may be up while its stores sleep."""
     if settings.config_dir is not None:
         return {}  # whoever brings rules of their own wants to see those
-    rules = resources.files("recommender").joinpath("config/offers.toml").read_text(encoding="utf-8")
     folder = settings.data_dir / "demo-config"
     folder.mkdir(parents=True, exist_ok=True)
-    folder.joinpath("offers.toml").write_text(re.sub(r"(?m)^(begins|ends) = .*", r"\1 = 00:00:00", rules))
+    folder.joinpath("offers.toml").write_text(offer_rules_at_any_hour())
     return {"RECOMMENDER_CONFIG_DIR": str(folder)}
 
 
@@ -193,10 +198,7 @@ def _curl(base: str, path: str, body: dict[str, Any]) -> str:
 
 
 def _post(base: str, keys: DemoKeys, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    headers = {"content-type": "application/json", "authorization": f"Bearer {keys.secret}"}
-    request = urllib.request.Request(base + path, data=json.dumps(body).encode(), headers=headers)  # noqa: S310 our own address
-    with urllib.request.urlopen(request, timeout=10) as reply:  # noqa: S310
-        return json.load(reply)
+    return post(base + path, body, {"authorization": f"Bearer {keys.secret}"}, timeout=10)[1]
 
 
 def _wait_until_ready(service: subprocess.Popen[bytes], base: str) -> None:
@@ -207,10 +209,11 @@ def _wait_until_ready(service: subprocess.Popen[bytes], base: str) -> None:
                 "the service ended", remedy="Read its last lines above, or run `recommender doctor`."
             )
         try:
-            with urllib.request.urlopen(f"{base}/readyz", timeout=1):  # noqa: S310 our own address
-                return
+            must_be_ready(base, timeout=1)
         except (urllib.error.URLError, TimeoutError, ConnectionError):
             time.sleep(0.1)
+        else:
+            return
     raise ServiceDidNotStart(
         f"not ready within {READY_WITHIN_SECONDS} s", remedy="Run `recommender serve` alone and read what it says."
     )

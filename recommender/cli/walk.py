@@ -3,7 +3,6 @@
 import json
 import queue
 import urllib.error
-import urllib.request
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,12 +18,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from features.settings import Settings, read_settings
+from recommender.cli.calls import must_be_ready, post
 from recommender.cli.demo_keys import demo_keys
 from recommender.cli.walk_plan import plan_walks
 from recommender.cli.walk_shopper import Answer, Shop, Told, Walk
 from recommender.errors import StoreUnavailable
 
-AUDIENCE = "recommender"
 TOKEN_FOR, TILL_FOR = timedelta(minutes=30), timedelta(hours=1)
 TIMEOUT_SECONDS = 15.0
 
@@ -139,6 +138,7 @@ def _keys(settings: Settings, store_id: str) -> tuple[str, Callable[[str], str],
     from features.keys import digest_of, new_key, signing_secret
     from features.sql.engine import opened
     from features.sql.key_store import KeyStore
+    from serving.user_tokens import AUDIENCE
 
     app_key = demo_keys(settings).publishable
     with opened(settings) as engine:
@@ -157,8 +157,7 @@ def _keys(settings: Settings, store_id: str) -> tuple[str, Callable[[str], str],
 
 def _must_answer(base: str) -> None:
     try:
-        with urllib.request.urlopen(f"{base}/readyz", timeout=TIMEOUT_SECONDS):  # noqa: S310 - our own address
-            return
+        must_be_ready(base, TIMEOUT_SECONDS)
     except OSError as error:
         raise StoreUnavailable(
             f"No service answers at {base}.",
@@ -167,11 +166,8 @@ def _must_answer(base: str) -> None:
 
 
 def _post(url: str, body: Mapping[str, Any], headers: Mapping[str, str], key: str) -> Answer:
-    sent = {"content-type": "application/json", "idempotency-key": key, **headers}
-    request = urllib.request.Request(url, data=json.dumps(body).encode(), headers=sent)  # noqa: S310 - our own address
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as reply:  # noqa: S310
-            return reply.status, json.load(reply)
+        return post(url, body, {"idempotency-key": key, **headers}, TIMEOUT_SECONDS)
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)
 
