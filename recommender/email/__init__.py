@@ -1,0 +1,1 @@
+"""Product blocks of emails: from decided items to JSON, HTML and plain text."""
