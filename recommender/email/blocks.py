@@ -14,16 +14,6 @@ DEFAULT_BUDGET = 32_768
 ThemeName = Literal["plain", "cards", "magazine"]
 
 
-class Level(StrEnum):
-    """What a block was filled from, most personal first: the rungs of the fallback ladder."""
-
-    PERSONAL = "personal"
-    SEGMENT = "segment"
-    CATEGORY = "category"
-    STORE = "store"
-    CURATED = "curated"
-
-
 class Images(StrEnum):
     """Which pictures a block has: the catalogue's, ours drawn when the mail is opened, or none."""
 
@@ -51,24 +41,21 @@ class Words(Struct, frozen=True):
 
 
 class BlockSpec(Struct, frozen=True, kw_only=True):
-    """What a caller asks for in one block.
+    """How one block is to be drawn.
 
     Attributes:
         columns: 1 to MOST_COLUMNS, side by side on a desktop.
         count: items wanted, 1 to MOST_ITEMS; min_items: with fewer the block is empty, 1 to `count`.
-        ladder: what may fill the block, in this order.
         byte_budget: the most bytes of HTML (UTF-8), SMALLEST_BUDGET to LARGEST_BUDGET.
         accent: the shop's colour of buttons and badges as `#rrggbb`; None: the theme's.
         heading: above the items; None: none.
     """
 
     block_id: str
-    placement: str
     columns: int = 2
     count: int = 4
     min_items: int = 1
     theme: ThemeName = "cards"
-    ladder: tuple[Level, ...] = tuple(Level)
     byte_budget: int = DEFAULT_BUDGET
     images: Images = Images.CATALOGUE
     accent: str | None = None
