@@ -20,7 +20,7 @@ from recommender.email.texts import clean, direction, price_text
 from recommender.email.themes import has_lead, picture_size
 
 # The most characters of each text.
-TITLE = {1: 110, 2: 64, 3: 54}  # by columns
+TITLE = {1: 110, 2: 52, 3: 48}  # by columns
 HEADING, DETAIL, BADGE, LINK, OFFER, TERMS = 120, 60, 20, 30, 90, 200
 
 
