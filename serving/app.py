@@ -12,7 +12,7 @@ from features.campaigns import SegmentMembers, StoredCampaign
 from features.controller import read_controller
 from features.events.dead_letters import DeadLetters
 from features.events.stream import EventStream
-from features.identity import Contacts, Identifier, Presented, read_secret
+from features.identity import USER_ID, Contacts, Identifier, Presented, read_secret
 from features.identity_rules import read_rules
 from features.ledger.ledger import Ledger
 from features.ledger.signing_keys import SigningKeys
@@ -182,7 +182,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         hide=lambda histories: hide_users(histories, suppressions),
     )
     exposures = Exposures(stream, traces.keep, metrics)
-    live_reader = LiveReader(live, metrics, settings.redis_deadline_ms / 1000)
+    live_reader = LiveReader(live, metrics, settings.redis_deadline_ms / 1000, consents.hide_place)
     recommend = Recommend(
         current=current,
         find_placement=placements.find,
@@ -197,7 +197,10 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     )
     ledger = ConsentStore(engine)
     states = ConsentStates(engine)
-    record_consents = ConsentRecorder(store=ledger, states=states, announce=overlay.announce, live=live)
+    presences = PresenceStates(redis)
+    record_consents = ConsentRecorder(
+        store=ledger, states=states, announce=overlay.announce, live=live, presences=presences
+    )
     ingest = Ingest(
         stream=stream,
         live=live,
@@ -222,6 +225,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         number_of=numbers.of,
         look_up=numbers.look_up,
         has_withdrawn=has_withdrawn,
+        hides_place=lambda user_id: consents.hide_place([(USER_ID, str(user_id))]),
         ledger_at=ledger_at,
     )
     desk = CatalogueDesk(CatalogueStore(engine), StockStore(engine), overlay.announce)
@@ -246,7 +250,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         read_live=lambda user_id, anonymous_id: live_reader.read(Caller(user_id=user_id, anonymous_id=anonymous_id)),
         shopper_of=lambda user_id, known, serving, now: shopper_of(user_id, known, serving, now, parted.since),
         current=current.get,
-        presences=PresenceStates(redis),
+        presences=presences,
         answers=OfferAnswers(redis),
         weighing=Weighing(
             rules=offer_rules,

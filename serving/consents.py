@@ -11,11 +11,12 @@ from features.audit import Author
 from features.identity import ANONYMOUS_ID, USER_ID, Identifier
 from features.online.keys import live_state_of_user, live_state_of_visitor
 from features.online.live_state import LiveState
+from features.online.presence_states import PresenceStates
 from features.privacy.suppression import Suppressions
 from features.sql.changes import IdentifierState
 from features.sql.consent_states import ConsentState, ConsentStates
 from features.sql.consent_store import ConsentStore
-from recommender.consent import PERSONALISATION, WHOLE, Entry
+from recommender.consent import IN_STORE_LOCATION, PERSONALISATION, WHOLE, Entry
 from recommender.consent_answers import (
     SILENCE,
     Answer,
@@ -55,6 +56,10 @@ class Consents:
         """True: granted; False: refused, withdrawn or ended; None: never said anything."""
         answer = answer_in(self.answers([(USER_ID, user_id)]), PERSONALISATION)
         return None if answer is Answer.NONE else answer is not Answer.REFUSED
+
+    def hide_place(self, named: Iterable[Identifier]) -> bool:
+        """Whether it may not be used where somebody is, who comes under these identifiers: they refused that."""
+        return answer_in(self.answers(named), IN_STORE_LOCATION) is Answer.REFUSED
 
     def have_withdrawn(self, user_id: UserId) -> bool:
         """Whether nothing personal of this shopper may be used. Of who never said anything nothing is stored."""
@@ -136,9 +141,13 @@ class ConsentRecorder:
     states: ConsentStates
     announce: Callable[[], Awaitable[None]]
     live: LiveState
+    presences: PresenceStates
 
     async def __call__(self, said: Sequence[Entry], by: Author | None = None) -> int:
-        """Record it; when this returns, SQL has it, and live state of who withdrew is empty and tells all workers so.
+        """Record it; when this returns, SQL has it, and what Redis may no longer hold of who withdrew is forgotten.
+
+        That is live state where they withdrew personalisation, its places where they withdrew in-store location, and
+        what their devices heard in either case. Each says so to all workers.
 
         `by`: who wrote it down; None: an event. Returns how many entries were new.
 
@@ -148,23 +157,31 @@ class ConsentRecorder:
         new = await asyncio.to_thread(self.store.append, said, by=by)
         await self.announce()
         people, as_of = await asyncio.to_thread(self.states.of_as_of, {one.subject for one in said})
-        withdrawn = [
-            key
-            for state in people
-            if answers_of(state.standings).get(PERSONALISATION) is Answer.REFUSED
-            for key in _live_state_of(state.identifier)
-        ]
-        if withdrawn:
-            try:
-                await self.live.empty(withdrawn, as_of)
-            except (RedisError, OSError) as error:
-                message = f"a withdrawal of consent is written down, but live state cannot be reached: {error}"
-                raise StoreUnavailable(message, remedy="Send the same request again later.") from error
+        unknown, unplaced = _who_refuse(PERSONALISATION, people), _who_refuse(IN_STORE_LOCATION, people)
+        try:
+            if unknown:
+                await self.live.empty(_live_state_of(unknown), as_of)
+            if unplaced:
+                await self.live.forget_places(_live_state_of(unplaced), as_of)
+            if unknown or unplaced:
+                await self.presences.empty({*unknown, *unplaced}, as_of)
+        except (RedisError, OSError) as error:
+            message = f"a withdrawal of consent is written down, but live state cannot be reached: {error}"
+            raise StoreUnavailable(message, remedy="Send the same request again later.") from error
         return new
 
 
-def _live_state_of(identifier: Identifier) -> list[str]:
-    kind, value = identifier
-    if kind == USER_ID:
-        return [live_state_of_user(UserId(value))]
-    return [live_state_of_visitor(AnonymousId(value))] if kind == ANONYMOUS_ID else []
+def _who_refuse(purpose: str, people: Iterable[ConsentState]) -> list[Identifier]:
+    """Users and app installations of whom a refusal is on record."""
+    return [
+        one.identifier
+        for one in people
+        if one.identifier[0] in (USER_ID, ANONYMOUS_ID) and answers_of(one.standings).get(purpose) is Answer.REFUSED
+    ]
+
+
+def _live_state_of(named: Iterable[Identifier]) -> list[str]:
+    return [
+        live_state_of_user(UserId(value)) if kind == USER_ID else live_state_of_visitor(AnonymousId(value))
+        for kind, value in named
+    ]

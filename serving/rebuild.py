@@ -15,7 +15,7 @@ from features.events.log import scan_events
 from features.identity import ANONYMOUS_ID, STRONG_KINDS, USER_ID, Identifier, Presented
 from features.online.keys import EVENT_STREAM, live_state_of_user
 from features.online.live_entries import entries_of
-from features.online.live_events import LiveEntry
+from features.online.live_events import LiveEntry, LivePlace
 from features.online.live_state import LiveState
 from features.settings import Settings
 from features.sql.identity_store import IdentityStore
@@ -37,8 +37,8 @@ class Rebuild:
     Attributes:
         number_of: the number of an item that the catalogue has; None for another. `look_up` sees to it that it knows
             them.
-        has_withdrawn: whether nothing personal may be kept of a user; it knows the ledger of consents up to the change
-            number `ledger_at`.
+        has_withdrawn: whether nothing personal may be kept of a user; `hides_place`: not where they are. Both know the
+            ledger of consents up to the change number `ledger_at`.
     """
 
     settings: Settings
@@ -48,6 +48,7 @@ class Rebuild:
     number_of: Callable[[str], ItemNumber | None]
     look_up: Callable[[Iterable[str]], Awaitable[None]]
     has_withdrawn: Callable[[UserId], bool]
+    hides_place: Callable[[UserId], bool]
     ledger_at: Callable[[], int]
 
     async def __call__(self, touched: Sequence[Identifier], now: datetime) -> None:
@@ -66,7 +67,9 @@ class Rebuild:
         for row, behind in found:
             for user in users.intersection(behind):
                 if not self.has_withdrawn(user):
-                    by_key.setdefault(live_state_of_user(user), []).extend(entries_of(row, self.number_of))
+                    entries, hidden = entries_of(row, self.number_of), self.hides_place(user)
+                    kept = [one for one in entries if not (hidden and isinstance(one, LivePlace))]
+                    by_key.setdefault(live_state_of_user(user), []).extend(kept)
         await self.live.apply_all(by_key, ledger_at)
 
     def _read(

@@ -13,6 +13,7 @@ from features.identity_rules import read_rules
 from features.markets import read_markets
 from features.online.connection import connect
 from features.online.live_state import LiveState
+from features.online.presence_states import PresenceStates
 from features.privacy.suppression import Suppressions
 from features.settings import Settings
 from features.sql.catalogue_store import CatalogueStore
@@ -88,7 +89,11 @@ async def _replay(settings: Settings, letters: Sequence[DeadLetter]) -> ReplayRe
             recognise=identities.recognise,
             keep_traits=TraitStore(engine, rules).state,
             record_consents=ConsentRecorder(
-                store=ConsentStore(engine), states=ConsentStates(engine), announce=announce, live=live
+                store=ConsentStore(engine),
+                states=ConsentStates(engine),
+                announce=announce,
+                live=live,
+                presences=PresenceStates(redis),
             ),
             dead_letters=dead_letters,
             contacts=Contacts(secret, rules.is_blocked),

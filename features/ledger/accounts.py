@@ -106,9 +106,13 @@ def judge_by(balances: Mapping[Key, Balance], allowed: Allowed, place: Place, mo
         return Refusal.BUDGET_EXHAUSTED
     for cap in allowed.caps:
         since = period_start(cap.per, place.day)
-        used = [balance for (dimension, _, day), balance in balances.items() if dimension == cap.of and day >= since]
-        if not sum(used, Balance()).leaves(Limit(count=cap.most), money):
-            return Refusal.FREQUENCY_CAP
+        # A device is what an app says it is, so what one may have, one shopper may have over all that they name.
+        for counted in {cap.of, "shopper"}:
+            used = [
+                balance for (dimension, _, day), balance in balances.items() if dimension == counted and day >= since
+            ]
+            if not sum(used, Balance()).leaves(Limit(count=cap.most), money):
+                return Refusal.FREQUENCY_CAP
     return None
 
 

@@ -5,6 +5,7 @@ from hashlib import blake2b
 from importlib.resources import files
 
 from features.definitions import KEPT_EVENTS, KEPT_FOR
+from features.identity import Identifier
 from recommender.ids import AnonymousId, RecommendationId, UserId
 
 # shopper:{u:<user id>}, shopper:{a:<anonymous id>}: one string, the newest KEPT_EVENTS events and the last
@@ -36,9 +37,9 @@ NOTES_KEPT = 10_000
 # {events}:seen:<day>: set of 16-byte names of the events received that day (UTC); gone after SEEN_SECONDS.
 SEEN_SECONDS = 2 * 86_400
 
-# presence:{<device id>}: one string, what beacons a device heard lately and the stores it was in, packed as
-# features/online/presence_states.py says: 24 bytes a sighting, 48 of them at most; gone PRESENCE_SECONDS after the
-# last.
+# presence:{user_id:<user id>}, presence:{anonymous_id:<anonymous id>}: one string, what beacons their devices heard
+# lately and the stores they were in, or that it was emptied, packed as features/online/presence_states.py says: 24
+# bytes a sighting, 48 of them at most for each of four devices; gone PRESENCE_SECONDS after the last.
 PRESENCE_SECONDS = 6 * 3_600
 
 # trace:{<recommendation id>}: how one list came about; gone after TRACE_SECONDS.
@@ -70,9 +71,9 @@ def live_state_of_visitor(anonymous_id: AnonymousId) -> str:
     return f"{LIVE_STATE_PREFIX}{{a:{anonymous_id}}}"
 
 
-def presence_of(device_id: str) -> str:
-    """What a device heard lately."""
-    return f"presence:{{{device_id}}}"
+def presence_of(holder: Identifier) -> str:
+    """What the devices of a user, or of an app installation, heard lately."""
+    return f"presence:{{{':'.join(holder)}}}"
 
 
 def seen_events(day: date) -> str:

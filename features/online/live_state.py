@@ -14,7 +14,7 @@ from features.online.keys import (
     load_script,
 )
 from features.online.live_events import NO_LIVE_EVENTS, LiveEntry, LiveEvent, LiveEvents, LivePlace
-from features.online.live_value import RECORD_BYTES, as_update, pack_emptied, unpack
+from features.online.live_value import RECORD_BYTES, as_update, pack_emptied, pack_unplaced, unpack
 from features.online.projection import Updates, updates_of
 from recommender.ids import AnonymousId, UserId
 
@@ -80,6 +80,13 @@ class LiveState:
         its own knowledge for the last word. One that knows as much goes by what it knows.
         """
         await self._merge((key, pack_emptied(emptied_at)) for key in keys)
+
+    async def forget_places(self, keys: Collection[str], unplaced_at: int) -> None:
+        """Forget where the shoppers were, as of a change number of the ledger of consents; one round trip.
+
+        As with `empty`, a worker that knows less of the ledger adds no place afterwards. Said again, it does nothing.
+        """
+        await self._merge((key, pack_unplaced(unplaced_at)) for key in keys)
 
     async def _merge(self, updates: Iterable[tuple[str, bytes]]) -> None:
         pipeline, waiting = self._redis.pipeline(transaction=False), list(updates)

@@ -1,8 +1,9 @@
 """The packed value in which live state keeps what one identifier did lately: places, then events, newest first.
 
     number of places (1 byte), then for each: kind (1), length of the rest (1), moment (6), id of the place in UTF-8;
-      two more kinds have a change number of the ledger of consents in place of a moment, and no id:
-      16, emptied: what was allowed by less of the ledger than this is gone; 17, allowed: so much of it allows the rest
+      three more kinds have a change number of the ledger of consents in place of a moment, and no id:
+      16, emptied: what was allowed by less of the ledger than this is gone; 17, allowed: so much of it allows the rest;
+      18, unplaced: places that were written before, or allowed by less of the ledger than this, are gone
     for each event RECORD_BYTES: moment (6), kind (1), name (4), line (1), item number (4), quantity (2)
 
 All numbers are big-endian, so that records compare like what they say: first by moment in milliseconds, then by kind
@@ -44,7 +45,7 @@ _MOMENT_BYTES = 6
 _WHOLE_ORDER = 2**32 - 1  # in place of an item number
 _LARGEST_QUANTITY = 60_000.0  # a float of 16 bits ends a little above
 _NOTHING = b"\0"
-_EMPTIED, _ALLOWED = 16, 17  # kinds of change numbers; those of places are below
+_EMPTIED, _ALLOWED, _UNPLACED = 16, 17, 18  # kinds of change numbers; those of places are below
 
 
 def pack(entries: Iterable[LiveEntry], allowed_at: int = 0) -> bytes:
@@ -69,11 +70,18 @@ def pack_emptied(emptied_at: int) -> bytes:
     return _join({_EMPTIED: emptied_at.to_bytes(_MOMENT_BYTES)}, b"", 0)
 
 
+def pack_unplaced(unplaced_at: int) -> bytes:
+    """The value that takes places out of what it is merged into, as of a change number of the ledger of consents."""
+    return _join({_UNPLACED: unplaced_at.to_bytes(_MOMENT_BYTES)}, b"", 0)
+
+
 def as_update(value: bytes, allowed_at: int) -> bytes | None:
     """What another identifier may take over of a kept value, as of a change number; None: nothing."""
     places, records = _split(value)
-    emptied_at = int.from_bytes(places.pop(_EMPTIED, b""))
+    emptied_at, unplaced_at = (int.from_bytes(places.pop(kind, b"")) for kind in (_EMPTIED, _UNPLACED))
     places.pop(_ALLOWED, None)
+    if unplaced_at > allowed_at:
+        places = {}
     if emptied_at > allowed_at or not (places or records):
         return None
     return _join(places, records, allowed_at)
@@ -133,7 +141,8 @@ def _records(packed: bytes) -> list[bytes]:
 def _as_arrays(packed: bytes, places: dict[int, bytes]) -> LiveEvents:
     records = np.frombuffer(packed, dtype=_RECORDS)
     emptied = places.pop(_EMPTIED, b"")
-    places.pop(_ALLOWED, None)
+    for kind in (_ALLOWED, _UNPLACED):
+        places.pop(kind, None)
     return LiveEvents(
         numbers=records["number"].astype(np.uint32).view(np.int32),
         kinds=records["kind"].copy(),

@@ -1,88 +1,138 @@
-"""What devices heard lately, in Redis: one small packed value a device."""
+"""What people's devices heard lately, in Redis: one small packed value a person."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from struct import Struct
 from typing import TYPE_CHECKING
 
+from features.identity import Identifier
 from features.online.gathered_reads import GatheredReads
 from features.online.keys import PRESENCE_SECONDS, load_script, presence_of
-from recommender.places.heard import MOST_STORES, Heard, HeardLately
+from recommender.places.heard import MOST_DEVICES, MOST_STORES, Heard, HeardLately, Whereabouts
+from recommender.places.places import number_of
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-LAYOUT = 1
-HEAD, SIGHTING, STORE = Struct("<BBB"), Struct("<QqihBx"), Struct("<Qq")
+LAYOUT = 2
+HEAD, DEVICE, SIGHTING, STORE = Struct("<BQBB"), Struct("<QB"), Struct("<QqihBx"), Struct("<Qq")
 TENTHS = 10.0  # levels are kept in tenths of a dBm
 MOST_LATER = 2**31 - 1  # milliseconds
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is kept of a device, and as which bytes it was read."""
+    """What is kept of a person, and as which bytes it was read.
 
-    state: HeardLately
-    read: bytes
+    Attributes:
+        emptied_at: the change number of the ledger of consents as of which it was emptied; who knows less of the ledger
+            does not know that the person may have refused. 0: not of late.
+    """
+
+    whereabouts: Whereabouts = field(default_factory=Whereabouts)
+    emptied_at: int = 0
+    read: bytes = b""
+
+    def of(self, device_id: str | None) -> HeardLately:
+        """What is kept of one device; None: an app that names none."""
+        return self.whereabouts.of(_number(device_id))
 
 
 class PresenceStates:
-    """What each device heard. Only of people who allow `in_store_location` may anything be read or kept."""
+    """What the devices of each user or app installation heard.
+
+    Only of people who allow `in_store_location` may anything be read or kept.
+    """
 
     def __init__(self, redis: "Redis") -> None:
         self._redis = redis
         self._values = GatheredReads(redis)
         self._replace = load_script("replace_if_same")
 
-    async def read(self, device_id: str) -> Kept:
-        """What is kept of a device; one round trip, which many readers may share."""
-        [value] = await self._values.get([presence_of(device_id)])
-        return Kept(unpack(value or b""), value or b"")
+    async def read(self, holder: Identifier) -> Kept:
+        """What is kept of a person; one round trip, which many readers may share."""
+        [value] = await self._values.get([presence_of(holder)])
+        return unpack(value or b"")
 
-    async def keep(self, device_id: str, before: Kept, state: HeardLately) -> bool:
-        """Keep a state in the place of the one that was read; one round trip.
+    async def keep(self, holder: Identifier, device_id: str | None, before: Kept, state: HeardLately) -> bool:
+        """Keep the state of one device beside what was read of its person; one round trip.
 
-        Returns whether it is kept. If not, somebody else wrote in between: read and judge again.
+        Returns whether it is kept. If not, somebody else wrote in between: read, see whether it was emptied, and judge
+        again.
         """
-        if state == before.state:
+        if state == before.of(device_id):
             return True
-        args: Sequence[bytes | int] = (before.read, pack(state), PRESENCE_SECONDS)
-        kept = self._redis.eval(self._replace, 1, presence_of(device_id), *args)  # pyright: ignore[reportArgumentType] - typed for text
+        after = before.whereabouts.with_device(_number(device_id), state)
+        value = pack(after, before.emptied_at)
+        kept = self._redis.eval(self._replace, 1, presence_of(holder), before.read, value, PRESENCE_SECONDS)  # pyright: ignore[reportArgumentType] - typed for text
         return bool(await kept)
 
-    async def forget(self, device_id: str) -> None:
-        """Forget a device; one round trip."""
-        await self._redis.delete(presence_of(device_id))
+    async def empty(self, holders: Collection[Identifier], emptied_at: int) -> None:
+        """Forget people, as of a change number of the ledger of consents; two round trips, if nobody interferes.
+
+        That stays written for PRESENCE_SECONDS, so that whoever read before, or knows less of the ledger, writes
+        nothing back. Said again, it changes nothing.
+        """
+        waiting, emptied = [presence_of(holder) for holder in holders], pack(Whereabouts(), emptied_at)
+        while waiting:
+            values = await self._values.get(waiting)
+            known = zip(waiting, (value or b"" for value in values), strict=True)
+            older = [(key, value) for key, value in known if unpack(value).emptied_at < emptied_at]
+            pipeline = self._redis.pipeline(transaction=False)
+            for key, value in older:
+                pipeline.eval(self._replace, 1, key, value, emptied, PRESENCE_SECONDS)  # pyright: ignore[reportArgumentType] - typed for text
+            done: list[int] = await pipeline.execute()
+            waiting = [key for (key, _), is_done in zip(older, done, strict=True) if not is_done]
 
 
-def pack(state: HeardLately) -> bytes:
-    """Pack a state.
+def pack(whereabouts: Whereabouts, emptied_at: int = 0) -> bytes:
+    """Pack what is kept of a person.
 
-    That is a head (layout, sightings, stores), then each sighting: beacon, last seen, how much later it was told
-    (milliseconds), level, samples; then each store and when the device was there.
+    That is a head (layout, when emptied, devices, stores), then each device: its number, how many sightings, and those:
+    beacon, last seen, how much later it was told (milliseconds), level, samples; then each store and when the person
+    was there.
     """
-    sightings = (
-        SIGHTING.pack(one.beacon, one.last_seen, _later(one), round(one.rssi_dbm * TENTHS), one.samples)
-        for one in state.sightings
-    )
-    stores = (STORE.pack(store, at) for store, at in sorted(state.stores.items()))
-    return b"".join([HEAD.pack(LAYOUT, len(state.sightings), len(state.stores)), *sightings, *stores])
+    parts = [HEAD.pack(LAYOUT, emptied_at, len(whereabouts.devices), len(whereabouts.stores))]
+    for device, sightings in sorted(whereabouts.devices.items()):
+        parts.append(DEVICE.pack(device, len(sightings)))
+        parts += [
+            SIGHTING.pack(one.beacon, one.last_seen, _later(one), round(one.rssi_dbm * TENTHS), one.samples)
+            for one in sightings
+        ]
+    parts += [STORE.pack(store, at) for store, at in sorted(whereabouts.stores.items())]
+    return b"".join(parts)
 
 
-def unpack(value: bytes) -> HeardLately:
-    """The state that was packed; an empty one for what is of another layout."""
+def unpack(value: bytes) -> Kept:
+    """What was packed; nothing for what is of another layout."""
+    nothing = Kept(read=value)
     if len(value) < HEAD.size or value[0] != LAYOUT:
-        return HeardLately()
-    _, n_sightings, n_stores = HEAD.unpack_from(value)
-    end = HEAD.size + n_sightings * SIGHTING.size
-    if len(value) != end + n_stores * STORE.size or n_stores > MOST_STORES:
-        return HeardLately()
-    sightings = tuple(
-        Heard(last_seen, beacon, last_seen + later, level / TENTHS, samples)
-        for beacon, last_seen, later, level, samples in SIGHTING.iter_unpack(value[HEAD.size : end])
-    )
-    return HeardLately(sightings, dict(STORE.iter_unpack(value[end:])))
+        return nothing
+    _, emptied_at, n_devices, n_stores = HEAD.unpack_from(value)
+    if n_devices > MOST_DEVICES or n_stores > MOST_STORES:
+        return nothing
+    devices, at = dict[int, tuple[Heard, ...]](), HEAD.size
+    for _ in range(n_devices):
+        if len(value) < at + DEVICE.size:
+            return nothing
+        device, n_sightings = DEVICE.unpack_from(value, at)
+        at += DEVICE.size
+        packed = value[at : (at := at + n_sightings * SIGHTING.size)]
+        if len(value) < at:
+            return nothing
+        devices[device] = tuple(_heard(*one) for one in SIGHTING.iter_unpack(packed))
+    if len(value) != at + n_stores * STORE.size:
+        return nothing
+    return Kept(Whereabouts(devices, dict(STORE.iter_unpack(value[at:]))), emptied_at, value)
+
+
+def _heard(beacon: int, last_seen: int, later: int, level: int, samples: int) -> Heard:
+    return Heard(last_seen, beacon, last_seen + later, level / TENTHS, samples)
 
 
 def _later(one: Heard) -> int:
     return max(-MOST_LATER, min(MOST_LATER, one.received_at - one.last_seen))
+
+
+def _number(device_id: str | None) -> int:
+    return number_of(device_id or "")

@@ -34,8 +34,8 @@ PLACES: dict[str, Place] = {
         "their latest events and places", "the next recommendation", "90 days after the last event", "deleted"
     ),
     "presence": Place(
-        "which beacons their device heard in the last minutes, and the stores it was in", "offers where they stand",
-        "6 hours after the last", "deleted under their identifiers; under a device id of its own gone after 6 hours",
+        "which beacons their devices heard in the last minutes, and the stores they were in",
+        "offers where they stand", "6 hours after the last; at once when consent is withdrawn", "deleted",
     ),
     "traces": Place("how a list for them came about", "explaining a list", "an hour", "deleted"),
     "histories": Place(

@@ -1,7 +1,4 @@
-"""What a person's device heard lately, as far as it is kept under an identifier of theirs.
-
-An app that gives its device an id of its own has it kept under that, which leads to nobody; it is gone in hours.
-"""
+"""What the devices of a person heard lately, as it is kept under their identifiers."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -10,7 +7,7 @@ from typing import Any
 from redis import Redis
 from sqlalchemy import Engine
 
-from features.identity import ANONYMOUS_ID, Identifier
+from features.identity import Identifier
 from features.online.keys import presence_of
 from features.online.presence_states import unpack
 from features.sql.place_rows import BEACONS, STORES
@@ -19,17 +16,14 @@ from recommender.places.places import number_of
 
 
 def presence_keys_of(named: Sequence[Identifier]) -> list[str]:
-    """Keys of presence of these identifiers: where a request names no device, and where it says its anonymous id."""
-    return [
-        *(presence_of("\n".join(one)) for one in named),
-        *(presence_of(value) for kind, value in named if kind == ANONYMOUS_ID),
-    ]
+    """Keys of presence of these identifiers."""
+    return [presence_of(one) for one in named]
 
 
 def presence_records(redis: Redis, engine: Engine, named: Sequence[Identifier]) -> list[dict[str, Any]]:
     """What is kept, for people to read."""
     values: Any = [redis.get(key) for key in presence_keys_of(named)]
-    states = [unpack(value) for value in values if value is not None]
+    states = [unpack(value).whereabouts for value in values if value is not None]
     if not states:
         return []
     store = PlaceStore(engine)
@@ -39,11 +33,13 @@ def presence_records(redis: Redis, engine: Engine, named: Sequence[Identifier]) 
         {
             "heard": [
                 {"beacon_id": beacons.get(one.beacon), "at": _moment(one.at), "rssi_dbm": one.rssi_dbm}
-                for one in state.sightings
+                for sightings in state.devices.values()
+                for one in sightings
             ],
             "stores": [{"store_id": stores.get(number), "at": _moment(at)} for number, at in state.stores.items()],
         }
         for state in states
+        if state.devices or state.stores
     ]
 
 

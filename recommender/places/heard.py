@@ -1,4 +1,4 @@
-"""What a device has heard lately: a set, so that late, repeated and reordered sightings come out the same."""
+"""What devices have heard lately: sets, so that late, repeated and reordered sightings come out the same."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -9,6 +9,7 @@ PACE_MS = 3_000  # of one beacon, one sighting in so long is enough
 MOST_HEARD = 48  # of twenty beacons that is still longer than anybody has to stay in a zone
 STORE_KEPT_SECONDS = 6 * 3600  # beyond that, nobody can tell by distance whether a journey was possible
 MOST_STORES = 4
+MOST_DEVICES = 4
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -36,11 +37,11 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class HeardLately:
-    """What is kept of a device.
+    """What is kept of a device, and of the person who has it.
 
     Attributes:
-        sightings: ascending.
-        stores: when the device was in each store last, by `number_of` its id; milliseconds.
+        sightings: of the device, ascending.
+        stores: when the person was in each store last, by `number_of` its id; milliseconds.
     """
 
     sightings: tuple[Heard, ...] = ()
@@ -61,11 +62,39 @@ class HeardLately:
         return HeardLately(tuple(kept), self.stores)
 
     def with_store(self, store: int, at: int, now: datetime) -> "HeardLately":
-        """The device was in this store at `at`."""
+        """The person was in this store at `at`."""
         oldest = epoch_ms(now - timedelta(seconds=STORE_KEPT_SECONDS))
         seen = {**self.stores, store: max(at, self.stores.get(store, at))}
         newest = sorted(((when, which) for which, when in seen.items() if when >= oldest), reverse=True)
         return HeardLately(self.sightings, {which: when for when, which in newest[:MOST_STORES]})
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """What is kept of a person: where their devices are, and where they themselves can be.
+
+    A device is what an app says it is. So each has a zone of its own, but nobody is in two stores by naming two
+    devices.
+
+    Attributes:
+        devices: by a number of each, its sightings, ascending; never empty.
+        stores: see `HeardLately`.
+    """
+
+    devices: Mapping[int, tuple[Heard, ...]] = field(default_factory=dict[int, tuple[Heard, ...]])
+    stores: Mapping[int, int] = field(default_factory=dict[int, int])
+
+    def of(self, device: int) -> HeardLately:
+        """What is kept of one device."""
+        return HeardLately(self.devices.get(device, ()), self.stores)
+
+    def with_device(self, device: int, state: HeardLately) -> "Whereabouts":
+        """These, with what is to be kept of one device; of the others the last MOST_DEVICES that are still heard."""
+        heard = {**self.devices, device: state.sightings}
+        told = {each: max(one.received_at for one in sightings) for each, sightings in heard.items() if sightings}
+        oldest = max(told.values(), default=0) - KEPT_SECONDS * 1000
+        kept = sorted((each for each in told if told[each] >= oldest), key=lambda each: told[each])[-MOST_DEVICES:]
+        return Whereabouts({each: heard[each] for each in kept}, state.stores)
 
 
 def epoch_ms(moment: datetime) -> int:

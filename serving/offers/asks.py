@@ -41,11 +41,6 @@ class Subject:
         """All that the call names."""
         return Presented(self.user_id, self.anonymous_id).identifiers()
 
-    @property
-    def heard_by(self) -> str:
-        """What sightings are kept under."""
-        return self.device_id if self.device_id is not None else "\n".join(self.holder)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:

@@ -55,7 +55,7 @@ class Gathered:
     Attributes:
         reply: what the same call was answered with before; None: it is new.
         live: recent events of the shopper.
-        kept: what their device heard lately.
+        kept: what their devices heard lately.
     """
 
     reply: Reply | None
@@ -100,16 +100,17 @@ class RequestOffer:
             NoArtifact, InvalidInput (market), KeyReused, StillRunning, StoreUnavailable.
         """
         self.current()  # without a catalogue there is nothing to offer
+        ledger_at = self.ledger_at()  # before consent is judged: whoever withdraws from here on is found out
         refusal = self._consent(ask, now) or self._beacons(ask, now)
         if refusal is not None:  # nothing was read, so nothing is written: these cost little, however many come
             return self._reply(answer_without(refusal, self.rules, now))
         if ask.dry_run:
-            return await self._answer(ask, now, again=False)
+            return await self._answer(ask, ledger_at, now, again=False)
         turn = await self.answers.begin(ask.call, now)
         if isinstance(turn, Reply):
             return turn
         try:
-            reply = await self._answer(ask, now, again=turn.again)
+            reply = await self._answer(ask, ledger_at, now, again=turn.again)
         except BaseException:
             with suppress(StoreUnavailable):  # then the turn ends by itself
                 await self.answers.give_up(ask.call)
@@ -117,16 +118,18 @@ class RequestOffer:
         await self.answers.keep(ask.call, reply.body)
         return reply
 
-    async def _answer(self, ask: Ask, now: datetime, *, again: bool) -> Reply:
+    async def _answer(self, ask: Ask, ledger_at: int, now: datetime, *, again: bool) -> Reply:
         """Answer a call that nobody else makes; `again`: it was begun before, so that its sightings may be known."""
         with self._timed("gather"):
-            known = await self._gather(ask, now)
+            known = await self._gather(ask, ledger_at, now)
         if isinstance(known, Refusal):
             return self._reply(answer_without(known, self.rules, now))
         if known.reply is not None:
             return await self._repeat(ask, known.reply)
         with self._timed("place"):
-            judgement = await self._place(ask, known.kept, now, again=again)
+            judgement = await self._place(ask, known.kept, ledger_at, now, again=again)
+        if isinstance(judgement, Refusal):
+            return self._reply(answer_without(judgement, self.rules, now))
         for _ in range(TRIES):
             with self._timed("decide"):
                 decided = self._decide(ask, known, judgement, now)
@@ -136,7 +139,7 @@ class RequestOffer:
             try:
                 return await self._settle(ask, proposal, thought, now)
             except ContactsChanged:
-                known = await self._gather(ask, now)
+                known = await self._gather(ask, ledger_at, now)
                 if isinstance(known, Refusal):
                     return self._reply(answer_without(known, self.rules, now))
         raise StillRunning("Other calls of this person are under way.", remedy="Repeat it, with the same key.")
@@ -156,16 +159,22 @@ class RequestOffer:
         """Place, before anything is read: one of the beacons is ours."""
         return Refusal(reasons=[NoOffer.UNKNOWN_BEACON]) if self._store_heard(ask, now) is None else None
 
-    async def _place(self, ask: Ask, kept: Kept, now: datetime, *, again: bool) -> Judgement:
-        """Place and plausibility: where the device is, by all that it heard of late."""
+    async def _place(self, ask: Ask, kept: Kept, ledger_at: int, now: datetime, *, again: bool) -> Judgement | Refusal:
+        """Place and plausibility: where the device is, by all that it heard of late.
+
+        A refusal if consent is withdrawn meanwhile: then nothing is kept.
+        """
+        holder, device = ask.subject.holder, ask.subject.device_id
         for _ in range(TRIES):
-            state = untold(kept.state, ask.sightings) if again else kept.state
+            if kept.emptied_at > ledger_at:
+                return Refusal(reasons=[NoOffer.NO_CONSENT])
+            state = untold(kept.of(device), ask.sightings) if again else kept.of(device)
             judgement = judge(ask.sightings, state, self.places(), now)
             self.metrics.moved_beacons_heard(len(judgement.moved))
             try:
-                if ask.dry_run or await self.presences.keep(ask.subject.heard_by, kept, judgement.state):
+                if ask.dry_run or await self.presences.keep(holder, device, kept, judgement.state):
                     return judgement
-                kept = await self.presences.read(ask.subject.heard_by)
+                kept = await self.presences.read(holder)
             except (RedisError, OSError) as error:
                 raise _redis_is_gone(error) from error
         raise StillRunning("Other calls of this device are under way.", remedy="Repeat it, with the same key.")
@@ -203,20 +212,20 @@ class RequestOffer:
 
     # What is read and written.
 
-    async def _gather(self, ask: Ask, now: datetime) -> Gathered | Refusal:
-        """All reads at once; a refusal if a withdrawal of consent is on its way to this worker."""
-        ledger_at, subject = self.ledger_at(), ask.subject
+    async def _gather(self, ask: Ask, ledger_at: int, now: datetime) -> Gathered | Refusal:
+        """All reads at once; a refusal if consent was withdrawn since change `ledger_at`, as of which it was judged."""
+        subject = ask.subject
         try:
             remembered, live, kept = await asyncio.gather(
                 asyncio.to_thread(self.settling.remember, ask, now),
                 self.read_live(subject.user_id, subject.anonymous_id),
-                self.presences.read(subject.heard_by),
+                self.presences.read(subject.holder),
             )
         except (RedisError, OSError) as error:
             raise _redis_is_gone(error) from error
         if live is None:
             raise StoreUnavailable("Redis did not answer in time.", remedy="Send the same request again.")
-        if live.emptied_at > ledger_at:
+        if max(live.emptied_at, kept.emptied_at) > ledger_at:
             return Refusal(reasons=[NoOffer.NO_CONSENT])
         return Gathered(remembered.reply, remembered.contacts, live, kept)
 

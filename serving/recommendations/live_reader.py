@@ -1,9 +1,13 @@
 """Live state of the caller of a request: one round trip that may not take long."""
 
 import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from redis.exceptions import RedisError
 
+from features.identity import Identifier, Presented
+from features.online.live_events import NO_PLACES
 from features.online.live_state import NO_LIVE_EVENTS, LiveEvents, LiveState
 from serving.metrics import Metrics
 from serving.recommendations.questions import Caller
@@ -13,10 +17,21 @@ MOST_SECONDS = 1.0  # after that the read is given up, whoever was late
 
 
 class LiveReader:
-    """Reads live state, or does without it when Redis is late or gone."""
+    """Reads live state, or does without it when Redis is late or gone.
 
-    def __init__(self, live: LiveState, metrics: Metrics, deadline_seconds: float) -> None:
+    Args:
+        hides_place: whether it may not be used where somebody is, who comes under these identifiers.
+    """
+
+    def __init__(
+        self,
+        live: LiveState,
+        metrics: Metrics,
+        deadline_seconds: float,
+        hides_place: Callable[[Sequence[Identifier]], bool],
+    ) -> None:
         self._live = live
+        self._hides_place = hides_place
         self._metrics = metrics
         self._deadline_seconds = deadline_seconds
 
@@ -28,7 +43,7 @@ class LiveReader:
             async with asyncio.timeout(None) as scope:
                 deadline = _Deadline(scope, self._deadline_seconds)
                 try:
-                    return await self._live.read(caller.user_id, caller.anonymous_id)
+                    return self._placed(caller, await self._live.read(caller.user_id, caller.anonymous_id))
                 finally:
                     deadline.cancel()
         except TimeoutError:
@@ -36,6 +51,11 @@ class LiveReader:
         except (RedisError, OSError):
             self._metrics.live_state_missed("gone")
         return None
+
+    def _placed(self, caller: Caller, live: LiveEvents) -> LiveEvents:
+        if not live.places or not self._hides_place(Presented(caller.user_id, caller.anonymous_id).identifiers()):
+            return live
+        return replace(live, places=NO_PLACES)
 
 
 class _Deadline:

@@ -3,7 +3,7 @@
 -- ARGV events to keep, bytes of one event, seconds until a silent identifier is forgotten, then for each key the value
 --      to merge into it
 local most, width = tonumber(ARGV[1]), tonumber(ARGV[2])
-local EMPTIED, ALLOWED = 16, 17
+local EMPTIED, ALLOWED, UNPLACED = 16, 17, 18
 
 -- By bytes; the operator `>` would go by the alphabet of the server's locale.
 local function is_later(one, other)
@@ -55,9 +55,22 @@ local function since_emptied(emptied, places, events)
   return places, events
 end
 
+-- What is left of a value's places when they are forgotten: what was said of consent.
+local function without_places(places)
+  return { [EMPTIED] = places[EMPTIED], [ALLOWED] = places[ALLOWED] }
+end
+
 local function keep(key, value)
   local places, events = split(redis.call("GET", key) or "\0")
   local given, given_events = split(value)
+  local unplaced, other_unplaced = places[UNPLACED] or "", given[UNPLACED] or ""
+  if is_later(other_unplaced, unplaced) then
+    unplaced = other_unplaced
+    places = without_places(places)
+  end
+  if is_later(unplaced, given[ALLOWED] or "") then
+    given = without_places(given)
+  end
   local emptied, other = places[EMPTIED] or "", given[EMPTIED] or ""
   if is_later(other, emptied) then
     emptied = other
@@ -78,6 +91,7 @@ local function keep(key, value)
     end
   end
   places[ALLOWED] = allowed
+  places[UNPLACED] = unplaced ~= "" and unplaced or nil
   local kinds, head = {}, ""
   for kind in pairs(places) do
     kinds[#kinds + 1] = kind

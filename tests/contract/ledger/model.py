@@ -93,10 +93,9 @@ class Model:
             monday, first = today - timedelta(today.weekday()), today.replace(day=1)
             start = {"campaign": date.min, "day": today, "week": monday, "month": first}[cap.per]
             used = [one for one, day, _ in claims if day >= start]
+            n = sum(one.holder[1] in person for one in used)  # a device's cap is one of the shopper, too
             if cap.of == "device":
-                n = sum(one.device_id == request.device_id for one in used)
-            else:
-                n = sum(one.holder[1] in person for one in used)
+                n = max(n, sum(one.device_id == request.device_id for one in used))
             if n >= cap.most:
                 return Refusal.FREQUENCY_CAP
         return None

@@ -57,6 +57,30 @@ def test_it_holds_where_nothing_was_kept_yet_and_for_either_identifier(deploymen
     with_redis(deployment, work)
 
 
+def test_who_may_not_be_placed_keeps_their_session(deployment: Settings) -> None:
+    async def work(redis: Redis) -> None:
+        live, phone = LiveState(redis), live_state_of_visitor(PHONE)
+        zone = LivePlace(kind=PlaceKind.ZONE, place_id="milk", occurred_ms=1_790_000_000_000)
+        await live.apply_all({KEY: [view(0), STORE, zone]}, 4)
+        await live.forget_places([KEY, phone], 6)
+        left = await live.read(ANN, None)
+        assert (numbers(left), left.places, left.emptied_at) == ({1}, {}, 0)
+        await live.apply_all({KEY: [view(1), zone], phone: [zone]}, 5)  # by a worker that has not heard of it
+        assert (numbers(await live.read(ANN, PHONE)), (await live.read(ANN, PHONE)).places) == ({1, 2}, {})
+        await live.apply_all({KEY: [zone]}, 7)
+        await live.forget_places([KEY], 6)  # said again
+        assert set((await live.read(ANN, None)).places) == {PlaceKind.ZONE}
+        await live.copy([(KEY, phone)], 5)
+        assert (numbers(await live.read(None, PHONE)), (await live.read(None, PHONE)).places) == ({1, 2}, {})
+        await live.empty([KEY], 8)
+        await live.apply_all({KEY: [view(2), zone]}, 9)
+        await live.forget_places([KEY], 10)
+        again = await live.read(ANN, None)
+        assert (numbers(again), again.places, again.emptied_at) == ({3}, {}, 8)
+
+    with_redis(deployment, work)
+
+
 def test_a_copy_takes_over_events_and_no_refusal(deployment: Settings) -> None:
     async def work(redis: Redis) -> None:
         live, phone = LiveState(redis), live_state_of_visitor(PHONE)
