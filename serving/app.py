@@ -58,6 +58,7 @@ from serving.clock import Clock, day_of, utc_now
 from serving.consents import ConsentRecorder, Consents, Permissions
 from serving.cors import Cors
 from serving.coupons.baskets import Judge
+from serving.coupons.guesses import FREE_CODES, CodeGuesses
 from serving.coupons.routes import coupon_routes
 from serving.coupons.use_cases import TillDesk
 from serving.current import Current, Serving
@@ -116,6 +117,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     permissions = Permissions(consents, suppressions, markets)
     counts = SharedLimits(redis)
     limits, guesses = Limits(counts, secret), Lockout(counts, secret, "credentials", free=FREE_GUESSES)
+    codes = Lockout(counts, secret, "codes", free=FREE_CODES)
     gate = Gate(secret, settings.host, clock, limits=limits, guesses=guesses, rates=Rates(settings))
     places = PlaceRegistry()
     live, stream, traces = LiveState(redis), EventStream(redis, settings.stream_max_bytes), DecisionTraces(redis)
@@ -271,7 +273,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         exposures=exposures,
         ledger=coupon_ledger,
         counts=SharedCounts(
-            limits=limits, lockouts=[guesses], take_uses=gate.take_uses, note_use=KeyStore(engine).note_use
+            limits=limits, lockouts=[guesses, codes], take_uses=gate.take_uses, note_use=KeyStore(engine).note_use
         ),
     )
     campaign_desk = CampaignDesk(engine, segments, current, overlay.announce, clock)
@@ -301,7 +303,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
             people, ProfileStore(engine), overlay.announce, rebuild, contacts, suppressions.refuse_erased, clock
         ),
         audit_routes(engine),
-        coupon_routes(tills),
+        coupon_routes(tills, CodeGuesses(codes, metrics.codes_refused)),
         offer_routes(request_offer, take_feedback, clock),
         privacy_routes(PrivacyDesk(settings, engine, clock), settings, overlay.announce, contacts),
         health_routes(current, engine, metrics, stream, lambda: watch.why_not),

@@ -55,6 +55,11 @@ class Lockout:
             return 0.0
         return max(0.0, found.failed_at + self._hold(found.failures) - self._clock())
 
+    def failures(self, *who: str) -> int:
+        """How often they guessed wrong within the hour, as far as this worker knows."""
+        found = self._guessers.get(who)
+        return 0 if found is None or found.failed_at + FAILURES_SECONDS < self._clock() else found.failures
+
     def fail(self, *who: str) -> None:
         """Note a wrong guess; call `share` after it where the other workers must know at once."""
         now, found = self._clock(), self._guessers.get(who)

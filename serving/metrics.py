@@ -92,6 +92,13 @@ class Metrics:
             "Beacons that a device heard among those of another store: somebody moved them, or made them up.",
             registry=self.registry,
         )
+        self._codes = Counter(
+            "recommender_coupon_codes_refused_total",
+            "Codes of coupons that tills showed and that there are not (unknown), or that were not looked at because"
+            " of too many such (held).",
+            ["outcome"],
+            registry=self.registry,
+        )
         self._by_request: dict[tuple[str, str, int], Histogram] = {}
         self._by_list: dict[tuple[str, str, bool], Counter] = {}
         self._by_stage: dict[str, Histogram] = {}
@@ -142,6 +149,10 @@ class Metrics:
     def moved_beacons_heard(self, n: int) -> None:
         """Count beacons that were heard where they do not belong."""
         self._moved.inc(n)
+
+    def codes_refused(self, outcome: str, n: int) -> None:
+        """Count codes that a till tried; `outcome` is "unknown" or "held"."""
+        self._codes.labels(outcome).inc(n)
 
     def exposures_dropped(self, n: int) -> None:
         """Count served lists that were not recorded."""

@@ -36,9 +36,14 @@ def code_of(secret: bytes, coupon_id: str) -> str:
     return b32encode(hmac.new(secret, f"coupon-code:{coupon_id}".encode(), sha256).digest()[:CODE_BYTES]).decode()
 
 
+def plain(code: str) -> str:
+    """A code without what does not count when it is typed: case, spaces and dashes."""
+    return "".join(code.upper().replace("-", "").split())
+
+
 def code_digest(code: str) -> str:
-    """What a typed code is found by; case, spaces and dashes do not count."""
-    return sha256("".join(code.upper().replace("-", "").split()).encode()).hexdigest()
+    """What a typed code is found by."""
+    return sha256(plain(code).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,6 +151,11 @@ def identifier_of(body: ValidateBody) -> Identifier | None:
     return body.shopper.kind, body.shopper.value
 
 
+def unknown_in(judged: Iterable[Judged]) -> list[str]:
+    """Codes, as they were shown, that there are not."""
+    return [one.shown for one in judged if one.refused is Refusal.COUPON_UNKNOWN]
+
+
 def is_token(shown: str) -> bool:
     """Whether it is a signed token; else it is a code, which needs no keys."""
     return "." in shown

@@ -1,14 +1,19 @@
 """Routes of coupons: for tills, for shoppers' wallets, and the keys that verify tokens."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
+from features.audit import Author
 from features.identity import ANONYMOUS_ID, USER_ID, Identifier
+from features.ledger.idempotency import Call, Reply
 from recommender.errors import InvalidInput, NotAllowed
 from serving.access import COUPONS_READ, COUPONS_REDEEM, FREE, WALLET_SELF, Access, ScopedRoute, author_of, needs
+from serving.coupons.baskets import unknown_in
+from serving.coupons.guesses import CodeGuesses
 from serving.coupons.schemas import (
     RedeemBody,
     RedeemedReply,
@@ -20,7 +25,7 @@ from serving.coupons.schemas import (
     ValidateReply,
     WalletReply,
 )
-from serving.coupons.use_cases import TillDesk
+from serving.coupons.use_cases import TillDesk, verdict_json
 from serving.encoding import json_response
 from serving.idempotency import PARAMETER, answered, read_call
 from serving.problem_document import documented
@@ -30,12 +35,21 @@ RedemptionName = Annotated[str, Path(pattern=r"^rdm_[0-9a-f]{20}$", examples=["r
 Name = Annotated[str | None, Query(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
 
 
-def coupon_routes(desk: TillDesk) -> APIRouter:
+def coupon_routes(desk: TillDesk, guesses: CodeGuesses) -> APIRouter:
     """The routes."""
     router = APIRouter(tags=["coupons"], route_class=ScopedRoute)
     redeems = needs(COUPONS_REDEEM)
     changes: dict[str, Any] = redeems | {"parameters": [PARAMETER]}
     problems = documented(400, 409, 413, 415, 422, 503)
+
+    async def claim(
+        work: Callable[[ValidateBody, Call, Author], Reply], body: ValidateBody, request: Request
+    ) -> Response:
+        """Claim coupons by one of the desk's ways."""
+        _must_act_in(request, body.store_id)
+        call, by = await read_call(request), author_of(request)
+        reply = await guesses.watch(by.actor, body.coupons, lambda: work(body, call, by), lambda _: ())
+        return answered(reply)
 
     @router.post("/v1/coupons/validate", response_model=ValidateReply, responses=problems, openapi_extra=redeems)
     async def validate_coupons(body: ValidateBody, request: Request) -> Response:
@@ -44,7 +58,8 @@ def coupon_routes(desk: TillDesk) -> APIRouter:
         Nothing is reserved: only a reservation makes sure of it.
         """
         _must_act_in(request, body.store_id)
-        return json_response(await asyncio.to_thread(desk.validate, body))
+        judged = await guesses.watch(author_of(request).actor, body.coupons, lambda: desk.validate(body), unknown_in)
+        return json_response(verdict_json(judged, body))
 
     @router.post(
         "/v1/reservations", status_code=201, response_model=ReservationReply, responses=problems, openapi_extra=changes
@@ -54,8 +69,7 @@ def coupon_routes(desk: TillDesk) -> APIRouter:
 
         Refused with 409, whose `code` is the reason, when one of them cannot be used.
         """
-        _must_act_in(request, body.store_id)
-        return answered(await asyncio.to_thread(desk.reserve, body, await read_call(request), author_of(request)))
+        return await claim(desk.reserve, body, request)
 
     @router.post(
         "/v1/reservations/{reservation_id}/redeem",
@@ -84,8 +98,7 @@ def coupon_routes(desk: TillDesk) -> APIRouter:
     )
     async def redeem_coupons(body: RedeemNowBody, request: Request) -> Response:
         """Reserve and redeem in one step, for tills that know the final basket."""
-        _must_act_in(request, body.store_id)
-        return answered(await asyncio.to_thread(desk.redeem_now, body, await read_call(request), author_of(request)))
+        return await claim(lambda _, call, by: desk.redeem_now(body, call, by), body, request)
 
     @router.post(
         "/v1/redemptions/{redemption_id}/rollback",

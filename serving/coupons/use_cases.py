@@ -32,12 +32,11 @@ class TillDesk:
         """The public keys of tokens."""
         return self._keys.document(self._clock())
 
-    def validate(self, body: ValidateBody) -> dict[str, object]:
+    def validate(self, body: ValidateBody) -> list[Judged]:
         """What each coupon would do; keeps nothing."""
         keys = self._keys_for(body)
         with self._ledger.trying() as books:
-            judged = self._judge(books, body, keys)
-        return {"valid": all(one.refused is None for one in judged), **_in_all(judged, body)}
+            return self._judge(books, body, keys)
 
     def reserve(self, body: ValidateBody, call: Call, by: Author) -> Reply:
         """Claim all coupons or none; raises CouponRefused."""
@@ -97,6 +96,11 @@ class TillDesk:
         """What signs coupons now, for use within a transaction; the token is the same until the key is rotated."""
         signer = self._keys.signer(self._clock())
         return lambda coupon, terms: sign(_claims(coupon, terms), *signer)
+
+
+def verdict_json(judged: Sequence[Judged], body: ValidateBody) -> dict[str, object]:
+    """What coupons would do, as a reply has it."""
+    return {"valid": all(one.refused is None for one in judged), **_in_all(judged, body)}
 
 
 def redemption_json(used: Redemption) -> dict[str, object]:
