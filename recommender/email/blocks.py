@@ -62,6 +62,16 @@ class BlockSpec(Struct, frozen=True, kw_only=True):
     heading: str | None = None
     words: Words = Words()
 
+    def __post_init__(self) -> None:
+        if not 1 <= self.columns <= MOST_COLUMNS:
+            raise ValueError(f"columns must be 1 to {MOST_COLUMNS}, got {self.columns}")
+        if not 1 <= self.min_items <= self.count <= MOST_ITEMS:
+            raise ValueError(
+                f"min_items {self.min_items} and count {self.count} must be 1 to {MOST_ITEMS}, in that order"
+            )
+        if not SMALLEST_BUDGET <= self.byte_budget <= LARGEST_BUDGET:
+            raise ValueError(f"byte_budget must be {SMALLEST_BUDGET} to {LARGEST_BUDGET}, got {self.byte_budget}")
+
 
 class Price(Struct, frozen=True):
     """An amount in minor units of an ISO 4217 currency."""

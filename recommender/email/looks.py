@@ -9,9 +9,9 @@ from msgspec import Struct
 from recommender.email.blocks import ThemeName
 
 READABLE = 4.5  # contrast of text, WCAG 2.2, 1.4.3
-WHITE, BLACK = "#ffffff", "#111111"
+WHITE, BLACK = "#ffffff", "#000000"  # one of them can be read on any colour
 _SANS = "-apple-system, Segoe UI, Roboto, Helvetica, Arial, sans-serif"
-_COLOUR = re.compile(r"#[0-9a-f]{6}")
+_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
 class Palette(Struct, frozen=True):
@@ -31,7 +31,7 @@ class Look(Struct, frozen=True, kw_only=True):
         padding: pixels between the edge of an item and what it shows. side: pixels of the picture beside the words.
         is_centred: else texts begin where lines do, which is right in Arabic.
         has_lead: the first item stands large above the others. has_kicker: the detail stands above the title.
-        has_pills: badges are on a coloured ground.
+        has_pills: badges are on a coloured ground. has_band: so is the offer, by day and by night.
     """
 
     light: Palette
@@ -45,6 +45,7 @@ class Look(Struct, frozen=True, kw_only=True):
     has_lead: bool = False
     has_kicker: bool = False
     has_pills: bool = False
+    has_band: bool = False
 
 
 LOOKS: Mapping[ThemeName, Look] = MappingProxyType({
@@ -62,7 +63,7 @@ LOOKS: Mapping[ThemeName, Look] = MappingProxyType({
         light=Palette("#fbf8f3", "#fbf8f3", "#1d1a17", "#6b6058", "#cfc5b8"),
         dark=Palette("#1b1917", "#1b1917", "#f3eee6", "#bdb3a7", "#4a443d"),
         accent="#a4243b", font="Georgia, Times New Roman, serif", padding=0, side=148,
-        has_lead=True, has_kicker=True,
+        has_lead=True, has_kicker=True, has_band=True,
     ),
 })  # fmt: skip
 
@@ -79,7 +80,7 @@ def contrast(one: str, other: str) -> float:
 
 
 def text_on(ground: str) -> str:
-    """White or nearly black, whichever is read better on `ground`."""
+    """White or black, whichever is read better on `ground`."""
     return max((WHITE, BLACK), key=lambda colour: contrast(colour, ground))
 
 

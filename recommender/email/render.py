@@ -20,7 +20,7 @@ def render(spec: BlockSpec, items: Sequence[BlockItem], offer: BlockOffer | None
         locale: BCP 47, of the market: how prices are written, and which way is read.
 
     Raises:
-        ValueError: `spec` has too many columns, or its accent is not a colour.
+        ValueError: the accent is not a colour like `#0b6e4f`.
     """
     shown, left_out = shown_items(spec, items, locale)
     around = shown_around(spec, offer, locale)
@@ -42,7 +42,7 @@ def _smaller_and_smaller(shown: list[ShownItem], least: int) -> Iterator[list[Sh
         return
     yield shown
     bare = [replace(item, detail=None) for item in shown]
-    for n in range(len(bare), max(1, least) - 1, -1):
+    for n in range(len(bare), least - 1, -1):
         if n < len(bare) or bare != shown:
             yield bare[:n]
 

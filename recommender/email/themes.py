@@ -12,7 +12,7 @@ from typing import NamedTuple, get_args
 from css_inline import inline_fragment
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from recommender.email.blocks import MOST_COLUMNS, Images, ThemeName, open_time_size
+from recommender.email.blocks import Images, ThemeName, open_time_size
 from recommender.email.looks import LOOKS, Look, is_colour, readable_on, text_on
 
 THEMES: tuple[ThemeName, ...] = get_args(ThemeName)
@@ -53,7 +53,7 @@ def templates(style: Style) -> Templates:
     """The templates of a block, which `html_of` fills.
 
     Raises:
-        ValueError: too many columns, or the accent is not a colour like `#0b6e4f`.
+        ValueError: the accent is not a colour like `#0b6e4f`.
     """
     theme = style.theme
     drawn = _words(theme, style.accent) | _sizes(theme, style.columns, style.images)
@@ -107,13 +107,11 @@ def _words(theme: ThemeName, accent: str | None) -> dict[str, object]:
         "name": theme if accent is None else f"{theme}-{accent[1:]}", "look": look, "width": WIDTH,
         "accent": colour, "on_accent": text_on(colour), "accent_text": readable_on(look.light.card, colour),
         "accent_on_offer": readable_on(text_on(colour), colour),
-        "dark_accent": by_night, "on_dark_accent": text_on(by_night), "dark_accent_text": by_night,
+        "dark_accent": by_night, "on_dark_accent": text_on(by_night),
     }  # fmt: skip
 
 
 def _sizes(theme: ThemeName, columns: int, images: Images) -> dict[str, object]:
-    if not 1 <= columns <= MOST_COLUMNS:
-        raise ValueError(f"columns must be 1 to {MOST_COLUMNS}, got {columns}")
     is_told = images is not Images.OPEN_TIME
     return {
         "columns": columns, "has_images": images is not Images.NONE, "is_told": is_told,
