@@ -4,7 +4,9 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from io import BytesIO
 from pathlib import Path
+from typing import Literal
 
 import orjson
 import polars as pl
@@ -38,23 +40,34 @@ def read_text(file: Path, columns: Iterable[str], required: Iterable[str]) -> pl
     Raises:
         InvalidInput: the file is not there, is damaged, or has no column that is required, or one that is not known.
     """
-    known = list(columns)
     try:
-        frame = _read(file)
+        frame = _read(file, file.suffix.lower())
     except FileNotFoundError as error:
         raise InvalidInput(f"{file} does not exist.", field="FILE", remedy="Check the path.") from error
     except (OSError, PolarsError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         remedy = "Write the file again; it must be CSV with a heading, JSON Lines, or Parquet."
         raise InvalidInput(f"{file} cannot be read: {reason}.", field="FILE", remedy=remedy) from error
-    for name in frame.columns:
-        if name not in {*known, ROW, REASON}:
-            close = get_close_matches(name, known, n=1)
-            remedy = f"Call it {close[0]!r}, or leave it out." if close else f"Leave it out; known are {known}."
-            raise InvalidInput(f"{file} has a column {name!r} that is not known.", field=name, remedy=remedy)
+    _refuse_unknown(frame, list(columns), str(file))
     for name in required:
         if name not in frame.columns and len(frame) > 0:
             raise InvalidInput(f"{file} has no column {name!r}.", field=name, remedy="Add the column.")
+    return frame
+
+
+def read_sent(content: bytes, kind: Literal[".csv", ".jsonl"], columns: Iterable[str]) -> pl.DataFrame:
+    """Read what a caller sent as such a file would be read.
+
+    Raises:
+        InvalidInput: it is no such file, or has a column that is not known.
+    """
+    try:
+        frame = _read(BytesIO(content), kind)
+    except (PolarsError, UnicodeDecodeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        remedy = "Send CSV in UTF-8 whose first line names the columns."
+        raise InvalidInput(f"The body cannot be read: {reason}.", remedy=remedy) from error
+    _refuse_unknown(frame, list(columns), "The body")
     return frame
 
 
@@ -68,24 +81,31 @@ def write_rejected(file: Path, rejected: pl.DataFrame) -> Path | None:
     return beside
 
 
-def _read(file: Path) -> pl.DataFrame:
-    kind = file.suffix.lower()
+def _refuse_unknown(frame: pl.DataFrame, known: list[str], source: str) -> None:
+    for name in frame.columns:
+        if name not in {*known, ROW, REASON}:
+            close = get_close_matches(name, known, n=1)
+            remedy = f"Call it {close[0]!r}, or leave it out." if close else f"Leave it out; known are {known}."
+            raise InvalidInput(f"{source} has a column {name!r} that is not known.", field=name, remedy=remedy)
+
+
+def _read(source: Path | BytesIO, kind: str) -> pl.DataFrame:
     if kind in {".jsonl", ".ndjson"}:
-        return _read_json_lines(file)
+        return _read_json_lines(source)
     if kind == ".csv":
-        frame = pl.read_csv(file, infer_schema=False)
+        frame = pl.read_csv(source, infer_schema=False)
     elif kind in {".parquet", ".pq"}:
-        frame = pl.read_parquet(file).with_columns(pl.all().cast(pl.String))
+        frame = pl.read_parquet(source).with_columns(pl.all().cast(pl.String))
     else:
-        raise InvalidInput(f"{file} is of no known kind.", field="FILE", remedy="Name it .csv, .jsonl or .parquet.")
+        raise InvalidInput(f"{source} is of no known kind.", field="FILE", remedy="Name it .csv, .jsonl or .parquet.")
     frame = frame.with_columns(pl.all().replace("", None))
     return frame.with_columns(pl.int_range(1, len(frame) + 1, dtype=pl.UInt32).alias(ROW))
 
 
-def _read_json_lines(file: Path) -> pl.DataFrame:
+def _read_json_lines(source: Path | BytesIO) -> pl.DataFrame:
     rows: list[Mapping[str, object]] = []
     names: dict[str, None] = {}
-    with file.open("rb") as lines:
+    with source.open("rb") if isinstance(source, Path) else source as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue

@@ -85,6 +85,7 @@ from serving.offers.weighing import Weighing
 from serving.openapi import describe
 from serving.placements.registry import Placements, read_shipped
 from serving.placements.routes import placement_routes
+from serving.places.imports import import_routes
 from serving.places.registry import PlaceRegistry
 from serving.places.routes import place_routes
 from serving.places.use_cases import PlaceDesk
@@ -278,6 +279,8 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     )
     campaign_desk = CampaignDesk(engine, segments, current, overlay.announce, clock)
 
+    place_desk = PlaceDesk(PlaceStore(engine), overlay.announce, clock)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         # One request is one core's work; threads of BLAS and faiss would only get into each other's way.
@@ -295,7 +298,8 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         catalogue_routes(desk, clock),
         placement_routes(placements, PlacementStore(engine), overlay.announce),
         campaign_routes(campaign_desk),
-        place_routes(PlaceDesk(PlaceStore(engine), overlay.announce, clock), places.get),
+        place_routes(place_desk, places.get),
+        import_routes(place_desk.import_all),
         decision_routes(traces),
         choices_routes(choices, controller, secret, settings.reachable_url, clock),
         page_routes(choices, controller, secret, clock),

@@ -77,6 +77,7 @@ REMEDIES: dict[str, str] = {
     "model_type": "Send a JSON object.",
     "model_attributes_type": "Send a JSON object.",
     "dict_type": "Send a JSON object.",
+    "row": "Correct the row (docs/formats.md has the columns), and send all rows again: none was taken.",
 }
 # Texts that are shown when they are wrong: a word or a small number. Others may be a key, a token, a contact.
 HARMLESS = re.compile(r"[A-Za-z_. -]{0,20}|-?[0-9.]{1,6}")

@@ -1,6 +1,6 @@
 """Places in SQL: stores, zones and beacons, with what they refer to checked in the transaction that writes them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -79,20 +79,7 @@ class PlaceStore:
             InvalidInput: there is no such store, or a neighbour is no zone of the same store.
         """
         batch = {zone.zone_id: zone for zone in stated}
-
-        def checked(write: Write, some: Sequence[Zone]) -> list[Zone]:
-            known_stores = known_ids(write.connection, STORES, sorted({zone.store_id for zone in some}))
-            elsewhere = sorted({other for zone in some for other in zone.neighbours} - batch.keys())
-            known = {**read_places(write.connection, ZONES, elsewhere), **batch}
-            for zone in some:
-                if zone.store_id not in known_stores:
-                    raise _missing("store_id", f"There is no store {zone.store_id!r}.")
-                for other in sorted(zone.neighbours):
-                    if other not in known or known[other].store_id != zone.store_id:
-                        raise _missing("neighbours", f"There is no zone {other!r} in store {zone.store_id!r}.")
-            return list(some)
-
-        return self._put(ZONES, stated, checked, by)
+        return self._put(ZONES, stated, lambda write, some: _checked_zones(write, some, batch), by)
 
     def put_beacons(self, placed: Sequence[Placed], now: datetime, *, by: Author = SYSTEM) -> int:
         """Say what beacons send and where they are, no beacon twice; returns how many were new or different.
@@ -101,22 +88,14 @@ class PlaceStore:
             InvalidInput: there is no such zone.
             Conflict: another beacon sends the same, or this one was moved later than that.
         """
+        return self._put(BEACONS, placed, lambda write, some: _checked_beacons(write, some, now), by)
 
-        def checked(write: Write, some: Sequence[Placed]) -> list[Beacon]:
-            known_zones = known_ids(write.connection, ZONES, sorted({one.zone_id for one in some if one.zone_id}))
-            known = read_places(write.connection, BEACONS, [one.beacon_id for one in some])
-            taken = _senders(write.connection, [one.key for one in some])
-            for one in some:
-                if one.zone_id is not None and one.zone_id not in known_zones:
-                    raise _missing("zone_id", f"There is no zone {one.zone_id!r}.")
-                if taken.setdefault(one.key, one.beacon_id) != one.beacon_id:
-                    raise Conflict(
-                        f"The beacon {taken[one.key]!r} sends the same as {one.beacon_id!r}.", field="beacon_id",
-                        remedy="Change what one of them sends, or delete the other.",
-                    )  # fmt: skip
-            return [one.on(known.get(one.beacon_id), now) for one in some]
-
-        return self._put(BEACONS, placed, checked, by)
+    def put_together(self, stated: Sequence[Zone], placed: Sequence[Placed], now: datetime, *, by: Author) -> int:
+        """State zones and what beacons are in them, all or nothing; the rest as `put_zones` and `put_beacons`."""
+        batch = {zone.zone_id: zone for zone in stated}
+        with writing(self._engine) as write:
+            n_changed = _write(write, ZONES, _checked_zones(write, stated, batch), by)
+            return n_changed + _write(write, BEACONS, _checked_beacons(write, placed, now), by)
 
     def delete(self, kind: Kind[P], place_id: str, *, by: Author = SYSTEM) -> None:
         """Delete one; raises UnknownPlace, or Conflict while something is in it."""
@@ -141,6 +120,35 @@ class PlaceStore:
             with writing(self._engine) as write:
                 n_changed += _write(write, kind, checked(write, chunk), by)
         return n_changed
+
+
+def _checked_zones(write: Write, some: Sequence[Zone], batch: Mapping[ZoneId, Zone]) -> list[Zone]:
+    """These zones; `batch`: all that are stated together."""
+    known_stores = known_ids(write.connection, STORES, sorted({zone.store_id for zone in some}))
+    elsewhere = sorted({other for zone in some for other in zone.neighbours} - batch.keys())
+    known = {**read_places(write.connection, ZONES, elsewhere), **batch}
+    for zone in some:
+        if zone.store_id not in known_stores:
+            raise _missing("store_id", f"There is no store {zone.store_id!r}.")
+        for other in sorted(zone.neighbours):
+            if other not in known or known[other].store_id != zone.store_id:
+                raise _missing("neighbours", f"There is no zone {other!r} in store {zone.store_id!r}.")
+    return list(some)
+
+
+def _checked_beacons(write: Write, some: Sequence[Placed], now: datetime) -> list[Beacon]:
+    known_zones = known_ids(write.connection, ZONES, sorted({one.zone_id for one in some if one.zone_id}))
+    known = read_places(write.connection, BEACONS, [one.beacon_id for one in some])
+    taken = _senders(write.connection, [one.key for one in some])
+    for one in some:
+        if one.zone_id is not None and one.zone_id not in known_zones:
+            raise _missing("zone_id", f"There is no zone {one.zone_id!r}.")
+        if taken.setdefault(one.key, one.beacon_id) != one.beacon_id:
+            raise Conflict(
+                f"The beacon {taken[one.key]!r} sends the same as {one.beacon_id!r}.", field="beacon_id",
+                remedy="Change what one of them sends, or delete the other.",
+            )  # fmt: skip
+    return [one.on(known.get(one.beacon_id), now) for one in some]
 
 
 def _write(write: Write, kind: Kind[P], places: Sequence[P], by: Author) -> int:

@@ -1,10 +1,14 @@
 """What can be done with places: written to SQL in a thread, in force here before the reply, announced to all."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import TypeVar
 
+import polars as pl
+
 from features.audit import Author
+from features.sql.place_file import check_rows
 from features.sql.place_rows import BEACONS, STORES, ZONES, Kind
 from features.sql.place_store import Placed, PlaceStore
 from recommender.places.beacons import Beacon
@@ -13,6 +17,15 @@ from recommender.places.zone import Zone
 from serving.clock import Clock
 
 P = TypeVar("P")
+Frame = pl.DataFrame  # rows of a file, as `features.import_file` reads them
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What became of rows: why some do not fit, by their numbers from 1; else how much was new or different."""
+
+    reasons: Mapping[int, str]
+    changed: int
 
 
 class PlaceDesk:
@@ -46,6 +59,20 @@ class PlaceDesk:
         await asyncio.to_thread(self._store.put_beacons, [placed], self._clock(), by=by)
         await self._announce()
         return await self.read(BEACONS, placed.beacon_id)
+
+    async def import_all(self, rows: Frame, by: Author) -> Imported:
+        """State what rows state of zones and beacons, all or nothing; see `check_rows`."""
+        done = await asyncio.to_thread(self._import_all, rows, by)
+        await self._announce()
+        return done
+
+    def _import_all(self, rows: Frame, by: Author) -> Imported:
+        now = self._clock()
+        stated = check_rows(rows, self._store, now)
+        if stated.reasons:
+            return Imported(stated.reasons, 0)
+        zones, placed = [*stated.zones.values()], [*stated.placed.values()]
+        return Imported({}, self._store.put_together(zones, placed, now, by=by))
 
     async def delete(self, kind: Kind[P], place_id: str, by: Author) -> None:
         """Delete one; see `PlaceStore.delete`."""

@@ -53,6 +53,11 @@ CALLS: dict[str, Call] = {
         "/v1/beacons/b", {"frame": {"type": "ibeacon", "uuid": "0" * 32, "major": 1, "minor": 1}, "zone_id": "1-tea"},
         "beacons.put",
     ),
+    "POST /v1/beacons/import": Call(
+        "/v1/beacons/import",
+        {"rows": [{"beacon_id": "b", "namespace": "0" * 20, "instance": "1" * 12, "zone_id": "1-tea"}]},
+        "beacons.put",
+    ),
     "DELETE /v1/beacons/{beacon_id}": Call("/v1/beacons/b", None, "beacons.delete"),
     "DELETE /v1/zones/{zone_id}": Call("/v1/zones/1-tea", None, "zones.delete"),
     "DELETE /v1/stores/{store_id}": Call("/v1/stores/1", None, "stores.delete"),

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from recommender.places.beacons import ibeacon_key
@@ -123,4 +124,74 @@ def test_a_change_is_in_force_when_it_is_answered(shop: Shop) -> None:
         assert (zone.zone_id, zone.category_weights(NOW)) == ("milk", {"MILK": 2.0})
 
     shop.app = lambda: app
+    shop.run(use, ready=False)
+
+
+ROWS: list[dict[str, Any]] = [
+    {"zone_id": "milk", "store_id": "berlin", "kind": "aisle", "name": "Milk", "neighbours": ["wine"],
+     "categories": [{"category": "MILK"}], "beacon_id": "b1", "uuid": UUID, "major": 1, "minor": 1},
+    {"zone_id": "wine", "store_id": "berlin", "kind": "aisle", "name": "Wine", "sensitive": True},
+    {"beacon_id": "b2", "namespace": "edd1ebeac04e5defa017", "instance": "0bdb87539b67", "zone_id": "wine"},
+]  # fmt: skip
+CSV = f"beacon_id,uuid,major,minor,zone_id\nb3,{UUID},1,3,milk\n"
+
+
+async def import_rows(client: Client, *rows: dict[str, Any]) -> httpx.Response:
+    return await client.post("/v1/beacons/import", json={"rows": list(rows)})
+
+
+async def ids(client: Client) -> list[str]:
+    zones, beacons = (await client.get("/v1/zones")).json(), (await client.get("/v1/beacons")).json()
+    return [one["zone_id"] for one in zones["zones"]] + [one["beacon_id"] for one in beacons["beacons"]]
+
+
+def test_rows_of_a_file_come_in_together_as_csv_or_json_or_not_at_all(shop: Shop) -> None:
+    async def use(client: Client) -> None:
+        await put(client, "stores/berlin", BERLIN)
+        wrong = [
+            ROWS[1] | {"store_id": "nowhere"},  # so that milk has no neighbour either
+            ROWS[2] | {"instance": "xyz"},
+            {"zone_id": "late", "store_id": "berlin", "kind": "shelf", "name": "Late"},
+        ]
+        refused = await import_rows(client, ROWS[0], *wrong)
+        assert (refused.status_code, refused.json()["code"]) == (422, "invalid_input"), refused.text
+        named = [one["pointer"] for one in refused.json()["errors"]]
+        assert named == ["/rows/0/neighbours", "/rows/1/store_id", "/rows/2/instance", "/rows/3/kind"]
+        assert await ids(client) == []
+        done = await import_rows(client, *ROWS)
+        assert (done.status_code, done.json()) == (200, {"rows": 3, "changed": 4}), done.text
+        assert await ids(client) == ["milk", "wine", "b1", "b2"]
+        assert (await import_rows(client, *ROWS)).json()["changed"] == 0
+        csv = {"content": CSV, "headers": {"content-type": "text/csv; charset=utf-8"}}
+        assert (await client.post("/v1/beacons/import", **csv)).json() == {"rows": 1, "changed": 1}
+        assert (await client.get("/v1/beacons/b3")).json()["frame"] == ibeacon(1, 3) | {"uuid": UUID}
+        moved = (await import_rows(client, ROWS[2] | {"zone_id": "milk"})).json()
+        assert moved == {"rows": 1, "changed": 1}
+        back = await import_rows(client, ROWS[0] | {"name": "New"}, ROWS[2] | {"since": "2020-01-01T00:00:00Z"})
+        assert [one["pointer"] for one in back.json()["errors"]] == ["/rows/1/since"]  # before it was moved
+        assert (await client.get("/v1/zones/milk")).json()["name"] == "Milk"
+
+    shop.run(use, ready=False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "status"),
+    [
+        ("text/csv", "", 422),
+        ("text/csv", "beacon_id,uuid\n", 422),
+        ("text/csv", "beacon,uuid\nb,1\n", 422),
+        ("text/csv", b"beacon_id\n\xff\n", 422),
+        ("application/json", "{", 400),
+        ("application/json", '{"rows": []}', 422),
+        ("application/json", '{"rows": [{"beacon": "b"}]}', 422),
+        ("application/json", '{"rows": [1]}', 422),
+        ("application/xml", "<rows/>", 415),
+    ],
+)
+def test_what_is_no_file_of_rows_is_refused(shop: Shop, kind: str, body: str | bytes, status: int) -> None:
+    async def use(client: Client) -> None:
+        reply = await client.post("/v1/beacons/import", content=body, headers={"content-type": kind})
+        assert reply.status_code == status, reply.text
+        assert reply.json()["remedy"]
+
     shop.run(use, ready=False)
