@@ -84,7 +84,19 @@ class Settings(BaseSettings):
         description="Makes the hashes of contacts and the signing secrets of user tokens; the same on every host, and "
         "forever. Unset: made once, kept in the data folder.",
     )
-
+    shop_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^/\s?#]+(/[^\s?#]*)?$",
+        description="The shop's own start page, as `https://shop.example/`: where links of mails lead that lead nowhere "
+        "else; unset: to a plain page.",
+    )
+    link_hosts: str | None = Field(
+        default=None,
+        description="Hosts, beside that of the shop, that links of mails may lead to: `shop.example,outlet.example`.",
+    )
+    mail_days: int = Field(
+        default=120, ge=7, le=1_000, description="Days for which blocks of mails are kept, and their links lead on."
+    )
     outgoing_hosts: str | None = Field(
         default=None,
         description="Hosts that may be called over http, on any port and in private networks, beside https on the "

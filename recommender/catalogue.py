@@ -124,6 +124,7 @@ class Catalogue:
         n_artifact: rows below this one belong to the artifact (they have embeddings, neighbours and so on).
         visible: not hidden, not deleted, and with a price.
         in_stock: chain-wide stock is above 0, or not tracked.
+        pictured: has the address of a picture.
         text: by name of TEXT_FACTS. number: by name of NUMBER_FACTS, float64, NaN where unknown.
         cards: (capacity, CARD_COLUMNS) int32, what is asked of a candidate once more, so that it lies together: in
             column k the code of KIND_FACTS[k]; in OPEN_FROM the age in years from which it can be shown, NEVER if it
@@ -140,6 +141,7 @@ class Catalogue:
         self.row_of_number: NDArray[np.int32] = np.full(max(capacity, 16), -1, dtype=np.int32)
         self.visible: Mask = np.zeros(capacity, dtype=np.bool_)
         self.in_stock: Mask = np.zeros(capacity, dtype=np.bool_)
+        self.pictured: Mask = np.zeros(capacity, dtype=np.bool_)
         self.text: dict[str, TextColumn] = {name: TextColumn(capacity) for name in TEXT_FACTS}
         self.number: dict[str, NDArray[np.float64]] = {name: np.full(capacity, np.nan) for name in NUMBER_FACTS}
         self.cards: NDArray[np.int32] = np.empty((capacity, CARD_COLUMNS), dtype=np.int32)
@@ -162,6 +164,7 @@ class Catalogue:
         self.items[row] = item
         self.visible[row] = not item.hidden and item.price is not None
         self.in_stock[row] = item.stock is None or item.stock > 0
+        self.pictured[row] = bool(item.image_url)
         for name, attribute in zip(TEXT_FACTS, _TEXT_ATTRIBUTES, strict=True):
             self.text[name].set(row, getattr(item, attribute))
         self.number["price"][row] = np.nan if item.price is None else item.price
@@ -218,6 +221,7 @@ class Catalogue:
         stock = np.array([1 if item.stock is None else item.stock for item in listed], dtype=np.int64)
         self.visible = _padded(~hidden & ~np.isnan(prices), spare, fill=False)
         self.in_stock = _padded(stock > 0, spare, fill=False)
+        self.pictured = _padded(np.array([bool(item.image_url) for item in listed], dtype=np.bool_), spare, fill=False)
         self.number = {
             "price": _padded(prices, spare, fill=np.nan),
             "added_day": _padded(np.array([item.added_day for item in listed], dtype=np.float64), spare, fill=np.nan),
@@ -252,6 +256,7 @@ class Catalogue:
         extra = max(1024, len(self.visible) // 4)
         self.visible = np.concatenate([self.visible, np.zeros(extra, dtype=np.bool_)])
         self.in_stock = np.concatenate([self.in_stock, np.zeros(extra, dtype=np.bool_)])
+        self.pictured = np.concatenate([self.pictured, np.zeros(extra, dtype=np.bool_)])
         for column in self.text.values():
             column.codes = np.concatenate([column.codes, np.full(extra, -1, dtype=np.int32)])
         for name, values in self.number.items():

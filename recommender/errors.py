@@ -150,6 +150,18 @@ class CouponRefused(RecommenderError):
         self.code = reason.value
 
 
+class LinkInvalid(RecommenderError):
+    """A link of a mail is not of our making, was changed, or is for something else."""
+
+    code = "link_invalid"
+
+
+class LinkEnded(LinkInvalid):
+    """The time of a link is over, or what it led to is not kept any more."""
+
+    code = "link_ended"
+
+
 class KeyMissing(RecommenderError):
     """A call that has an effect names no Idempotency-Key, so a repetition could not be told from a second one."""
 

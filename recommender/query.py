@@ -23,6 +23,7 @@ class Query:
         store_id: the store whose stock and popularity count, or None.
         age: of the shopper, in years, if the caller vouches for it.
         seed: integer made from (shopper, placement, day); the same seed rotates and explores the same way.
+        pictured: whether only items with a picture may appear.
         trace: whether the decision must carry its trace.
     """
 
@@ -36,6 +37,7 @@ class Query:
     store_id: StoreId | None = None
     age: int | None = None
     seed: int = 0
+    pictured: bool = False
     trace: bool = False
 
 

@@ -124,15 +124,17 @@ class Situation:
 
     @derived
     def fitting(self) -> Mask | None:
-        """(catalogue.n,) True where all filters are; None: there is no filter."""
-        if not self.filters:
-            return None
+        """(catalogue.n,) True where all filters are, and a picture if one is needed; None: anything fits."""
         masks = [self._fitting(rule) for rule in self.filters]
+        if self.query.pictured:
+            masks.append(self.catalogue.pictured[: self.catalogue.n])
+        if not masks:
+            return None
         return masks[0] if len(masks) == 1 else np.logical_and.reduce(masks)
 
     @derived
     def fitting_rows(self) -> Rows | None:
-        """Rows that can be shown at all and pass the filters, ascending; None: there is no filter."""
+        """Rows that can be shown at all and fit, ascending; None: anything fits."""
         fitting, catalogue = self.fitting, self.catalogue
         if fitting is None:
             return None

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import cache
 
 from fastapi import FastAPI
@@ -26,6 +27,7 @@ from features.online.presence_states import PresenceStates
 from features.privacy.desk import PrivacyDesk
 from features.privacy.suppression import Suppressions
 from features.settings import Settings, read_settings
+from features.sql.block_store import BlockStore
 from features.sql.catalogue_store import CatalogueStore
 from features.sql.changes import IdentifierState
 from features.sql.consent_states import ConsentStates
@@ -39,8 +41,8 @@ from features.sql.preference_store import PreferenceStore
 from features.sql.profile_store import ProfileStore
 from features.sql.stock_store import StockStore
 from features.sql.trait_store import TraitStore
-from recommender.consent import PERSONALISATION
-from recommender.consent_laws import Circumstances, Law
+from recommender.consent import MARKETING_EMAIL, PERSONALISATION
+from recommender.consent_laws import Circumstances, Law, Verdict
 from recommender.ids import UserId
 from recommender.offers.response_cards import CouponCards
 from serving.artifact_watch import ArtifactWatch, hide_users
@@ -64,6 +66,10 @@ from serving.coupons.use_cases import TillDesk
 from serving.current import Current, Serving
 from serving.decisions.routes import decision_routes
 from serving.decisions.store import DecisionTraces
+from serving.email.messages import Writer
+from serving.email.orders import Recipient
+from serving.email.routes import email_routes
+from serving.email.use_cases import FillBlocks
 from serving.envelope import Envelope
 from serving.events.permitted import Permitted
 from serving.events.routes import event_routes
@@ -75,6 +81,7 @@ from serving.identities import Identities, Parted
 from serving.json_route import ShortWay
 from serving.limits import Limits
 from serving.lockout import Lockout
+from serving.mail_lists import MailLists
 from serving.metrics import Metrics
 from serving.offers.arms import Arms
 from serving.offers.feedback import TakeFeedback
@@ -162,6 +169,10 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         law = law_of(caller.market, caller.store_id)
         here = Circumstances(law=law, said=said, signal=caller.signal, age=caller.age)
         return permissions.judge(PERSONALISATION, named, here).allows
+
+    def may_mail(to: Recipient) -> Verdict:
+        here = Circumstances(law=law_of(to.market, to.store_id), said={}, age=to.age)
+        return permissions.judge(MARKETING_EMAIL, [(USER_ID, to.user_id)], here)
 
     def law_of(market: str | None, store_id: str | None) -> Law:
         in_store = None if store_id is None else places.market_of(store_id)
@@ -266,6 +277,15 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         metrics=metrics,
     )
     take_feedback = TakeFeedback(ledger=coupon_ledger, stream=stream, may_log=may_log)
+    mails, mails_kept = BlockStore(engine), timedelta(days=settings.mail_days)
+    fill_blocks = FillBlocks(
+        store=mails,
+        writer=Writer(secret=secret, public_url=settings.reachable_url, lifetime=mails_kept),
+        catch_up=overlay.catch_up,
+        may_mail=may_mail,
+        know=MailLists(recommend, CatalogueStore(engine)),
+        check=placements.find,
+    )
     background = Background(
         engine=engine,
         redis=redis,
@@ -273,6 +293,9 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         watch=watch,
         exposures=exposures,
         ledger=coupon_ledger,
+        mails=mails,
+        mails_kept=mails_kept,
+        clock=clock,
         counts=SharedCounts(
             limits=limits, lockouts=[guesses, codes], take_uses=gate.take_uses, note_use=KeyStore(engine).note_use
         ),
@@ -309,6 +332,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         audit_routes(engine),
         coupon_routes(tills, CodeGuesses(codes, metrics.codes_refused)),
         offer_routes(request_offer, take_feedback, clock),
+        email_routes(fill_blocks, clock),
         privacy_routes(PrivacyDesk(settings, engine, clock), settings, overlay.announce, contacts),
         health_routes(current, engine, metrics, stream, lambda: watch.why_not),
     )

@@ -4,21 +4,25 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from redis.asyncio import Redis
 from sqlalchemy import Engine
 
 from features.ledger.ledger import Ledger
+from features.sql.block_store import BlockStore
 from features.sql.engine import migrate
 from recommender.errors import StoreUnavailable
 from serving.artifact_watch import ArtifactWatch
 from serving.catalogue.overlay import CatalogueOverlay
+from serving.clock import Clock
 from serving.recommendations.exposures import Exposures
 from serving.shared_counts import SharedCounts
 
 RETRY_SECONDS = 1.0
 EXPIRY_SECONDS = 5.0
+FORGETTING_SECONDS, PAUSE_SECONDS = 3_600.0, 0.1
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +38,9 @@ class Background:
     exposures: Exposures
     ledger: Ledger
     counts: SharedCounts
+    mails: BlockStore
+    mails_kept: timedelta
+    clock: Clock
 
     def start(self) -> list[asyncio.Task[None]]:
         """Start everything; the worker answers at once, and says that it is not ready until the artifact is warm."""
@@ -55,6 +62,7 @@ class Background:
             group.create_task(self.overlay.follow())
             group.create_task(self.watch.run())
             group.create_task(self._expire_coupons())
+            group.create_task(self._forget_mails())
 
     async def _expire_coupons(self) -> None:
         """Return to the budgets what nobody came for; of all workers one does it at a time."""
@@ -65,6 +73,16 @@ class Background:
             except StoreUnavailable as error:
                 log.warning("coupons wait to be expired: %s", error)
             await asyncio.sleep(EXPIRY_SECONDS)
+
+    async def _forget_mails(self) -> None:
+        """Delete blocks of mails whose time is over, some at a time."""
+        while True:
+            try:
+                while await asyncio.to_thread(self.mails.forget, self.clock() - self.mails_kept):
+                    await asyncio.sleep(PAUSE_SECONDS)
+            except StoreUnavailable as error:
+                log.warning("old mails wait to be deleted: %s", error)
+            await asyncio.sleep(FORGETTING_SECONDS)
 
     async def _take_over(self) -> None:
         """Read what no artifact holds; as long as SQL is away, again and again."""

@@ -35,6 +35,8 @@ STATUS: dict[type[RecommenderError], int] = {
     errors.Conflict: 409,
     errors.ChangedMeanwhile: 412,
     errors.Erased: 409,
+    errors.LinkInvalid: 404,
+    errors.LinkEnded: 410,
     errors.KeyMissing: 400,
     errors.KeyReused: 422,
     errors.StillRunning: 409,

@@ -19,6 +19,7 @@ from features.sql.changes import (
     read_since_artifact,
     read_standing,
 )
+from features.sql.engine import read_change_number, reading
 from features.sql.place_rows import PlacesChanged
 from recommender.catalogue import Catalogue, CatalogueItem
 from recommender.errors import StoreUnavailable
@@ -118,6 +119,11 @@ class CatalogueOverlay:
                     await replay(catalogue, changes)
             self.change_number = changes.change_number
 
+    async def catch_up(self) -> None:
+        """The same if there is anything to take over, which one small query tells. Raises StoreUnavailable."""
+        if await asyncio.to_thread(_change_number, self._engine) != self.change_number:
+            await self.refresh()
+
     async def follow(self) -> None:
         """Keep everything current until cancelled: woken over Redis, else by looking."""
         async with asyncio.TaskGroup() as tasks:
@@ -159,3 +165,8 @@ class CatalogueOverlay:
             self._take_places(changes.places)
         if changes.campaigns or changes.segments:
             self._take_campaigns(changes.campaigns, changes.segments)
+
+
+def _change_number(engine: Engine) -> int:
+    with reading(engine) as connection:
+        return read_change_number(connection)

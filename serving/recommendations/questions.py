@@ -48,6 +48,7 @@ class Question:
     Attributes:
         limit: None: what the placement says.
         exclude: item ids that must not appear; unknown ones count for nothing.
+        pictured: whether only items with a picture may appear.
         explain: whether its trace must be kept.
         within: where it stands in the body, to be put before the name of a wrong field ("blocks[2].").
     """
@@ -58,6 +59,7 @@ class Question:
     category: str | None = None
     filter: str | None = None
     exclude: Sequence[str] = ()
+    pictured: bool = False
     explain: bool = False
     within: str = ""
 
@@ -98,6 +100,7 @@ def translate(
         store_id=caller.store_id,
         age=caller.age,
         seed=crc32(f"{who}\0{question.placement}\0{day}".encode()),
+        pictured=question.pictured,
         trace=trace,
     )
 

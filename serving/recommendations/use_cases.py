@@ -28,6 +28,7 @@ from serving.shoppers import shopper_of
 
 STAGES = ("gather", "decide")
 COMPILED_FILTERS = 512  # rules of request filters that are kept compiled
+Known = tuple[Caller, LiveEvents, tuple[str, ...]]  # a caller as they may be known, and what is degraded
 UNKNOWN = "session", "consent"  # what an answer says is degraded when live state could not be read
 TRACE = "trace"  # what an answer says is degraded when its trace could not be kept
 
@@ -71,34 +72,40 @@ class Recommend:
         answers = self._decide_all(caller, questions, live, degraded, now)
         self.metrics.stages_timed(STAGES, (gathered - started, perf_counter() - gathered))
         for position, question in enumerate(questions):
-            answers[position] = await self._record(caller, question, answers[position], now)
+            answers[position] = await self.record(caller, question, answers[position], now)
         return answers
 
-    async def _gather(self, caller: Caller) -> tuple[Caller, LiveEvents, tuple[str, ...]]:
+    async def _gather(self, caller: Caller) -> Known:
         """What may be known of the caller, and what is degraded: one round trip.
 
         Where nothing personal may be read or written, or nobody can tell, the caller comes back without identifiers.
         """
-        ledger_at, degraded = self.ledger_at(), ()
+        ledger_at = self.ledger_at()
         if self.permits(caller):
-            live = await self.live.read(caller)
-            if live is not None and live.emptied_at <= ledger_at:
-                return caller, live, ()
-            degraded = UNKNOWN if live is None else ()  # else another worker has just written down a withdrawal
-        nameless = replace(caller, may_personalise=False, user_id=None, anonymous_id=None, session_id=None)
-        return nameless, NO_LIVE_EVENTS, degraded
+            return _known(caller, await self.live.read(caller), ledger_at)
+        return _nameless(caller), NO_LIVE_EVENTS, ()
+
+    async def gather_all(self, callers: Sequence[Caller]) -> list[Known]:
+        """The same of many callers, in round trips that they share."""
+        ledger_at = self.ledger_at()
+        permitted = {place: caller for place, caller in enumerate(callers) if self.permits(caller)}
+        read = dict(zip(permitted, await self.live.read_all(list(permitted.values())), strict=True))
+        return [
+            _known(caller, read[place], ledger_at) if place in read else (_nameless(caller), NO_LIVE_EVENTS, ())
+            for place, caller in enumerate(callers)
+        ]
 
     def _decide_all(
         self, caller: Caller, questions: Sequence[Question], live: LiveEvents, degraded: tuple[str, ...], now: datetime
     ) -> list[Answer]:
         # Nothing awaits in here, so that one model, its catalogue and rows of it are what the whole page sees.
         serving = self.current.get()
-        shopper = shopper_of(caller.user_id, live, serving, now, self.parted_since)
+        shopper = self.shopper_of(caller, live, serving, now)
         answers: list[Answer] = []
         taken: Rows = EMPTY_ROWS
         for question in questions:
             try:
-                answer = self._decide(caller, question, taken, shopper, serving, degraded, now)
+                answer = self.decide(caller, question, taken, shopper, serving, degraded, now)
             except RecommenderError as error:
                 error.field = None if error.field is None else question.within + error.field
                 raise
@@ -107,7 +114,11 @@ class Recommend:
                 taken = np.concatenate([taken, rows_of_groups(answer.decision.rows, serving.catalogue)])
         return answers
 
-    def _decide(
+    def shopper_of(self, caller: Caller, live: LiveEvents, serving: Serving, now: datetime) -> Shopper:
+        """All that is known of a caller as `gather_all` gives them."""
+        return shopper_of(caller.user_id, live, serving, now, self.parted_since)
+
+    def decide(
         self,
         caller: Caller,
         question: Question,
@@ -117,6 +128,7 @@ class Recommend:
         degraded: tuple[str, ...],
         now: datetime,
     ) -> Answer:
+        """Decide one list, without the items of `taken` and others of their groups; raises as a call does."""
         placement = self.find_placement(question.placement)
         now_day = day_of(now)
         trace = question.explain or (self.trace_sample > 0 and random.random() < self.trace_sample)  # noqa: S311
@@ -136,7 +148,7 @@ class Recommend:
             catalogue=serving.catalogue,
         )
 
-    async def _record(self, caller: Caller, question: Question, answer: Answer, now: datetime) -> Answer:
+    async def record(self, caller: Caller, question: Question, answer: Answer, now: datetime) -> Answer:
         """Queue the served list; keep its trace, before the answer goes out if it was asked for."""
         self.exposures.put(caller, answer, now)
         trace = answer.decision.trace
@@ -151,3 +163,14 @@ class Recommend:
         except StoreUnavailable:
             return replace(answer, degraded=(*answer.degraded, TRACE))
         return answer
+
+
+def _known(caller: Caller, live: LiveEvents | None, ledger_at: int) -> Known:
+    if live is not None and live.emptied_at <= ledger_at:
+        return caller, live, ()
+    # Without live state nobody can tell; else another worker has just written down a withdrawal.
+    return _nameless(caller), NO_LIVE_EVENTS, UNKNOWN if live is None else ()
+
+
+def _nameless(caller: Caller) -> Caller:
+    return replace(caller, may_personalise=False, user_id=None, anonymous_id=None, session_id=None)

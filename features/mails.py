@@ -1,0 +1,76 @@
+"""What a message of a send shows to one person, as it is kept: decided once, and the same ever after."""
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+
+from msgspec import Struct
+
+REF_CHARACTERS = 32  # hex: 128 bits
+
+
+class Chosen(Struct, frozen=True, kw_only=True):
+    """What a block shows, and what may take the place of what is sold out by then.
+
+    Attributes:
+        items: ids, best first; links name them by their place in it, from 0.
+        shown: places of those that are shown, ascending.
+        recommendation_id: of the list that they are from.
+        store_id: whose stock counts; None: the chain's.
+    """
+
+    items: tuple[str, ...]
+    shown: tuple[int, ...]
+    recommendation_id: str
+    store_id: str | None = None
+
+    @property
+    def shown_ids(self) -> tuple[str, ...]:
+        """Ids of what is shown."""
+        return tuple(self.items[place] for place in self.shown)
+
+    @property
+    def spares(self) -> tuple[str, ...]:
+        """Ids of what comes after it; of an empty block none."""
+        return self.items[self.shown[-1] + 1 :] if self.shown else ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailBlock:
+    """One block of one message.
+
+    Attributes:
+        block_ref: what links call it: it tells nobody whose it is.
+        personal: whether anything of the person went into it.
+        reply: the JSON that callers get.
+    """
+
+    block_ref: str
+    send_id: str
+    user_id: str
+    block_id: str
+    made_at: datetime
+    personal: bool
+    chosen: Chosen
+    reply: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is kept of one person's mails.
+
+    Attributes:
+        blocks: of the send in question, by block id.
+        shown_before: item ids that the sends before it showed, as far back as was asked.
+    """
+
+    blocks: Mapping[str, MailBlock] = field(default_factory=dict[str, MailBlock])
+    shown_before: frozenset[str] = frozenset()
+
+
+def block_ref(secret: bytes, send_id: str, user_id: str, block_id: str) -> str:
+    """What stands for a block of a message outside; the same for ever, and nobody can work it out."""
+    name = "\0".join(("email", send_id, user_id, block_id))
+    return hmac.digest(secret, name.encode("utf-8", "surrogatepass"), sha256).hex()[:REF_CHARACTERS]

@@ -1,0 +1,1 @@
+"""Emails: what their blocks show, and where their links lead."""

@@ -1,0 +1,140 @@
+"""One message: what its blocks show, decided once."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from msgspec import json
+
+from features.email_links import Purpose, seal
+from features.mails import Chosen, MailBlock, Message, block_ref
+from recommender.catalogue import CatalogueItem
+from recommender.email.blocks import BlockItem, Images, Price
+from recommender.email.render import render
+from recommender.ids import PlacementId
+from serving.email.orders import BlockOrder, Known, MailList, Recipient, SendOrder, Wanted
+
+SPARES = 4  # items behind those that are shown, for what is sold out when the mail is opened
+NEVER = datetime(2100, 1, 1, tzinfo=UTC)  # when the link of an unsubscription ends
+PATH_OF = {Purpose.CLICK: "c", Purpose.IMAGE: "i"}
+OWN_LEVELS = {"none", "contextual"}  # fallback levels of lists that were not filled up
+
+
+
+@dataclass(frozen=True, slots=True)
+class NewBlock:
+    """A block that was just decided, and the list that it is from."""
+
+    block: MailBlock
+    listed: MailList
+
+
+@dataclass(frozen=True, kw_only=True)
+class Writer:
+    """Decides on messages and draws their blocks.
+
+    Attributes:
+        public_url: where the links of mails lead, without a slash at the end.
+        lifetime: how long the links hold.
+    """
+
+    secret: Callable[[], bytes]
+    public_url: str
+    lifetime: timedelta
+
+    def write(
+        self, order: SendOrder, to: Recipient, known: Known, message: Message, now: datetime
+    ) -> list[NewBlock]:
+        """Decide the blocks that are missing: no product in two blocks of the message, nor in the sends before.
+
+        It blocks for a millisecond or two a block.
+        """
+        new = missing(order, message, known)
+        anew = {block.spec.block_id for block in new}
+        stand = [block.chosen for name, block in message.blocks.items() if name not in anew]
+        taken = [*message.shown_before, *(item for one in stand for item in (*one.shown_ids, *one.spares))]
+        written: list[NewBlock] = []
+        for block in new:
+            decided = self._block(order, block, to, known, taken, now)
+            written.append(decided)
+            taken += [*decided.block.chosen.shown_ids, *decided.block.chosen.spares]
+        return written
+
+    def headers(self, order: SendOrder, to: Recipient) -> dict[str, str]:
+        """What a mail needs so that its reader can unsubscribe with one click (RFC 8058)."""
+        token = seal(self.secret(), Purpose.UNSUBSCRIBE, json.encode([to.user_id, order.send_id]), NEVER)
+        return {
+            "List-Unsubscribe": f"<{self.public_url}/u/{token}>",
+            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        }
+
+    def _block(
+        self, order: SendOrder, block: BlockOrder, to: Recipient, known: Known, taken: Sequence[str], now: datetime
+    ) -> NewBlock:
+        spec, secret = block.spec, self.secret()
+        ref = block_ref(secret, order.send_id, to.user_id, spec.block_id)
+        placement, listed = _first_full(block, known, taken)
+        ends_at = now + self.lifetime
+
+        def link(purpose: Purpose, place: int) -> str:
+            token = seal(secret, purpose, bytes.fromhex(ref) + bytes([place]), ends_at)
+            return f"{self.public_url}/e/{PATH_OF[purpose]}/{token}"
+
+        items = [
+            BlockItem(
+                item_id=item.item_id, title=item.title, detail=_detail(item), url=link(Purpose.CLICK, place),
+                price=None if item.price is None else Price(item.price, item.currency),
+                image_url=link(Purpose.IMAGE, place) if spec.images is Images.OPEN_TIME else item.image_url,
+            )
+            for place, item in enumerate(listed.items)
+        ]  # fmt: skip
+        rendered = render(spec, items, None, order.locale)
+        place_of = {item.item_id: place for place, item in enumerate(listed.items)}
+        chosen = Chosen(
+            items=tuple(place_of), shown=tuple(place_of[item.item_id] for item in rendered.items),
+            recommendation_id=listed.recommendation_id, store_id=to.store_id,
+        )  # fmt: skip
+        reply = {
+            "block_id": spec.block_id, "placement": placement, "fallback": listed.fallback,
+            "personalised": listed.personalised, "degraded": listed.degraded, "as_of": now,
+            "recommendation_id": listed.recommendation_id, "model_version": listed.model_version,
+            "empty": rendered.empty, "heading": rendered.heading, "items": rendered.items, "offer": rendered.offer,
+            "left_out": rendered.left_out, "html": rendered.html, "text": rendered.text,
+            "html_bytes": rendered.html_bytes,
+        }  # fmt: skip
+        made = MailBlock(
+            block_ref=ref, send_id=order.send_id, user_id=to.user_id, block_id=spec.block_id, made_at=now,
+            personal=not known.refused, chosen=chosen, reply=json.encode(reply),
+        )  # fmt: skip
+        return NewBlock(made, listed)
+
+
+def missing(order: SendOrder, message: Message, known: Known) -> list[BlockOrder]:
+    """Blocks that are not decided yet, or were by what must not be used any more."""
+    kept = message.blocks
+    return [
+        block for block in order.blocks
+        if (there := kept.get(block.spec.block_id)) is None or (there.personal and known.refused)
+    ]  # fmt: skip
+
+
+def _first_full(block: BlockOrder, known: Known, taken: Sequence[str]) -> tuple[PlacementId, MailList]:
+    """The list of the first placement that has enough of its own, else the longest."""
+    spec, longest = block.spec, None
+    for placement in block.placements:
+        wanted = Wanted(
+            placement=placement, limit=spec.count + SPARES, category=block.category, filter=block.filter,
+            pictured=spec.images is Images.CATALOGUE, exclude=taken,
+        )  # fmt: skip
+        listed = known.decide(wanted)
+        if listed.fallback in OWN_LEVELS and len(listed.items) >= spec.count:
+            return placement, listed
+        if longest is None or len(listed.items) > len(longest[1].items):
+            longest = placement, listed
+    if longest is None:
+        raise ValueError("a block names at least one placement")
+    return longest
+
+
+def _detail(item: CatalogueItem) -> str | None:
+    return ", ".join(word for word in (item.brand, item.size) if word) or None

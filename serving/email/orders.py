@@ -1,0 +1,107 @@
+"""What a sender orders for a send, and what the shop's decisions give for it."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from recommender.catalogue import CatalogueItem
+from recommender.email.blocks import BlockSpec
+from recommender.ids import PlacementId, StoreId, UserId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """Who gets a message.
+
+    Attributes:
+        market: whose law counts; None: that of the store, else the default's.
+        store_id: whose stock and popularity count; None: the chain's.
+        age: in years, if the caller vouches for it.
+    """
+
+    user_id: UserId
+    market: str | None = None
+    store_id: StoreId | None = None
+    age: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockOrder:
+    """One block of every message of a send.
+
+    Attributes:
+        placements: asked in this order, until one has enough of its own.
+        filter: a rule that every item must satisfy.
+        asked: the whole order as JSON, by which a repetition is known.
+    """
+
+    spec: BlockSpec
+    placements: tuple[PlacementId, ...]
+    category: str | None = None
+    filter: str | None = None
+    asked: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendOrder:
+    """Blocks for many recipients.
+
+    Attributes:
+        distinct_sends: how many sends before this one a product must not have been in.
+        locale: BCP 47; how prices are written.
+    """
+
+    send_id: str
+    blocks: tuple[BlockOrder, ...]
+    recipients: tuple[Recipient, ...]
+    distinct_sends: int
+    locale: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A list that is asked for one recipient.
+
+    Attributes:
+        exclude: items that must not appear, nor others of their groups.
+        pictured: whether only items with a picture may appear.
+    """
+
+    placement: PlacementId
+    limit: int
+    category: str | None
+    filter: str | None
+    pictured: bool
+    exclude: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailList:
+    """The items of a list, best first.
+
+    Attributes:
+        sources: of each item, what proposed it.
+        personalised, fallback, degraded: as a recommendation says them.
+        record: writes down which of the items were shown, by id.
+    """
+
+    recommendation_id: str
+    model_version: str
+    items: tuple[CatalogueItem, ...]
+    sources: tuple[str, ...]
+    personalised: bool
+    fallback: str
+    degraded: tuple[str, ...]
+    record: Callable[[Sequence[str]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A recipient as they may be known now.
+
+    Attributes:
+        refused: nothing personal of them may be used; that is certain, as it is not while Redis is gone.
+        decide: blocks for a millisecond or two; raises as a recommendation does.
+    """
+
+    refused: bool
+    decide: Callable[[Wanted], MailList]

@@ -1,0 +1,42 @@
+"""Routes that render emails."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response, StreamingResponse
+
+from serving.access import EMAIL_RENDER, needs
+from serving.clock import Clock
+from serving.email.replies import LINES, lines, whole
+from serving.email.schemas import BlocksQuery, BlocksReply
+from serving.email.use_cases import FillBlocks
+from serving.encoding import json_response
+from serving.json_route import JsonRoute
+from serving.problem_document import documented
+
+RESPONSES = {
+    200: {
+        "content": {LINES: {"schema": {"type": "string"}}},
+        "description": f"The messages; with `Accept: {LINES}` a line each, as they are decided.",
+    }
+}
+
+
+def email_routes(fill: FillBlocks, clock: Clock) -> APIRouter:
+    """The routes."""
+    router = APIRouter(prefix="/v1/email", tags=["email"], route_class=JsonRoute)
+
+    @router.post(
+        "/blocks", response_model=BlocksReply, openapi_extra=needs(EMAIL_RENDER),
+        responses={**RESPONSES, **documented(400, 404, 409, 413, 415, 422, 503)},
+    )  # fmt: skip
+    async def fill_blocks(body: BlocksQuery, request: Request) -> Response:
+        """Decide the product blocks of a send for its recipients: each once, and the same on every repetition.
+
+        Who may not be written to is `suppressed`. One recipient that fails does not fail the others.
+        """
+        order, now = body.order(), clock()
+        await fill.begin(order, now)
+        if LINES in request.headers.get("accept", ""):
+            return StreamingResponse(lines(fill, order, now), media_type=LINES)
+        return json_response(await whole(fill, order, now))
+
+    return router

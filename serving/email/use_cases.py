@@ -1,0 +1,154 @@
+"""Blocks for the messages of a send: read what is decided, decide what is not, and answer what is on disk."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from features.mails import MailBlock, Message
+from features.sql.block_store import BlockStore
+from recommender.consent_laws import Verdict
+from recommender.errors import RecommenderError, StoreUnavailable
+from recommender.ids import PlacementId
+from serving.email.messages import NewBlock, Writer, missing
+from serving.email.orders import Known, Recipient, SendOrder
+
+AT_ONCE = 50  # recipients of one transaction: of four items each, it holds others up for some 10 ms
+TRIES = 5  # of a recipient whose message others change meanwhile
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one recipient's message is.
+
+    Attributes:
+        blocks: in the order of the order; empty if they get none.
+        verdict: why they get none: what the law and their own word say.
+        error: why it could not be decided.
+    """
+
+    recipient: Recipient
+    blocks: tuple[MailBlock, ...] = ()
+    verdict: Verdict | None = None
+    error: RecommenderError | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FillBlocks:
+    """Decides each block of each message once.
+
+    Attributes:
+        catch_up: takes over what changed in SQL, so that who unsubscribed anywhere a moment ago counts here.
+        may_mail: whether somebody may be written to; raises InvalidInput for a market that is none.
+        know: what may be known of recipients; raises StoreUnavailable.
+        check: raises UnknownPlacement.
+    """
+
+    store: BlockStore
+    writer: Writer
+    catch_up: Callable[[], Awaitable[None]]
+    may_mail: Callable[[Recipient], Verdict]
+    know: Callable[[Sequence[Recipient], datetime], Awaitable[list[Known]]]
+    check: Callable[[PlacementId], object]
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # one call decides at a time, one message a step
+
+    async def begin(self, order: SendOrder, now: datetime) -> None:
+        """Write down what the send is to be.
+
+        Raises:
+            UnknownPlacement, InvalidInput (a market): nothing was written. Conflict: the send is another.
+        """
+        for place, block in enumerate(order.blocks):
+            for name in block.placements:
+                try:
+                    self.check(name)
+                except RecommenderError as error:
+                    error.field = f"blocks[{place}].{'placement' if name == block.placements[0] else 'fallback'}"
+                    raise
+        for place, one in enumerate(order.recipients):
+            try:
+                self.may_mail(one)
+            except RecommenderError as error:
+                error.field = f"recipients[{place}].{error.field}"
+                raise
+        asked = {block.spec.block_id: block.asked for block in order.blocks}
+        await asyncio.to_thread(self.store.keep_specs, order.send_id, asked, now)
+
+    async def __call__(self, order: SendOrder, now: datetime) -> AsyncIterator[list[Outcome]]:
+        """The messages, in the order of the recipients, some at a time; what is answered is on disk.
+
+        Raises:
+            StoreUnavailable: SQL cannot be reached; what was answered before holds.
+        """
+        for start in range(0, len(order.recipients), AT_ONCE):
+            yield await self._fill(order, order.recipients[start : start + AT_ONCE], now)
+
+    async def _fill(self, order: SendOrder, recipients: Sequence[Recipient], now: datetime) -> list[Outcome]:
+        await self.catch_up()
+        verdicts = {one.user_id: self.may_mail(one) for one in recipients}
+        allowed = [one for one in recipients if verdicts[one.user_id].allows]
+        known = dict(zip((one.user_id for one in allowed), await self.know(allowed, now), strict=True))
+        messages, failed = dict[str, Message](), dict[str, RecommenderError]()
+        left = allowed
+        for _ in range(TRIES):
+            messages |= await self._read(order, left, now)
+            new = await self._decide(order, left, known, messages, failed, now)
+            changed = await self._keep(order, new, messages)
+            left = [one for one in left if one.user_id in changed]
+            if not left:
+                break
+        busy = StoreUnavailable("This message is being decided by others.", remedy="Send the same request again.")
+        failed |= {one.user_id: busy for one in left}
+        return [
+            Outcome(one, verdict=verdicts[one.user_id]) if one.user_id not in known
+            else Outcome(one, error=failed[one.user_id]) if one.user_id in failed
+            else Outcome(one, tuple(messages[one.user_id].blocks[block.spec.block_id] for block in order.blocks))
+            for one in recipients
+        ]  # fmt: skip
+
+    async def _read(self, order: SendOrder, of: Sequence[Recipient], now: datetime) -> Mapping[str, Message]:
+        users = [one.user_id for one in of]
+        return await asyncio.to_thread(self.store.read, order.send_id, users, order.distinct_sends, now)
+
+    async def _decide(
+        self,
+        order: SendOrder,
+        recipients: Iterable[Recipient],
+        known: Mapping[str, Known],
+        messages: Mapping[str, Message],
+        failed: dict[str, RecommenderError],
+        now: datetime,
+    ) -> dict[str, list[NewBlock]]:
+        """What is new of each message, by user id; between two messages others have their turn."""
+        found = dict[str, list[NewBlock]]()
+        for one in recipients:
+            knows, message = known[one.user_id], messages[one.user_id]
+            if not missing(order, message, knows):
+                continue
+            async with self.turn:
+                try:
+                    found[one.user_id] = self.writer.write(order, one, knows, message, now)
+                except RecommenderError as error:
+                    failed[one.user_id] = error
+                await asyncio.sleep(0)
+        return found
+
+    async def _keep(
+        self, order: SendOrder, new: Mapping[str, Sequence[NewBlock]], messages: dict[str, Message]
+    ) -> set[str]:
+        """Write what is new, and take it into `messages`; returns whose message is another by now."""
+        if not new:
+            return set()
+        decided = {user: [one.block for one in theirs] for user, theirs in new.items()}
+        changed = await asyncio.to_thread(self.store.keep, order.send_id, decided, messages)
+        for user, theirs in new.items():
+            if user in changed:
+                continue
+            blocks = dict(messages[user].blocks) | {one.block.block_id: one.block for one in theirs}
+            messages[user] = Message(blocks, messages[user].shown_before)
+            for one in theirs:
+                await one.listed.record(one.block.chosen.shown_ids)
+        return changed

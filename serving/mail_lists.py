@@ -1,0 +1,98 @@
+"""How emails come to their lists: by the same decision as every other recommendation, for many recipients at once."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import numpy as np
+
+from features.online.live_state import LiveEvents
+from features.sql.catalogue_store import CatalogueStore
+from recommender.arrays import EMPTY_ROWS, Rows
+from recommender.catalogue import Catalogue
+from recommender.unlearned import unlearned_model
+from serving.current import Serving
+from serving.email.orders import Known, MailList, Recipient, Wanted
+from serving.recommendations.answers import Answer
+from serving.recommendations.questions import Caller, Question
+from serving.recommendations.use_cases import Recommend
+
+NO_MODEL = "model"  # what a list says is degraded while no artifact answers
+
+
+class MailLists:
+    """Gathers what may be known of recipients, and decides for each.
+
+    While no artifact answers, it decides on the catalogue as SQL has it, with a model that has learnt nothing.
+    """
+
+    def __init__(self, recommend: Recommend, catalogue: CatalogueStore) -> None:
+        self._recommend, self._store = recommend, catalogue
+        self._unlearned: Serving | None = None
+
+    async def __call__(self, recipients: Sequence[Recipient], now: datetime) -> list[Known]:
+        """What may be known of each; raises InvalidInput for a market that is none, and StoreUnavailable."""
+        if self._recommend.current.artifact_id is None:
+            await self._read_catalogue()
+        callers = [
+            Caller(user_id=one.user_id, market=one.market, store_id=one.store_id, age=one.age) for one in recipients
+        ]
+        return [self._known(known, now) for known in await self._recommend.gather_all(callers)]
+
+    def _known(self, known: tuple[Caller, LiveEvents, tuple[str, ...]], now: datetime) -> Known:
+        caller, live, degraded = known
+
+        def decide(wanted: Wanted) -> MailList:
+            serving = self._serving()
+            missing = (*degraded, NO_MODEL) if serving is self._unlearned else degraded
+            most = self._recommend.find_placement(wanted.placement).max_limit
+            question = Question(
+                placement=wanted.placement, limit=min(wanted.limit, most), category=wanted.category, filter=wanted.filter,
+                pictured=wanted.pictured,
+            )  # fmt: skip
+            taken = _rows_of(wanted.exclude, serving.catalogue)
+            shopper = self._recommend.shopper_of(caller, live, serving, now)
+            answer = self._recommend.decide(caller, question, taken, shopper, serving, missing, now)
+            return self._list_of(caller, question, answer, now)
+
+        return Known(not (caller.may_personalise or degraded), decide)
+
+    def _list_of(self, caller: Caller, question: Question, answer: Answer, now: datetime) -> MailList:
+        decision = answer.decision
+        items = tuple(answer.catalogue.items[row] for row in decision.rows.tolist())
+
+        async def record(shown: Sequence[str]) -> None:
+            places = [place for place, item in enumerate(items) if item.item_id in shown]
+            part = replace(
+                decision, rows=decision.rows[places], scores=decision.scores[places], trace=None,
+                sources=tuple(decision.sources[place] for place in places),
+                reasons=tuple(decision.reasons[place] for place in places),
+            )  # fmt: skip
+            await self._recommend.record(caller, question, replace(answer, decision=part), now)
+
+        return MailList(
+            recommendation_id=answer.recommendation_id, model_version=answer.model_version, items=items,
+            sources=decision.sources, personalised=decision.personalised, fallback=decision.fallback,
+            degraded=answer.degraded, record=record,
+        )  # fmt: skip
+
+    def _serving(self) -> Serving:
+        current = self._recommend.current
+        if current.artifact_id is not None or self._unlearned is None:
+            return current.get()
+        return self._unlearned
+
+    async def _read_catalogue(self) -> None:
+        """Read all items, unless nothing in SQL changed since."""
+        change_number = await asyncio.to_thread(self._store.change_number)
+        if self._unlearned is not None and self._unlearned.change_number == change_number:
+            return
+        items, change_number = await asyncio.to_thread(self._store.read_snapshot)
+        catalogue = await asyncio.to_thread(Catalogue.of, items)
+        self._unlearned = Serving(unlearned_model(), catalogue, change_number)
+
+
+def _rows_of(item_ids: Sequence[str], catalogue: Catalogue) -> Rows:
+    rows = [row for item_id in item_ids if (row := catalogue.row_of.get(item_id)) is not None]
+    return np.array(rows, dtype=np.int32) if rows else EMPTY_ROWS
