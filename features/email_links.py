@@ -39,11 +39,13 @@ def unseal(secret: bytes, purpose: Purpose, token: str, now: datetime) -> bytes:
     Raises:
         LinkInvalid: it is not of our making, changed, or for another purpose. LinkEnded: its time is over.
     """
+    sealed = plain = b""
     try:
         sealed = base64.b64decode(token[:LONGEST_TOKEN] + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
-        plain = _cipher(secret, purpose).decrypt(sealed[1:], None) if sealed[:1] == bytes([KEY_ID]) else b""
+        if sealed[:1] == bytes([KEY_ID]):
+            plain = _cipher(secret, purpose).decrypt(sealed[1:], None)
     except (binascii.Error, InvalidTag, ValueError):
-        plain = b""
+        pass
     # Base64 has several spellings of the same bytes; only the one that we wrote is ours.
     if not plain or base64.urlsafe_b64encode(sealed).decode().rstrip("=") != token:
         raise LinkInvalid("This link is not complete, or not one of ours.", field="token", remedy=REMEDY)

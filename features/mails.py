@@ -72,5 +72,5 @@ class Message:
 
 def block_ref(secret: bytes, send_id: str, user_id: str, block_id: str) -> str:
     """What stands for a block of a message outside; the same for ever, and nobody can work it out."""
-    name = "\0".join(("email", send_id, user_id, block_id))
+    name = f"email\x00{send_id}\x00{user_id}\x00{block_id}"
     return hmac.digest(secret, name.encode("utf-8", "surrogatepass"), sha256).hex()[:REF_CHARACTERS]

@@ -87,8 +87,8 @@ class Settings(BaseSettings):
     shop_url: str | None = Field(
         default=None,
         pattern=r"^https?://[^/\s?#]+(/[^\s?#]*)?$",
-        description="The shop's own start page, as `https://shop.example/`: where links of mails lead that lead nowhere "
-        "else; unset: to a plain page.",
+        description="The shop's own start page, as `https://shop.example/`: where links of mails lead that lead "
+        "nowhere else; unset: to a plain page.",
     )
     link_hosts: str | None = Field(
         default=None,

@@ -284,7 +284,8 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         catch_up=overlay.catch_up,
         may_mail=may_mail,
         know=MailLists(recommend, CatalogueStore(engine)),
-        check=placements.find,
+        find_placement=placements.find,
+        compiled=recommend.compiled,
     )
     background = Background(
         engine=engine,

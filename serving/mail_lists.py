@@ -48,8 +48,8 @@ class MailLists:
             missing = (*degraded, NO_MODEL) if serving is self._unlearned else degraded
             most = self._recommend.find_placement(wanted.placement).max_limit
             question = Question(
-                placement=wanted.placement, limit=min(wanted.limit, most), category=wanted.category, filter=wanted.filter,
-                pictured=wanted.pictured,
+                placement=wanted.placement, limit=min(wanted.limit, most), category=wanted.category,
+                filter=wanted.filter, pictured=wanted.pictured,
             )  # fmt: skip
             taken = _rows_of(wanted.exclude, serving.catalogue)
             shopper = self._recommend.shopper_of(caller, live, serving, now)

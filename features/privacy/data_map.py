@@ -54,6 +54,14 @@ PLACES: dict[str, Place] = {
     "table preference_entries": Place(
         "topics, channels and frequency they chose", "writing to them as they wish", "until erased", "deleted"),
     "table segment_members": Place("which segments they are in", "offers for a segment", "until erased", "deleted"),
+    "table email_blocks": Place(
+        "which products their mails showed, and how", "the same mail however often it is asked for; links in it",
+        "120 days, or as RECOMMENDER_MAIL_DAYS says", "deleted",
+    ),
+    "table email_swaps": Place(
+        "what took the place of what was sold out when they opened a mail", "a click leads to what was shown",
+        "as long as the mail", "deleted",
+    ),
     "table privacy_requests": Place(
         "what they asked for by right", "answering and proving it", "always", "the names in it are taken out"
     ),
@@ -73,6 +81,6 @@ IMPERSONAL = frozenset(
         "placements", "keys",
         "allowances", "coupon_terms", "shared_codes", "ledger_accounts", "ledger_entries", "coupons", "reservations",
         "redemptions", "ledger_kin", "idempotency_keys", "coupon_keys", "audit_entries", "webhooks", "parked_messages",
-        "campaigns", "campaign_versions", "segments", "contacts",
+        "campaigns", "campaign_versions", "segments", "contacts", "email_specs",
     }
 )  # fmt: skip

@@ -5,15 +5,16 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, String, Table, cast, or_, select
 
-from features.identity import Identifier
+from features.identity import USER_ID, Identifier
 from features.privacy.suppression import digest_of
 from features.sql.identity_rows import named_as, read_nodes
 from features.sql.tables.consents import consent_entries
+from features.sql.tables.email import email_blocks, email_swaps
 from features.sql.tables.people import identifiers, identity_edges, identity_merges, profile_traits
 from features.sql.tables.preferences import preference_entries
 from features.sql.tables.privacy import erased_consents, privacy_requests, suppressions
 
-NOT_SHOWN = {"idempotency", "body", "digests", "change_number"}
+NOT_SHOWN = {"idempotency", "body", "digests", "change_number", "reply"}
 
 
 def rows_about(
@@ -24,6 +25,8 @@ def rows_about(
     digests = [digest_of(one, secret) for one in named]
     edges = or_(identity_edges.c.a.in_(numbers), identity_edges.c.b.in_(numbers))
     made = select(identity_edges.c.merge_number).where(edges)
+    mails = email_blocks.c.user_id.in_([value for kind, value in named if kind == USER_ID])
+    refs = select(email_blocks.c.block_ref).where(mails)
     requests = cast(privacy_requests.c.digests, String)
     wheres: Iterable[tuple[Table, ColumnElement[bool]]] = (
         (identifiers, identifiers.c.identifier_number.in_(numbers)),
@@ -32,6 +35,8 @@ def rows_about(
         (profile_traits, profile_traits.c.identifier_number.in_(numbers)),
         (consent_entries, or_(*named_as(named, consent_entries.c.kind, consent_entries.c.value))),
         (preference_entries, or_(*named_as(named, preference_entries.c.kind, preference_entries.c.value))),
+        (email_blocks, mails),
+        (email_swaps, email_swaps.c.block_ref.in_(refs)),
         (privacy_requests, or_(*(requests.contains(digest) for digest in digests))),
         (suppressions, suppressions.c.digest.in_(digests)),
         (erased_consents, erased_consents.c.digest.in_(digests)),

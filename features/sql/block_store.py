@@ -1,7 +1,7 @@
 """Blocks of emails in SQL: each is written once, and read as it was written."""
 
 import zlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import blake2b
 
@@ -196,7 +196,7 @@ def _block_of(row: Row[*tuple[object, ...]]) -> MailBlock:
     )  # fmt: skip
 
 
-def _row_of(block: MailBlock) -> Iterable[object]:
+def _row_of(block: MailBlock) -> Sequence[object]:
     return (
         block.block_ref, block.send_id, block.user_id, block.block_id, text_of(block.made_at), block.personal,
         json.encode(block.chosen).decode(), zlib.compress(block.reply, FASTEST),

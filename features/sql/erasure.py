@@ -7,9 +7,11 @@ from sqlalchemy import ColumnElement, Connection, Engine, String, Table, cast, d
 
 from features.identity import USER_ID, Identifier
 from features.privacy.suppression import digest_of
+from features.sql.block_store import erase_blocks
 from features.sql.identity_rows import named_as, read_nodes
 from features.sql.tables.campaigns import segment_members
 from features.sql.tables.consents import consent_entries
+from features.sql.tables.email import email_blocks, email_swaps
 from features.sql.tables.people import identifiers, identity_edges, identity_merges, profile_traits
 from features.sql.tables.preferences import preference_entries
 from features.sql.tables.privacy import erased_consents, privacy_requests
@@ -27,6 +29,7 @@ def erase_person(connection: Connection, named: Sequence[Identifier], secret: by
     counts[preference_entries.name] = _delete(connection, preference_entries, chosen)
     users = [value for kind, value in named if kind == USER_ID]
     counts[segment_members.name] = _delete(connection, segment_members, segment_members.c.user_id.in_(users))
+    counts |= erase_blocks(connection, users)
     edges, merges = identity_edges.c, identity_merges.c
     for start in range(0, len(numbers), AT_ONCE):
         some = numbers[start : start + AT_ONCE]
@@ -86,6 +89,8 @@ def vacuum(engine: Engine) -> None:
                 consent_entries,
                 preference_entries,
                 segment_members,
+                email_blocks,
+                email_swaps,
                 privacy_requests,
             ):
                 connection.execute(text(f"VACUUM {table.name}"))

@@ -20,7 +20,6 @@ PATH_OF = {Purpose.CLICK: "c", Purpose.IMAGE: "i"}
 OWN_LEVELS = {"none", "contextual"}  # fallback levels of lists that were not filled up
 
 
-
 @dataclass(frozen=True, slots=True)
 class NewBlock:
     """A block that was just decided, and the list that it is from."""
@@ -42,9 +41,7 @@ class Writer:
     public_url: str
     lifetime: timedelta
 
-    def write(
-        self, order: SendOrder, to: Recipient, known: Known, message: Message, now: datetime
-    ) -> list[NewBlock]:
+    def write(self, order: SendOrder, to: Recipient, known: Known, message: Message, now: datetime) -> list[NewBlock]:
         """Decide the blocks that are missing: no product in two blocks of the message, nor in the sends before.
 
         It blocks for a millisecond or two a block.
@@ -89,7 +86,7 @@ class Writer:
             for place, item in enumerate(listed.items)
         ]  # fmt: skip
         rendered = render(spec, items, None, order.locale)
-        place_of = {item.item_id: place for place, item in enumerate(listed.items)}
+        place_of = {str(item.item_id): place for place, item in enumerate(listed.items)}
         chosen = Chosen(
             items=tuple(place_of), shown=tuple(place_of[item.item_id] for item in rendered.items),
             recommendation_id=listed.recommendation_id, store_id=to.store_id,

@@ -11,7 +11,6 @@ from serving.email.messages import Writer
 from serving.email.orders import SendOrder
 from serving.email.use_cases import FillBlocks, Outcome
 
-
 LINES = "application/x-ndjson"
 
 

@@ -61,7 +61,7 @@ class Block(Body):
     def order(self, shared: dict[str, Any]) -> BlockOrder:
         """What is ordered; `shared` are settings of the send that shape it too."""
         spec = BlockSpec(
-            block_id=self.block_id, placement=self.placement, columns=self.columns, count=self.count, min_items=self.min_items, theme=self.theme,
+            block_id=self.block_id, columns=self.columns, count=self.count, min_items=self.min_items, theme=self.theme,
             byte_budget=self.byte_budget, images=Images(self.images), accent=self.accent, heading=self.heading,
         )  # fmt: skip
         return BlockOrder(

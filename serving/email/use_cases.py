@@ -1,23 +1,21 @@
 """Blocks for the messages of a send: read what is decided, decide what is not, and answer what is on disk."""
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from features.mails import MailBlock, Message
 from features.sql.block_store import BlockStore
 from recommender.consent_laws import Verdict
-from recommender.errors import RecommenderError, StoreUnavailable
+from recommender.errors import RecommenderError, StoreUnavailable, UnknownPlacement
 from recommender.ids import PlacementId
 from serving.email.messages import NewBlock, Writer, missing
-from serving.email.orders import Known, Recipient, SendOrder
+from serving.email.orders import BlockOrder, Known, Recipient, SendOrder
 
 AT_ONCE = 50  # recipients of one transaction: of four items each, it holds others up for some 10 ms
 TRIES = 5  # of a recipient whose message others change meanwhile
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,8 @@ class FillBlocks:
         catch_up: takes over what changed in SQL, so that who unsubscribed anywhere a moment ago counts here.
         may_mail: whether somebody may be written to; raises InvalidInput for a market that is none.
         know: what may be known of recipients; raises StoreUnavailable.
-        check: raises UnknownPlacement.
+        find_placement: raises UnknownPlacement.
+        compiled: raises InvalidRule.
     """
 
     store: BlockStore
@@ -52,28 +51,22 @@ class FillBlocks:
     catch_up: Callable[[], Awaitable[None]]
     may_mail: Callable[[Recipient], Verdict]
     know: Callable[[Sequence[Recipient], datetime], Awaitable[list[Known]]]
-    check: Callable[[PlacementId], object]
+    find_placement: Callable[[PlacementId], object]
+    compiled: Callable[[str], object]
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # one call decides at a time, one message a step
 
     async def begin(self, order: SendOrder, now: datetime) -> None:
         """Write down what the send is to be.
 
         Raises:
-            UnknownPlacement, InvalidInput (a market): nothing was written. Conflict: the send is another.
+            UnknownPlacement, InvalidRule, InvalidInput (a market): nothing was written. Conflict: the send is another.
         """
         for place, block in enumerate(order.blocks):
-            for name in block.placements:
-                try:
-                    self.check(name)
-                except RecommenderError as error:
-                    error.field = f"blocks[{place}].{'placement' if name == block.placements[0] else 'fallback'}"
-                    raise
+            with _within(f"blocks[{place}]."):
+                self._check(block)
         for place, one in enumerate(order.recipients):
-            try:
+            with _within(f"recipients[{place}]."):
                 self.may_mail(one)
-            except RecommenderError as error:
-                error.field = f"recipients[{place}].{error.field}"
-                raise
         asked = {block.spec.block_id: block.asked for block in order.blocks}
         await asyncio.to_thread(self.store.keep_specs, order.send_id, asked, now)
 
@@ -86,11 +79,23 @@ class FillBlocks:
         for start in range(0, len(order.recipients), AT_ONCE):
             yield await self._fill(order, order.recipients[start : start + AT_ONCE], now)
 
+    def _check(self, block: BlockOrder) -> None:
+        first, *others = block.placements
+        self.find_placement(first)
+        for name in others:
+            try:
+                self.find_placement(name)
+            except UnknownPlacement as error:
+                error.field = "fallback"
+                raise
+        if block.filter is not None:
+            self.compiled(block.filter)
+
     async def _fill(self, order: SendOrder, recipients: Sequence[Recipient], now: datetime) -> list[Outcome]:
         await self.catch_up()
         verdicts = {one.user_id: self.may_mail(one) for one in recipients}
         allowed = [one for one in recipients if verdicts[one.user_id].allows]
-        known = dict(zip((one.user_id for one in allowed), await self.know(allowed, now), strict=True))
+        known = dict(zip((str(one.user_id) for one in allowed), await self.know(allowed, now), strict=True))
         messages, failed = dict[str, Message](), dict[str, RecommenderError]()
         left = allowed
         for _ in range(TRIES):
@@ -152,3 +157,13 @@ class FillBlocks:
             for one in theirs:
                 await one.listed.record(one.block.chosen.shown_ids)
         return changed
+
+
+@contextmanager
+def _within(prefix: str) -> Generator[None]:
+    """Name the field of an error as the caller spells it."""
+    try:
+        yield
+    except RecommenderError as error:
+        error.field = prefix + (error.field or "")
+        raise

@@ -50,7 +50,8 @@ def test_a_block_of_a_message_that_grew_meanwhile_is_decided_anew(engine: Engine
     late = {"ann": [block(name="more")], "bob": [block(user="bob")]}
     assert store.keep("s", late, {"ann": NOTHING, "bob": NOTHING}) == {"ann"}
     seen = store.read("s", ["ann", "bob"], 0, NOW)
-    assert [*seen["ann"].blocks] == ["top"] and [*seen["bob"].blocks] == ["top"]
+    assert [*seen["ann"].blocks] == ["top"]
+    assert [*seen["bob"].blocks] == ["top"]
     assert store.keep("s", {"ann": [block(name="more")]}, seen) == set()
 
 
@@ -89,12 +90,16 @@ def test_the_first_swap_of_a_position_stands_and_no_item_stands_twice(engine: En
     store.keep("s", {"ann": [one]}, {"ann": NOTHING})
     asked = [(place, spares) for place in (0, 1) for spares in (["c", "d"], ["d", "c"], ["c"])] * 3
     with ThreadPoolExecutor(8) as threads:
-        answers = list(threads.map(lambda ask: store.swap(one.block_ref, *ask, NOW), asked))
+        swaps = [threads.submit(store.swap, one.block_ref, place, spares, NOW) for place, spares in asked]
+        answers = [swap.result() for swap in swaps]
     found = store.find(one.block_ref)
     assert found is not None
     stands = found[1]
-    assert set(stands) <= {0, 1} and len(set(stands.values())) == len(stands) >= 1
-    assert all(answer.get(place) in {None, stands.get(place)} for answer, (place, _) in zip(answers, asked, strict=True))
+    assert set(stands) <= {0, 1}
+    assert len(set(stands.values())) == len(stands) >= 1
+    assert all(
+        answer.get(place) in {None, stands.get(place)} for answer, (place, _) in zip(answers, asked, strict=True)
+    )
     assert store.swap("0" * 32, 0, ["c"], NOW) == {}
 
 
@@ -105,7 +110,8 @@ def test_what_is_old_or_erased_is_gone_with_its_swaps(engine: Engine) -> None:
         store.keep(one.send_id, {one.user_id: [one]}, {one.user_id: NOTHING})
         store.swap(one.block_ref, 0, ["c"], one.made_at)
     assert store.forget(NOW - timedelta(days=30)) == 1
-    assert store.find(old.block_ref) is None and store.find(new.block_ref) is not None
+    assert store.find(old.block_ref) is None
+    assert store.find(new.block_ref) is not None
     with exclusive(engine) as connection:
         assert erase_blocks(connection, ["ann", "bob"]) == {"email_blocks": 1, "email_swaps": 1}
     assert store.find(new.block_ref) is None
