@@ -338,7 +338,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         health_routes(current, engine, metrics, stream, lambda: watch.why_not),
     )
     for routes in routers:
-        app.include_router(routes)
+        app.router.routes.extend(routes.routes)  # `include_router` would build each of them once more
     app.add_middleware(ShortWay, routers=routers)
     app.add_middleware(Cors, origins=lambda: gate.origins)
     app.add_middleware(

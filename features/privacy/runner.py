@@ -10,9 +10,6 @@ from sqlalchemy import Engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from features.identity import USER_ID, read_secret
-from features.privacy.access import Access
-from features.privacy.artifacts import erase_from_artifacts, stamp_of
-from features.privacy.erasure import Erasure
 from features.privacy.exports import drop_old_exports
 from features.privacy.log import LogInUse
 from features.privacy.rows import RowCleaner
@@ -42,10 +39,7 @@ class PrivacyRunner:
         self._store = PrivacyStore(engine, lambda: secret)
         self._suppressions = Suppressions(lambda: secret)
         self.cleaner = RowCleaner(self._suppressions.is_erased, secret)
-        self._erase, self._answer = (
-            kind(settings=settings, engine=engine, redis=redis, store=self._store, secret=secret, clock=clock)
-            for kind in (Erasure, Access)
-        )
+        self._secret = secret
         self._learnt = -1  # the change number up to which suppressions are known
         self._looked_at: object = None
 
@@ -88,19 +82,28 @@ class PrivacyRunner:
         return done
 
     def _do(self, request: PrivacyRequest, now: datetime) -> bool:
-        if request.kind == "access":
-            self._answer(request)
-        elif request.state == "waiting" and now - request.received_at < HEARD_AFTER:
+        # With these come artifacts and the compiler of their kernels: half of what a drain would take to start.
+        from features.privacy.access import Access
+        from features.privacy.erasure import Erasure
+
+        if request.kind != "access" and request.state == "waiting" and now - request.received_at < HEARD_AFTER:
             return False
-        else:
-            self._erase(request)
+        kind = Access if request.kind == "access" else Erasure
+        kind(
+            settings=self._settings, engine=self._engine, redis=self._redis,
+            store=self._store, secret=self._secret, clock=self._clock,
+        )(request)  # fmt: skip
         log.info("request %s (%s) is done", request.request_id, request.kind)
         return True
 
     def _look_at_artifacts(self) -> None:
         """A training that began before an erasure, or a restored backup, may bring somebody back: take them out."""
+        if not len(self._suppressions):
+            return
+        from features.privacy.artifacts import erase_from_artifacts, stamp_of
+
         seen = stamp_of(self._settings), len(self._suppressions)
-        if self._looked_at == seen or not len(self._suppressions):
+        if self._looked_at == seen:
             return
         count = erase_from_artifacts(self._settings, lambda user: self._is_erased(user))
         if count:

@@ -1,5 +1,6 @@
 """The bodies of ingestion in the OpenAPI document: msgspec describes its structs, FastAPI only pydantic's models."""
 
+from functools import cache
 from typing import Any
 
 from msgspec.json import schema_components
@@ -9,6 +10,7 @@ from serving.events.schemas import Batch, Call, Properties
 REF = "#/$defs/{name}"
 
 
+@cache
 def body_of(model: type[Call] | type[Batch]) -> dict[str, Any]:
     """What a route adds to the document so that its request body is described."""
     _, parts = schema_components([model, Call, Properties], ref_template=REF)
