@@ -33,6 +33,7 @@ from features.sql.changes import IdentifierState
 from features.sql.consent_states import ConsentStates
 from features.sql.consent_store import ConsentStore
 from features.sql.engine import open_engine
+from features.sql.halt_store import HaltStore
 from features.sql.identity_store import IdentityStore
 from features.sql.key_store import KeyStore
 from features.sql.place_store import PlaceStore
@@ -48,6 +49,7 @@ from recommender.offers.response_cards import CouponCards
 from serving.artifact_watch import ArtifactWatch, hide_users
 from serving.audit.routes import audit_routes
 from serving.background import Background
+from serving.campaigns.halting import halting_routes
 from serving.campaigns.registry import Campaigns, Segments
 from serving.campaigns.routes import campaign_routes
 from serving.campaigns.use_cases import CampaignDesk
@@ -322,6 +324,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         catalogue_routes(desk, clock),
         placement_routes(placements, PlacementStore(engine), overlay.announce),
         campaign_routes(campaign_desk),
+        halting_routes(HaltStore(engine)),
         place_routes(place_desk, places.get),
         import_routes(place_desk.import_all),
         decision_routes(traces),

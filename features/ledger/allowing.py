@@ -7,8 +7,11 @@ from sqlalchemy import Connection, insert, select, update
 from features.ledger.books import Allowed, lock_campaigns
 from features.ledger.shared_codes import keep_shared_code
 from features.ledger.values import Allowance
+from features.sql.tables.halts import halts
 from features.sql.tables.ledger import allowances, coupon_terms
 from recommender.errors import InvalidInput
+
+HALTED = select(halts.c.number).where(halts.c.lifted_at.is_(None)).exists()
 
 
 def allow(connection: Connection, allowance: Allowance) -> None:
@@ -32,6 +35,7 @@ def allow(connection: Connection, allowance: Allowance) -> None:
             insert(allowances).values(
                 campaign_id=allowance.campaign_id, version=allowance.version, state=allowance.state,
                 timezone=allowance.timezone, currency=allowance.currency, limits=allowance.limits(),
+                halted=HALTED,
             )
         )  # fmt: skip
     _keep_terms(connection, allowance)

@@ -92,8 +92,8 @@ def lock_campaigns(connection: Connection, campaign_ids: Collection[str]) -> dic
 
 def allowed_of(row: RowMapping) -> Allowed:
     """What a row of `allowances` says."""
-    limits = read_limits(row["limits"])
-    return Allowed(row["campaign_id"], row["version"], row["state"], row["timezone"], row["currency"], *limits)
+    limits, state = read_limits(row["limits"]), "killed" if row["halted"] else row["state"]
+    return Allowed(row["campaign_id"], row["version"], state, row["timezone"], row["currency"], *limits)
 
 
 Insert = sqlite.Insert | postgresql.Insert

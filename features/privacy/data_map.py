@@ -81,6 +81,6 @@ IMPERSONAL = frozenset(
         "placements", "keys",
         "allowances", "coupon_terms", "shared_codes", "ledger_accounts", "ledger_entries", "coupons", "reservations",
         "redemptions", "ledger_kin", "idempotency_keys", "coupon_keys", "audit_entries", "webhooks", "parked_messages",
-        "campaigns", "campaign_versions", "segments", "contacts", "email_specs",
+        "campaigns", "campaign_versions", "halts", "segments", "contacts", "email_specs",
     }
 )  # fmt: skip

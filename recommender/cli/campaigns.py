@@ -14,6 +14,7 @@ from features.audit import CLI
 
 if TYPE_CHECKING:
     from features.campaigns import StoredCampaign
+    from features.sql.halt_store import HaltStore
     from recommender.offers.campaign_life import Action
     from recommender.offers.campaign_lint import Finding
     from serving.campaigns.use_cases import CampaignDesk
@@ -26,6 +27,8 @@ campaigns_app = typer.Typer(
 )
 console = Console()
 T = TypeVar("T")
+
+MOST_REASON = 500  # characters
 
 CampaignId = Annotated[str, typer.Argument(help="As `recommender campaigns list` shows it.")]
 CampaignFile = Annotated[
@@ -125,11 +128,45 @@ def end(campaign_id: CampaignId) -> None:
 
 @campaigns_app.command("kill")
 def kill(
-    campaign_id: CampaignId,
+    campaign_id: Annotated[str | None, typer.Argument(help="As `recommender campaigns list` shows it.")] = None,
     coupons: Annotated[bool, typer.Option("--coupons", help="Also refuse the coupons that are out.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Stop all campaigns, until `campaigns resume`.")] = False,
+    reason: Annotated[str, typer.Option(help="Of --all: why; the audit trail keeps it.")] = "",
 ) -> None:
-    """End it at once: when this returns, the ledger issues nothing more."""
-    _move(campaign_id, "kill", coupons=coupons)
+    """End a campaign at once, for good: when this returns, the ledger issues nothing more.
+
+    With --all and a --reason all campaigns stop, and coupons that are out are not redeemed either, at every worker;
+    `recommender campaigns resume` lets all go on as they were.
+    """
+    if every == (campaign_id is not None):
+        raise typer.BadParameter("name one campaign, or say --all")
+    if campaign_id is not None:
+        _move(campaign_id, "kill", coupons=coupons)
+        return
+    halt = _with_halts(lambda store: store.halt(_said(reason), by=CLI))
+    console.print(f"[bold red]All campaigns are stopped[/] since {halt.halted_at}: {escape(halt.reason)}")
+
+
+@campaigns_app.command("resume")
+def resume(reason: Annotated[str, typer.Option(help="Why; the audit trail keeps it.")]) -> None:
+    """Let all campaigns go on as each stands, after `kill --all`."""
+    _with_halts(lambda store: store.lift(_said(reason), by=CLI))
+    console.print("All campaigns go on as each stands.")
+
+
+def _said(reason: str) -> str:
+    if not 3 <= len(reason.strip()) <= MOST_REASON:
+        raise typer.BadParameter(f"say why, in 3 to {MOST_REASON} characters", param_hint="--reason")
+    return reason.strip()
+
+
+def _with_halts(work: Callable[["HaltStore"], T]) -> T:
+    from features.settings import read_settings
+    from features.sql.engine import opened
+    from features.sql.halt_store import HaltStore
+
+    with opened(read_settings()) as engine:
+        return work(HaltStore(engine))
 
 
 def _move(campaign_id: str, action: "Action", *, coupons: bool = False) -> None:

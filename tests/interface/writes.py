@@ -44,7 +44,7 @@ CALLS: dict[str, Call] = {
     "POST /v1/campaigns/{campaign_id}/pause": Call("/v1/campaigns/pasta/pause", None, "campaigns.pause"),
     "POST /v1/campaigns/{campaign_id}/end": Call("/v1/campaigns/pasta/end", None, "campaigns.end"),
     "POST /v1/campaigns/{campaign_id}/kill": Call("/v1/campaigns/pasta/kill", None, "campaigns.kill"),
-
+    "PUT /v1/kill-switch": Call("/v1/kill-switch", {"on": True, "reason": "a test"}, "campaigns.halt"),
     "PUT /v1/stores/{store_id}": Call("/v1/stores/1", {"name": "One", "timezone": "UTC"}, "stores.put"),
     "PUT /v1/zones/{zone_id}": Call(
         "/v1/zones/1-tea", {"store_id": "1", "kind": "aisle", "name": "Tea"}, "zones.put"
@@ -157,7 +157,8 @@ COMMANDS: dict[str, Command] = {
     "campaigns activate": Command(lambda _: ["of-a-file"], "campaigns.activate"),
     "campaigns pause": Command(lambda _: ["of-a-file"], "campaigns.pause"),
     "campaigns end": Command(lambda _: ["of-a-file"], "campaigns.end"),
-    "campaigns kill": Command(lambda _: ["of-a-file", "--coupons"], "campaigns.kill"),
+    "campaigns kill": Command(lambda _: ["--all", "--reason", "a test"], "campaigns.halt"),
+    "campaigns resume": Command(lambda _: ["--reason", "the test is over"], "campaigns.resume"),
     "consents link": Command(lambda _: ["--user-id", "u"], "consents.link"),
     "webhooks create": Command(lambda _: ["https://93.184.215.14/hook"], "webhooks.create"),
     "webhooks replay": Command(lambda _: ["{webhook_id}"], "webhooks.replay"),

@@ -32,6 +32,7 @@ allowances = Table(
     Column("campaign_id", CAMPAIGN_ID, primary_key=True),
     Column("version", Integer, nullable=False),
     Column("state", String(10), nullable=False),  # open, closed, killed
+    Column("halted", Boolean, nullable=False, server_default=false()),  # with all others: then it counts as killed
     Column("timezone", String(60), nullable=False),  # whose days the periods are; never changed
     Column("currency", String(3), nullable=False),  # never changed
     Column("limits", JSON, nullable=False),  # see features/ledger/values.py
