@@ -43,7 +43,7 @@ from features.sql.profile_store import ProfileStore
 from features.sql.stock_store import StockStore
 from features.sql.trait_store import TraitStore
 from recommender.consent import MARKETING_EMAIL, PERSONALISATION
-from recommender.consent_laws import Circumstances, Law, Verdict
+from recommender.consent_laws import DEFAULT_MARKET, Circumstances, Law, Verdict
 from recommender.ids import UserId
 from recommender.offers.response_cards import CouponCards
 from serving.artifact_watch import ArtifactWatch, hide_users
@@ -70,6 +70,7 @@ from serving.decisions.routes import decision_routes
 from serving.decisions.store import DecisionTraces
 from serving.email.messages import Writer
 from serving.email.orders import Recipient
+from serving.email.preview import preview_routes
 from serving.email.routes import email_routes
 from serving.email.use_cases import FillBlocks
 from serving.envelope import Envelope
@@ -328,6 +329,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         place_routes(place_desk, places.get),
         import_routes(place_desk.import_all),
         decision_routes(traces),
+        preview_routes(current.get, markets.markets[DEFAULT_MARKET].locale),
         choices_routes(choices, controller, secret, settings.reachable_url, clock),
         page_routes(choices, controller, secret, clock),
         profile_routes(
