@@ -1,7 +1,7 @@
 """The ledger: each call is one transaction, on disk when it returns."""
 
 from collections.abc import Callable, Collection, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -34,6 +34,10 @@ from recommender.offers.refusal import Refusal
 KEYS_KEPT = timedelta(days=2)  # how long a repeated call is recognised by its key
 
 
+class _Undo(Exception):
+    """Ends a transaction that was to leave nothing behind."""
+
+
 class Ledger:
     """Coupons and what they cost; see `Books` for doing several things in one transaction.
 
@@ -52,9 +56,9 @@ class Ledger:
     @contextmanager
     def trying(self) -> Generator[Books]:
         """Open the books to see what would happen: whatever is written is undone at the end."""
-        with exclusive(self._engine) as connection:
+        with suppress(_Undo), exclusive(self._engine) as connection:
             yield Books(connection, self._secret(), self._clock())
-            connection.rollback()
+            raise _Undo
 
     def allow(self, allowance: Allowance) -> None:
         """State what a campaign may spend from now on; see `features.ledger.allowing.allow`."""

@@ -3,10 +3,8 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from sqlite3 import SQLITE_BUSY, Cursor, OperationalError
 from sqlite3 import Connection as SqliteConnection
-from threading import Lock
 from time import monotonic, sleep
 
 from sqlalchemy import Connection, Engine, column, create_engine, event, inspect, select, table, text, update
@@ -15,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from features.settings import Settings
 from features.sql.tables.base import REVISION, change_counter
+from features.sql.turns import turns_of
 from recommender.errors import StoreUnavailable
 
 BUSY_SECONDS = 30  # how long a writer waits for its turn
@@ -96,7 +95,7 @@ def writing(engine: Engine) -> Generator[Write]:
     Raises:
         StoreUnavailable: the database is not there, or stays busy for longer than BUSY_SECONDS.
     """
-    with _reachable(), _turn(engine), _writers(engine).begin() as connection:
+    with _reachable(), _begun(engine) as connection:
         raised = update(change_counter).values(change_number=change_counter.c.change_number + 1)
         number = connection.execute(raised.returning(change_counter.c.change_number)).scalar_one()
         yield Write(connection, int(number))
@@ -143,33 +142,22 @@ def _is_current(engine: Engine) -> bool:
 
 @contextmanager
 def _alone(engine: Engine, lock: int | None) -> Generator[Connection]:
-    with _turn(engine), _writers(engine).begin() as connection:
+    with _begun(engine) as connection:
         if lock is not None and engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": lock})
         yield connection
 
 
 @contextmanager
-def _turn(engine: Engine) -> Generator[None]:
-    """Let the threads of this process that write to an SQLite file follow one another, each woken when it is its turn.
-
-    Processes are kept apart by SQLite itself.
-    """
-    if engine.dialect.name != "sqlite":
-        yield
-        return
-    turn = _turn_at(str(engine.url.database))
-    if not turn.acquire(timeout=BUSY_SECONDS):
-        raise StoreUnavailable("The database stays busy.", remedy="Try again; see what writes to it for so long.")
-    try:
-        yield
-    finally:
-        turn.release()
-
-
-@cache
-def _turn_at(_database: str) -> Lock:
-    return Lock()
+def _begun(engine: Engine) -> Generator[Connection]:
+    """A transaction that writes. On SQLite it waits for its turn, and shares its commit with those that wait."""
+    if engine.dialect.name == "sqlite":
+        # Processes are kept apart by SQLite itself.
+        with turns_of(engine).writing(_writers(engine), BUSY_SECONDS) as connection:
+            yield connection
+    else:
+        with _writers(engine).begin() as connection:
+            yield connection
 
 
 def _writers(engine: Engine) -> Engine:
