@@ -12,13 +12,14 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select,
 from features.identity import Identifier
 from features.ledger.books import Books, text_of
 from features.ledger.holders import device_digest, digest_of, person_digests
+from features.sql.among import among
 from features.sql.tables.contacts import contacts
 from recommender.offers.fatigue import About, Contact, ContactCap, Feedback
 
 KEPT = timedelta(days=100)  # no cap and no pause looks further back
 
 COLUMNS = contacts.c
-THEIRS = COLUMNS.shopper.in_(bindparam("digests", expanding=True))
+THEIRS = among(COLUMNS.shopper, "digests")
 COUNTED = (
     select(contacts)
     .where(COLUMNS.state == "counted", COLUMNS.made_at > bindparam("since"))
@@ -76,7 +77,7 @@ def lock_person(connection: Connection, person: Person) -> None:
 
 def read_contacts(connection: Connection, person: Person, now: datetime) -> list[Contact]:
     """Contacts of a person or their device that count, oldest first, as far back as they are kept."""
-    query, whose = OF_SHOPPER, {"digests": list(person.digests), "since": text_of(now - KEPT)}
+    query, whose = OF_SHOPPER, {"digests": person.digests, "since": text_of(now - KEPT)}
     if person.device:
         query, whose = OF_SHOPPER_OR_DEVICE, whose | {"device": person.device}
     return [
@@ -88,7 +89,7 @@ def read_contacts(connection: Connection, person: Person, now: datetime) -> list
             feedback=row.feedback,
             feedback_at=None if row.feedback_at is None else datetime.fromisoformat(row.feedback_at),
         )
-        for row in connection.execute(query, whose)
+        for row in connection.execute(query, whose).all()
     ]
 
 

@@ -1,22 +1,24 @@
 """Accounts: which ones a hold touches, whether they have room, and how they move."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 
 from sqlalchemy import Connection, bindparam, or_, select, update
 
 from features.ledger.books import Allowed, Insert, upserts
 from features.ledger.values import NO_LIMIT, Balance, CapPer, Limit
+from features.sql.among import among
 from features.sql.tables.ledger import ledger_accounts
 from recommender.offers.refusal import Refusal
 
 Key = tuple[str, str, str]  # dimension, member, day
+Amounts = tuple[int, int, int, int]  # as FIELDS names them
 FIELDS = ("pending_count", "posted_count", "pending_money", "posted_money")
+NOTHING: Amounts = (0, 0, 0, 0)
 
 accounts = ledger_accounts.c
-KEY = accounts.dimension, accounts.member, accounts.day
-AMOUNTS = tuple(accounts[name] for name in FIELDS)
 DIMENSIONS = "campaign", "day", "store", "shopper", "device"
 
 
@@ -28,13 +30,16 @@ def _add(insert: Insert) -> Insert:
     )
 
 
-ALL = select(accounts.campaign_id, *KEY, *AMOUNTS)
+AMOUNTS = accounts.pending_count, accounts.posted_count, accounts.pending_money, accounts.posted_money
+ALL = select(
+    accounts.campaign_id, accounts.dimension, accounts.member, accounts.day, *AMOUNTS
+)  # fmt: skip
 # Every column of the key by itself: so that SQLite finds the rows by the key, and does not read the whole campaign.
 NAMED = ALL.where(
-    accounts.campaign_id.in_(bindparam("campaigns", expanding=True)),
+    among(accounts.campaign_id, "campaigns"),
     accounts.dimension.in_(DIMENSIONS),
-    accounts.member.in_(bindparam("members", expanding=True)),
-    or_(accounts.dimension != "day", accounts.day.in_(bindparam("days", expanding=True))),
+    among(accounts.member, "members"),
+    or_(accounts.dimension != "day", among(accounts.day, "days")),
 )
 HOLD = upserts(ledger_accounts, _add)
 MOVE = (
@@ -76,7 +81,7 @@ def judge(
     Args:
         person: all that the shopper is known by, `place.shopper` among them.
     """
-    return judge_by(_read(connection, [place], person).get(place.campaign_id, {}), allowed, place, money)
+    return _judge_by(_read(connection, [place], person).get(place.campaign_id, {}), allowed, place, money)
 
 
 def judge_many(
@@ -86,36 +91,46 @@ def judge_many(
 
     Nothing is locked: whoever issues one of them is judged again.
     """
-    balances = _read(connection, [place for _, place, _ in wanted], person)
-    return [
-        judge_by(balances.get(place.campaign_id, {}), allowed, place, money) for allowed, place, money in wanted
-    ]  # fmt: skip
+    used = _read(connection, [place for _, place, _ in wanted], person)
+    return [_judge_by(used.get(place.campaign_id, {}), allowed, place, money) for allowed, place, money in wanted]
 
 
-def judge_by(balances: Mapping[Key, Balance], allowed: Allowed, place: Place, money: int) -> Refusal | None:
-    """The same by the balances of the accounts that it touches, of one campaign."""
+def _judge_by(used: Mapping[Key, Amounts], allowed: Allowed, place: Place, money: int) -> Refusal | None:
+    """The same by the accounts that it touches, of one campaign."""
     known = {"shopper": place.shopper, "device": place.device}
     if not all(known[cap.of] for cap in allowed.caps) or (not place.store_id and allowed.per_store != NO_LIMIT):
         return Refusal.NOT_ELIGIBLE  # what cannot be counted is not allowed
-    limits: list[tuple[Key, Limit]] = [
+    limits: tuple[tuple[Key, Limit], ...] = (
         (("campaign", "", ""), allowed.budget),
         (("day", "", place.day), allowed.per_day),
         (("store", place.store_id, ""), allowed.per_store),
-    ]
-    if not all(balances.get(key, Balance()).leaves(limit, money) for key, limit in limits):
-        return Refusal.BUDGET_EXHAUSTED
+    )
+    for key, limit in limits:
+        if not _fits(used.get(key, NOTHING), limit, money):
+            return Refusal.BUDGET_EXHAUSTED
     for cap in allowed.caps:
         since = period_start(cap.per, place.day)
         # A device is what an app says it is, so what one may have, one shopper may have over all that they name.
         for counted in {cap.of, "shopper"}:
-            used = [
-                balance for (dimension, _, day), balance in balances.items() if dimension == counted and day >= since
-            ]
-            if not sum(used, Balance()).leaves(Limit(count=cap.most), money):
+            had = sum(
+                pending + posted
+                for (dimension, _, day), (pending, posted, _, _) in used.items()
+                if dimension == counted and day >= since
+            )
+            if had >= cap.most:
                 return Refusal.FREQUENCY_CAP
     return None
 
 
+def _fits(used: Amounts, limit: Limit, money: int) -> bool:
+    """Whether one more coupon of `money` fits under a limit."""
+    pending_count, posted_count, pending_money, posted_money = used
+    if limit.count is not None and pending_count + posted_count >= limit.count:
+        return False
+    return limit.money is None or pending_money + posted_money + money <= limit.money
+
+
+@lru_cache(maxsize=64)
 def period_start(per: CapPer, day: str) -> str:
     """The first day of the calendar period that a day lies in; "" is before all days."""
     this = date.fromisoformat(day)
@@ -152,27 +167,23 @@ def move(connection: Connection, place: Place, change: Balance) -> None:
 
 def read_balances(connection: Connection, campaign_id: str) -> dict[Key, Balance]:
     """All accounts of a campaign, by key."""
-    return _by_campaign(connection.execute(ALL.where(accounts.campaign_id == campaign_id))).get(campaign_id, {})
+    rows = connection.execute(ALL.where(accounts.campaign_id == campaign_id)).all()
+    return {(row.dimension, row.member, row.day): Balance(*row[4:]) for row in rows}
 
 
 def _read(
     connection: Connection, places: Sequence[Place], person: Collection[str]
-) -> dict[str, dict[Key, Balance]]:  # fmt: skip
+) -> dict[str, dict[Key, Amounts]]:  # fmt: skip
     """By campaign the accounts of its place, and all days of the person and the device; all of one device."""
     mine = {(dimension, member) for place in places for dimension, member, _ in place.accounts()}
     mine |= {("shopper", member) for member in person}
     named = {
-        "campaigns": list({place.campaign_id for place in places}),
-        "members": list({member for _, member in mine}),
-        "days": list({place.day for place in places}),
+        "campaigns": {place.campaign_id for place in places},
+        "members": {member for _, member in mine},
+        "days": {place.day for place in places},
     }
-    rows = connection.execute(NAMED, named)
-    return _by_campaign(row for row in rows if (row.dimension, row.member) in mine)
-
-
-def _by_campaign(rows: Iterable[Sequence[object]]) -> dict[str, dict[Key, Balance]]:
-    found = dict[str, dict[Key, Balance]]()
-    for campaign_id, dimension, member, day, *amounts in rows:
-        key = dimension, member, day
-        found.setdefault(campaign_id, {})[key] = Balance(*amounts)  # pyright: ignore[reportArgumentType] - as the table says
+    found = {place.campaign_id: dict[Key, Amounts]() for place in places}
+    for campaign_id, dimension, member, day, a, b, c, d in connection.execute(NAMED, named).all():
+        if (dimension, member) in mine:
+            found[campaign_id][dimension, member, day] = a, b, c, d
     return found

@@ -4,26 +4,32 @@ import secrets
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Executable, RowMapping, Table, bindparam, select
+import orjson
+from sqlalchemy import Connection, Executable, Table, Text, cast, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from features.audit import SYSTEM
 from features.identity import Identifier
 from features.ledger.holders import person_digests
 from features.ledger.values import Cap, Limit, read_limits
+from features.sql.among import among
 from features.sql.tables.ledger import allowances
 
 TILL_GRACE = timedelta(minutes=15)  # how long the budget stays held after a coupon's last moment
 LONGEST_COUPON = timedelta(days=100)  # keys that no longer sign verify for as long
 RESERVATION_LIFE = timedelta(minutes=15)  # how long a till has for one basket
 
+KEPT = allowances.c
 READ_ALLOWANCES = (
-    select(allowances)
-    .where(allowances.c.campaign_id.in_(bindparam("campaigns", expanding=True)))
-    .order_by(allowances.c.campaign_id)
+    select(
+        KEPT.campaign_id, KEPT.version, KEPT.state, KEPT.halted, KEPT.timezone, KEPT.currency, cast(KEPT.limits, Text)
+    )
+    .where(among(KEPT.campaign_id, "campaigns"))
+    .order_by(KEPT.campaign_id)
 )
 LOCK_ALLOWANCES = READ_ALLOWANCES.with_for_update()
 
@@ -63,7 +69,7 @@ class Books:
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """What a campaign may spend, as kept; its row is locked until the transaction ends."""
+    """What a campaign may spend, as kept."""
 
     campaign_id: str
     version: int
@@ -77,7 +83,12 @@ class Allowed:
 
     def day(self, now: datetime) -> str:
         """The campaign's calendar day."""
-        return now.astimezone(ZoneInfo(self.timezone)).date().isoformat()
+        return _day_in(self.timezone, now)
+
+
+@lru_cache(maxsize=256)  # campaigns of one call share a moment, and most of them their time zone
+def _day_in(timezone: str, now: datetime) -> str:
+    return now.astimezone(ZoneInfo(timezone)).date().isoformat()
 
 
 def lock_campaigns(connection: Connection, campaign_ids: Collection[str]) -> dict[str, Allowed]:
@@ -86,14 +97,26 @@ def lock_campaigns(connection: Connection, campaign_ids: Collection[str]) -> dic
     All who write take these locks first, all of them at once and in the order of the ids, so no two wait for each
     other. SQLite has one writer at a time anyway.
     """
-    rows = connection.execute(LOCK_ALLOWANCES, {"campaigns": list(set(campaign_ids))}).mappings()
-    return {row["campaign_id"]: allowed_of(row) for row in rows}
+    return _read_allowed(connection, LOCK_ALLOWANCES, campaign_ids)
 
 
-def allowed_of(row: RowMapping) -> Allowed:
+def look_at_campaigns(connection: Connection, campaign_ids: Collection[str]) -> dict[str, Allowed]:
+    """The same without the locks: it may be changed meanwhile."""
+    return _read_allowed(connection, READ_ALLOWANCES, campaign_ids)
+
+
+def _read_allowed(connection: Connection, query: Executable, campaign_ids: Collection[str]) -> dict[str, Allowed]:
+    rows = connection.execute(query, {"campaigns": set(campaign_ids)}).all()
+    return {row[0]: _allowed_of(*row) for row in rows}
+
+
+@lru_cache(maxsize=4096)  # a call looks at many campaigns, which change seldom
+def _allowed_of(
+    campaign_id: str, version: int, state: str, halted: bool, timezone: str, currency: str, limits: str
+) -> Allowed:  # fmt: skip
     """What a row of `allowances` says."""
-    limits, state = read_limits(row["limits"]), "killed" if row["halted"] else row["state"]
-    return Allowed(row["campaign_id"], row["version"], state, row["timezone"], row["currency"], *limits)
+    state = "killed" if halted else state
+    return Allowed(campaign_id, version, state, timezone, currency, *read_limits(orjson.loads(limits)))
 
 
 Insert = sqlite.Insert | postgresql.Insert

@@ -12,17 +12,16 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, select,
 
 from features.ledger.books import Allowed, Books
 from features.ledger.values import Coupon
+from features.sql.among import among
 from features.sql.tables.ledger import allowances, coupons
 from recommender.offers.refusal import Refusal
 
 CODE_BYTES = 10  # 16 characters of base32
 
-CHOSEN = coupons.c.coupon_id.in_(bindparam("ids", expanding=True))
+CHOSEN = among(coupons.c.coupon_id, "ids")
 CAMPAIGNS = select(coupons.c.coupon_id, coupons.c.campaign_id).where(CHOSEN)
 READ = select(coupons).where(CHOSEN)
-BY_CODE = select(coupons.c.code_digest, coupons.c.coupon_id).where(
-    coupons.c.code_digest.in_(bindparam("digests", expanding=True))
-)
+BY_CODE = select(coupons.c.code_digest, coupons.c.coupon_id).where(among(coupons.c.code_digest, "digests"))
 WITH_CURRENCY = select(coupons, allowances.c.currency).join(
     allowances, allowances.c.campaign_id == coupons.c.campaign_id
 )

@@ -7,6 +7,7 @@ from hashlib import sha256
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from features.identity import Identifier
+from features.sql.among import among
 from features.sql.tables.ledger import ledger_kin
 from features.sql.tables.people import identifiers
 
@@ -19,7 +20,7 @@ LINKED = select(known.kind, known.value).where(
     )
 )
 KIN = select(ledger_kin.c.shopper).where(
-    ledger_kin.c.kin.in_(select(ledger_kin.c.kin).where(ledger_kin.c.shopper.in_(bindparam("digests", expanding=True))))
+    ledger_kin.c.kin.in_(select(ledger_kin.c.kin).where(among(ledger_kin.c.shopper, "digests")))
 )
 
 
@@ -58,4 +59,4 @@ def remember_kin(connection: Connection, secret: bytes, erased: Collection[Ident
 
 
 def _kin_of(connection: Connection, digests: Collection[str]) -> set[str]:
-    return set(connection.execute(KIN, {"digests": list(digests)}).scalars())
+    return set(connection.execute(KIN, {"digests": digests}).scalars())

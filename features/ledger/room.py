@@ -1,40 +1,30 @@
 """Which of several campaigns have room for one more coupon of a shopper: a look before the choice, without a lock."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
+from features.identity import Identifier
 from features.ledger.accounts import Place, judge_many
-from features.ledger.books import READ_ALLOWANCES, Allowed, Books, allowed_of
+from features.ledger.books import Books, look_at_campaigns
 from features.ledger.holders import device_digest, digest_of
-from features.ledger.values import IssueRequest
 from recommender.offers.refusal import Refusal
 
 
-def room_for(books: Books, requests: Sequence[IssueRequest]) -> list[Refusal | None]:
-    """Whether each request would be issued now, of one shopper and device, each as if it were the only one.
+def room_for(
+    books: Books, wanted: Mapping[str, int], holder: Identifier, device_id: str | None, store_id: str | None
+) -> dict[str, Refusal | None]:
+    """Whether each campaign has room for one more coupon, each as if it were the only one; only `issue` makes sure.
 
-    Only `issue` makes sure of it. Raises ValueError if they are of several shoppers or devices.
+    Args:
+        wanted: by campaign id the largest discount, in minor units.
     """
-    if len({(one.holder, one.device_id) for one in requests}) > 1:
-        raise ValueError("one look is for one shopper with one device")
-    if not requests:
-        return []
-    campaigns = {"campaigns": list({one.campaign_id for one in requests})}
-    rows = books.connection.execute(READ_ALLOWANCES, campaigns).mappings()
-    allowed = {row["campaign_id"]: allowed_of(row) for row in rows}
-    shopper, device = digest_of(books.secret, requests[0].holder), device_digest(books.secret, requests[0].device_id)
-    open_ones = [one for one in requests if _is_open(allowed.get(one.campaign_id))]
-    wanted = [
-        (
-            allowed[one.campaign_id],
-            Place(one.campaign_id, allowed[one.campaign_id].day(books.now), one.store_id or "", shopper, device),
-            one.most_discount,
-        )
-        for one in open_ones
+    allowed = look_at_campaigns(books.connection, wanted)
+    found: dict[str, Refusal | None] = dict.fromkeys(wanted, Refusal.KILLED)
+    shopper, device = digest_of(books.secret, holder), device_digest(books.secret, device_id)
+    asked = [
+        (one, Place(one.campaign_id, one.day(books.now), store_id or "", shopper, device), wanted[one.campaign_id])
+        for one in allowed.values()
+        if one.state == "open"
     ]
-    person = books.person(requests[0].holder)
-    judged = dict(zip(map(id, open_ones), judge_many(books.connection, wanted, person), strict=True))
-    return [judged.get(id(one), Refusal.KILLED) for one in requests]
-
-
-def _is_open(allowed: Allowed | None) -> bool:
-    return allowed is not None and allowed.state == "open"
+    judged = judge_many(books.connection, asked, books.person(holder))
+    found.update((place.campaign_id, refusal) for (_, place, _), refusal in zip(asked, judged, strict=True))
+    return found

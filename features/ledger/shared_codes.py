@@ -13,6 +13,7 @@ from features.ledger.coupons import code_digest
 from features.ledger.holders import digest_of
 from features.ledger.issuing import write_coupon
 from features.ledger.values import Allowance, Balance, IssueRequest
+from features.sql.among import among
 from features.sql.tables.ledger import allowances, ledger_accounts, shared_codes
 from recommender.errors import InvalidInput
 from recommender.offers.refusal import Refusal
@@ -20,7 +21,7 @@ from recommender.offers.refusal import Refusal
 C = shared_codes.c
 NOBODY: Identifier = ("", "")
 
-BY_CODE = select(C.code_digest, C.campaign_id).where(C.code_digest.in_(bindparam("digests", expanding=True)))
+BY_CODE = select(C.code_digest, C.campaign_id).where(among(C.code_digest, "digests"))
 OF_CAMPAIGN = select(shared_codes).where(C.campaign_id == bindparam("campaign"))
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, insert, select, update
 from features.audit import CLI, Author, Entry
 from features.ledger.books import LONGEST_COUPON, TILL_GRACE, text_of
 from features.sql.audit_store import append_audit
-from features.sql.engine import exclusive, reading
+from features.sql.engine import exclusive, reading, take_lock
 from features.sql.tables.ledger import coupon_keys
 from recommender.errors import InvalidInput, StoreUnavailable
 from recommender.offers.token import public_document, public_text
@@ -52,10 +52,20 @@ class SigningKeys:
         """
         with reading(self._engine) as connection:
             found = _current(connection)
+        if found is not None:
+            return self._open_once(*found)
+        with exclusive(self._engine) as connection:
+            return self.signer_in(connection, now)
+
+    def signer_in(self, connection: Connection, now: datetime) -> tuple[str, Ed25519PrivateKey]:
+        """The same within a transaction that writes."""
+        found = _current(connection)
         if found is None:
-            with exclusive(self._engine, ROTATION_LOCK) as connection:
-                found = _current(connection) or self._make(connection, now)
-        kid, sealed = found
+            take_lock(connection, ROTATION_LOCK)
+            found = _current(connection) or self._make(connection, now)
+        return self._open_once(*found)
+
+    def _open_once(self, kid: str, sealed: str) -> tuple[str, Ed25519PrivateKey]:
         if self._opened is None or self._opened[0] != sealed:
             self._opened = sealed, self._open(sealed)
         return kid, self._opened[1]

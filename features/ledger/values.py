@@ -205,9 +205,3 @@ class Balance:
             self.pending_money + other.pending_money,
             self.posted_money + other.posted_money,
         )
-
-    def leaves(self, limit: Limit, money: int) -> bool:
-        """Whether one more coupon of `money` fits under the limit."""
-        counted = self.pending_count + self.posted_count + 1
-        spent = self.pending_money + self.posted_money + money
-        return (limit.count is None or counted <= limit.count) and (limit.money is None or spent <= limit.money)

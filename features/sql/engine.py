@@ -112,6 +112,12 @@ def exclusive(engine: Engine, lock: int | None = None) -> Generator[Connection]:
         yield connection
 
 
+def take_lock(connection: Connection, lock: int) -> None:
+    """Until the transaction ends, nobody else has this lock. SQLite has one writer at a time anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": lock})
+
+
 def read_change_number(connection: Connection) -> int:
     """The number of the latest committed change; 0 before the first."""
     return int(connection.execute(select(change_counter.c.change_number)).scalar_one())
@@ -143,8 +149,8 @@ def _is_current(engine: Engine) -> bool:
 @contextmanager
 def _alone(engine: Engine, lock: int | None) -> Generator[Connection]:
     with _begun(engine) as connection:
-        if lock is not None and engine.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": lock})
+        if lock is not None:
+            take_lock(connection, lock)
         yield connection
 
 

@@ -83,11 +83,19 @@ class Shared:
 
 
 class Turns:
-    """The queue of the writers of one engine."""
+    """The queue of the writers of one engine.
+
+    Attributes:
+        n_waiting: how many wait for their turn.
+        shared: the transaction that is open now.
+    """
+
+    n_waiting: int
+    shared: Shared | None
 
     def __init__(self) -> None:
-        self._turn, self._counting, self._n_waiting = Lock(), Lock(), 0
-        self._shared: Shared | None = None
+        self._turn, self._counting = Lock(), Lock()
+        self.n_waiting, self.shared = 0, None
 
     @contextmanager
     def writing(self, engine: Engine, seconds: float) -> Generator[Connection]:
@@ -102,13 +110,13 @@ class Turns:
                 with shared.work() as connection:
                     yield connection
             finally:
-                if not self._n_waiting or not shared.is_open:
+                if not self.n_waiting or not shared.is_open:
                     self._commit(shared)
         finally:
             self._turn.release()
         while not shared.wait(LOOK_SECONDS):
             # Whom it was left open for may have gone without a turn.
-            if not self._n_waiting and self._turn.acquire(blocking=False):
+            if not self.n_waiting and self._turn.acquire(blocking=False):
                 try:
                     self._commit(shared)
                 finally:
@@ -116,7 +124,7 @@ class Turns:
 
     def _queue(self, seconds: float) -> None:
         with self._counting:
-            self._n_waiting += 1
+            self.n_waiting += 1
         try:
             if not self._turn.acquire(timeout=seconds):
                 raise StoreUnavailable(
@@ -124,20 +132,20 @@ class Turns:
                 )
         finally:
             with self._counting:
-                self._n_waiting -= 1
+                self.n_waiting -= 1
 
     def _join(self, engine: Engine) -> Shared:
         """The transaction that is open, else a new one."""
-        if self._shared is not None and not self._shared.is_open:
-            self._commit(self._shared)
-        if self._shared is None:
-            self._shared = Shared(engine)
-        return self._shared
+        if self.shared is not None and not self.shared.is_open:
+            self._commit(self.shared)
+        if self.shared is None:
+            self.shared = Shared(engine)
+        return self.shared
 
     def _commit(self, shared: Shared) -> None:
         shared.commit()
-        if self._shared is shared:
-            self._shared = None
+        if self.shared is shared:
+            self.shared = None
 
 
 def turns_of(engine: Engine) -> Turns:

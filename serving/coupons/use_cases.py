@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import Connection
 
 from features.audit import Author
 from features.identity import Identifier
@@ -92,9 +93,9 @@ class TillDesk:
         terms = self._ledger.terms({(coupon.campaign_id, coupon.version) for coupon in held})
         return {"coupons": [_card(one, parse_terms(terms[one.campaign_id, one.version]), signer) for one in held]}
 
-    def signing(self) -> Callable[[Coupon, Terms], str]:
-        """What signs coupons now, for use within a transaction; the token is the same until the key is rotated."""
-        signer = self._keys.signer(self._clock())
+    def signing(self, connection: Connection) -> Callable[[Coupon, Terms], str]:
+        """What signs coupons now, within a transaction that writes; the token is the same until the key is rotated."""
+        signer = self._keys.signer_in(connection, self._clock())
         return lambda coupon, terms: sign(_claims(coupon, terms), *signer)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import orjson
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from features.contacts import NewContact, Person, lock_person, person_in, person_of, read_contacts, write_contact
 from features.ledger.books import Books, new_id
@@ -25,7 +25,7 @@ from recommender.offers.terms import Terms
 from serving.offers.arms import Arm, Place
 from serving.offers.asks import Ask
 
-Signing = Callable[[], Callable[[Coupon, Terms], str]]
+Signing = Callable[[Connection], Callable[[Coupon, Terms], str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Settling:
     """Transactions of offers; every call blocks, so run it in a thread.
 
     Args:
-        signing: gives what signs coupons at this moment.
+        signing: gives what signs coupons in a transaction.
         secret: of the deployment.
     """
 
@@ -125,7 +125,7 @@ class Settling:
             ContactsChanged: nothing was done.
             KeyReused, StillRunning, StoreUnavailable.
         """
-        ask, sign = proposal.ask, self._signing()
+        ask = proposal.ask
         books_of = self._ledger.trying() if ask.dry_run else self._ledger.writing(ask.by)
         with books_of as books:
             if not ask.dry_run and (known := recall(books, ask.call)) is not None:
@@ -134,7 +134,7 @@ class Settling:
             lock_person(books.connection, person)
             if read_contacts(books.connection, person, proposal.now) != list(proposal.contacts):
                 raise ContactsChanged
-            settled = self._draw(books, proposal, person, sign)
+            settled = self._draw(books, proposal, person, self._signing(books.connection))
             answer = answer_of(settled)
             if settled.offers:
                 return settled, keep(books, ask.call, 200, answer)
@@ -142,8 +142,9 @@ class Settling:
 
     def _draw(self, books: Books, proposal: Proposal, person: Person, sign: Callable[[Coupon, Terms], str]) -> Settled:
         seed = seed_of(books.secret, person.shopper, proposal.occasion)
-        requests = [_request(proposal, arm, "") for arm in proposal.arms.values()]
-        room = dict(zip(proposal.arms, room_for(books, requests), strict=True))
+        subject = proposal.ask.subject
+        wanted = {name: arm.campaign.most_discount for name, arm in proposal.arms.items()}
+        room = room_for(books, wanted, subject.holder, subject.device_id, proposal.place.store_id)
         settled = Settled([], [], {name: NoOffer(no.value) for name, no in room.items() if no is not None}, seed)
         left = {name: worth for name, worth in proposal.worth.items() if room[name] is None}
         counted = list(proposal.contacts)

@@ -120,7 +120,8 @@ def test_the_look_at_many_campaigns_says_what_issuing_each_would_and_a_voided_co
 
     def look() -> list[Refusal | None]:
         with ledger.writing() as books:
-            return room_for(books, asked)
+            wanted = {one.campaign_id: one.most_discount for one in asked}
+            return list(room_for(books, wanted, ANN, "phone", "s1").values())
 
     full = [None, Refusal.BUDGET_EXHAUSTED, Refusal.FREQUENCY_CAP, Refusal.FREQUENCY_CAP, Refusal.BUDGET_EXHAUSTED]
     assert look() == [*full, Refusal.KILLED, Refusal.KILLED]
