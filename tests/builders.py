@@ -1,16 +1,11 @@
 """Small values of the domain, for tests; each is what a caller does not care about, unless it says otherwise."""
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import numpy as np
-from redis.asyncio import Redis
 
 from features.identity import USER_ID
-from features.keys import Key
-from features.online.limits import SharedLimits
-from features.settings import Settings
 from recommender.arrays import Rows
 from recommender.catalogue import Catalogue, CatalogueItem
 from recommender.consent import PERSONALISATION, Entry, State
@@ -20,10 +15,6 @@ from recommender.ranking.candidate_features import FEATURES
 from recommender.ranking.trees import Trees, trees_from_lightgbm
 from recommender.retrieval.index import build_index
 from recommender.shopper import HALF_LIFE_LONG, HALF_LIFE_SHORT, EventKind, Purchases, Shopper, Touches
-from serving.gate import Gate
-from serving.limits import Limits
-from serving.lockout import Lockout
-from serving.rates import Rates
 
 NOW_DAY = 20_000.5
 N_CATEGORIES = 5
@@ -186,28 +177,3 @@ def purchases_of(orders: Mapping[int, np.ndarray]) -> Purchases:
 
 def rows_of(rows: Sequence[int]) -> Rows:
     return np.array(rows, dtype=np.int32)
-
-
-GATE_SECRET = b"a secret of 32 characters or more"
-
-
-def open_gate(
-    *,
-    keys: Sequence[Key] | None = (),
-    host: str = "127.0.0.1",
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    free_guesses: int = 1_000_000,
-    **settings: Any,
-) -> Gate:
-    """The gate of a deployment on this machine, which counts by itself; without keys it trusts every caller.
-
-    `keys` None: it has not been told which there are.
-    """
-    shared, settings = SharedLimits(Redis()), {"subject_per_minute": 1_000_000} | settings
-    gate = Gate(
-        lambda: GATE_SECRET, host, clock, limits=Limits(shared, lambda: GATE_SECRET), rates=Rates(Settings(**settings)),
-        guesses=Lockout(shared, lambda: GATE_SECRET, "credentials", free=free_guesses),
-    )  # fmt: skip
-    if keys is not None:
-        gate.take(keys)
-    return gate

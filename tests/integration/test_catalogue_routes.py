@@ -18,8 +18,8 @@ from serving.catalogue.overlay import CatalogueOverlay
 from serving.catalogue.routes import catalogue_routes
 from serving.catalogue.use_cases import CatalogueDesk
 from serving.problems import answer_with_problems
-from tests.builders import open_gate
 from tests.databases import new_sqlite
+from tests.gates import open_gate
 
 NOW = datetime(2026, 5, 31, 12, tzinfo=UTC)
 MILK = {"title": "Milk", "price": {"amount": 199, "currency": "USD"}, "category": "DAIRY", "stock": 3}

@@ -15,7 +15,7 @@ from recommender.errors import InvalidInput
 from serving.access import EVENTS_WRITE
 from serving.limits import Limits
 from serving.shared_counts import SharedCounts
-from tests.builders import open_gate
+from tests.gates import open_gate
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -11,7 +11,7 @@ from features.settings import read_settings
 from serving.clock import utc_now
 from serving.events.routes import event_routes
 from serving.problems import answer_with_problems
-from tests.builders import open_gate
+from tests.gates import open_gate
 from tests.ingesting import ingest_over
 
 

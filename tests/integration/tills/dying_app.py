@@ -22,10 +22,12 @@ from features.ledger.values import Coupon, IssueRequest
 from features.sql.engine import engine_of
 from serving.access import COUPONS_READ, ScopedRoute, needs
 from serving.coupons.baskets import Judge
+from serving.coupons.guesses import FREE_CODES, CodeGuesses
 from serving.coupons.routes import coupon_routes
 from serving.coupons.use_cases import TillDesk
 from serving.problems import answer_with_problems
-from tests.builders import open_gate, small_catalogue
+from tests.builders import small_catalogue
+from tests.gates import lockout, open_gate
 
 SECRET, NOW = b"s" * 32, datetime.fromisoformat("2026-11-01T12:00:00+00:00")
 STEP, VICTIM = "x-step", "x-victim"  # headers: at which step of the request what is killed; victim: api or database
@@ -87,7 +89,7 @@ def application(engine: Engine) -> FastAPI:
     app = FastAPI()
     app.state.gate = open_gate()
     answer_with_problems(app)
-    app.include_router(coupon_routes(desk))
+    app.include_router(coupon_routes(desk, CodeGuesses(lockout("codes", FREE_CODES), lambda *_: None)))
     app.include_router(_issuing(ledger))
     app.add_middleware(DoomedReplies, doom=Doom(engine))
     return app

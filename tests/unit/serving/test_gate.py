@@ -15,7 +15,7 @@ from recommender.errors import InvalidInput, NotAllowed, StoreUnavailable, TooMa
 from serving.access import ALL_SCOPES, CATALOGUE_WRITE, EVENTS_WRITE, OFFERS_REQUEST, RECS_READ, Access
 from serving.origins import origin_of
 from serving.user_tokens import AUDIENCE
-from tests.builders import GATE_SECRET, open_gate
+from tests.gates import GATE_SECRET, open_gate
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 SECRET = GATE_SECRET
