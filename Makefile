@@ -22,7 +22,7 @@ demo: $(INSTALLED) ## Prepare, train and serve the demo on real purchases
 	$(BIN)/recommender demo
 
 test: $(INSTALLED) ## All tests (real Valkey, SQLite and PostgreSQL)
-	$(BIN)/pytest -n 2
+	OMP_NUM_THREADS=1 POLARS_MAX_THREADS=1 $(BIN)/pytest -n 2
 
 check: $(INSTALLED) format lint types contracts test ## Format, lint, types, import contracts, tests
 

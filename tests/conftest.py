@@ -26,6 +26,9 @@ settings.load_profile("suite")
 
 NUMBERS = itertools.count()
 MEMORY, ROOM = Path("/dev/shm"), 2**30  # a file system in memory, where there is one; bytes that are enough
+IN_MEMORY = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
+if IN_MEMORY:  # stores sync many thousand times in a run; a process that is killed loses nothing there either
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 FORGETFUL = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}  # nothing must outlive a crash
 
 
@@ -51,8 +54,7 @@ def postgresql(**configuration: str) -> Iterator[Callable[[str], str]]:
     """Run a PostgreSQL whose database `postgres` has the schema: gives the SQLAlchemy URL of a database of a name."""
     # Its user is not ours when we are root, so its folders must not lie in pytest's, which nobody else may enter. Each
     # database is a thousand small files, which a disk makes many times more slowly than memory.
-    in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
-    with tempfile.TemporaryDirectory(prefix="recommender-postgresql-", dir=MEMORY if in_memory else None) as folder:
+    with tempfile.TemporaryDirectory(prefix="recommender-postgresql-", dir=MEMORY if IN_MEMORY else None) as folder:
         # Where the wheel keeps its lock, which it makes again when the process ends.
         locks = Path(tempfile.gettempdir(), f"recommender-tests-{os.getuid()}")
         locks.mkdir(mode=0o700, exist_ok=True)

@@ -10,13 +10,14 @@ import pytest
 
 from tests.integration.serve.service import eventually, serving
 from tests.integration.serving.test_access import GuardedShop, bearer
-from tests.interface.fuzzing import faults_of
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "2"))
 
 
 @pytest.mark.timeout(900)  # a minute or so of processor time, on a busy machine several
 def test_every_answer_is_documented_and_none_is_a_500(shop: GuardedShop) -> None:
+    from tests.interface.fuzzing import faults_of  # takes two seconds, and every process of a run reads this file
+
     with serving(shop.settings.data_dir, "serving.app:create_app", REDIS_URL=str(shop.settings.redis_url)) as service:
         eventually(lambda: httpx.get(f"{service.base}/readyz").json()["ready"])
         faults = list(faults_of(service.base, bearer(shop.secret_text), EXAMPLES))
