@@ -30,7 +30,6 @@ PERSON_FRAME = pl.LazyFrame(
 )
 GROUP_FRAME = pl.LazyFrame({"item_id": list(GROUPS), "group_id": list(GROUPS.values())})
 WHO: Row = {"user_id": "u1"}
-SOME = settings(max_examples=30, deadline=None)  # each plans and runs large queries: a few logs, but full ones
 
 
 def attributed(log: pl.DataFrame, as_of=LATER) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -42,21 +41,29 @@ def attributed(log: pl.DataFrame, as_of=LATER) -> tuple[pl.DataFrame, pl.DataFra
 
 def orders_of(rows: list[Row]) -> dict[str, tuple[object, ...]]:
     _, credited = attributed(log_of(rows))
+    return orders_in(credited)
+
+
+def orders_in(credited: pl.DataFrame) -> dict[str, tuple[object, ...]]:
     found = credited.filter(pl.col("kind") == ORDERED)
     keys = [name.replace("\x1f", " ") for name in found["conversion_id"]]
     return dict(zip(keys, found.select("how", "credited_to", "position", "value").iter_rows(), strict=True))
 
 
-@given(logs())
-@SOME
-def test_orders_are_credited_as_the_plain_rules_say(rows: list[Row]):
-    assert orders_of(rows) == expected(rows)
+@given(logs(), st.integers(0, 24 * 25), st.integers(0, 1_000))
+@settings(max_examples=30, deadline=None)  # each plans and runs large queries: a few logs, but full ones
+def test_credit_goes_by_the_plain_rules_whatever_the_order_and_the_future(rows: list[Row], hours: int, seed: int):
+    log, now = log_of(rows), at(hours)
+    joined, credited = attributed(log)
+    assert orders_in(credited) == expected(rows)
+    each_conversion_counts_once_and_credits_sum_to_its_value(joined, credited)
+    until_then = log.filter(pl.col("received_at") <= now)
+    otherwise = until_then.sample(fraction=1.0, shuffle=True, seed=Random(seed).randrange(2**32))
+    for one, other in zip(attributed(log, now), attributed(otherwise, now), strict=True):
+        assert one.equals(other)
 
 
-@given(logs())
-@SOME
-def test_each_conversion_counts_once_and_credits_sum_to_its_value(rows: list[Row]):
-    joined, credited = attributed(log_of(rows))
+def each_conversion_counts_once_and_credits_sum_to_its_value(joined: pl.DataFrame, credited: pl.DataFrame) -> None:
     assert credited.select("kind", "conversion_id").is_unique().all()
     assert (credited["value"] >= 0).all()
     assert (joined["revenue"] >= 0).all()
@@ -65,24 +72,6 @@ def test_each_conversion_counts_once_and_credits_sum_to_its_value(rows: list[Row
     kept = credited.filter((pl.col("kind") == ORDERED) & (pl.col("quantity") > 0) & pl.col("how").is_not_null())
     assert joined.select(pl.col("orders").sum() + pl.col("view_orders").sum()).item() == len(kept)
     assert joined.select("recommendation_id", "position").is_unique().all()
-
-
-@given(logs(), st.integers(0, 1_000))
-@SOME
-def test_the_order_in_which_events_lie_in_the_log_does_not_matter(rows: list[Row], seed: int):
-    log = log_of(rows)
-    shuffled = log.sample(fraction=1.0, shuffle=True, seed=Random(seed).randrange(2**32))
-    for one, other in zip(attributed(log), attributed(shuffled), strict=True):
-        assert one.equals(other)
-
-
-@given(logs(), st.integers(0, 24 * 25))
-@SOME
-def test_nothing_that_was_received_later_changes_what_was_known(rows: list[Row], hours: int):
-    log, now = log_of(rows), at(hours)
-    until_then = log.filter(pl.col("received_at") <= now)
-    for one, other in zip(attributed(log, now), attributed(until_then, now), strict=True):
-        assert one.equals(other)
 
 
 def test_what_the_event_states_goes_before_the_last_click():
