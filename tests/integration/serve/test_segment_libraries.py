@@ -4,13 +4,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from features.events.log import scan_events
 from features.settings import Settings
-from tests.integration.serve.service import serving
+from tests.integration.serve.service import Service, eventually, serving
 
 NODE = Path(__file__).parent / "segment_node"
 EVERY_CALL = [
@@ -32,30 +33,33 @@ sys.exit(repr(failures) if failures else 0)
 """
 
 
-def logged(data_dir: Path) -> list[str]:
-    events = scan_events(Settings(data_dir=data_dir)).collect()
-    assert set(events["user_id"]) == {"ann"}
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with serving(tmp_path_factory.mktemp("service")) as service:
+        yield service
+        service.stop()
+
+
+def has_logged_every_call_of(service: Service, user_id: str) -> bool:
+    events = scan_events(Settings(data_dir=service.data_dir)).collect()
+    assert set(events["user_id"]) <= {"ann", "eve"}
     assert "example.org" not in str(events.to_dicts())
-    return sorted(events["event"])
+    return sorted(events.filter(events["user_id"] == user_id)["event"]) == EVERY_CALL
 
 
-def test_the_library_for_python(tmp_path):
-    with serving(tmp_path) as service:
-        command = [sys.executable, "-c", PYTHON, str(service.client.base_url)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-        service.stop()
+def run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
-    assert logged(tmp_path) == EVERY_CALL
 
 
-def test_the_library_for_node(tmp_path):
-    folder = installed_for_node()
-    with serving(tmp_path) as service:
-        command = ["node", str(NODE / "send.cjs"), str(service.client.base_url), str(folder)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-        service.stop()
-    assert done.returncode == 0, done.stderr
-    assert logged(tmp_path) == EVERY_CALL
+def test_the_library_for_python(service: Service):
+    run(sys.executable, "-c", PYTHON, service.base)
+    assert eventually(lambda: has_logged_every_call_of(service, "ann"))
+
+
+def test_the_library_for_node(service: Service):
+    run("node", str(NODE / "send.cjs"), service.base, str(installed_for_node()))
+    assert eventually(lambda: has_logged_every_call_of(service, "eve"))
 
 
 def installed_for_node() -> Path:
