@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from serving.problem_document import MEDIA_TYPE
-from tests.integration.serving.shop import Client
+from tests.integration.serving.shop import Client, openapi_document
 from tests.integration.serving.test_access import GuardedShop, bearer
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW")
@@ -15,12 +15,12 @@ SECRETS = ("sk_" + "5ec2e7" * 7, "eyJhbGciOiJIUzI1NiJ9.5ec2e7.5ec2e7", "ann.5ec2
 MARK = re.compile("5ec2e7|5550199")
 
 
-def documented(shop: GuardedShop) -> dict[str, dict[str, Any]]:
-    return shop.app().openapi()["paths"]
+def documented() -> dict[str, dict[str, Any]]:
+    return openapi_document()["paths"]
 
 
-def test_every_documented_error_is_a_problem_and_those_of_the_gate_are_documented(shop: GuardedShop) -> None:
-    for path, operations in documented(shop).items():
+def test_every_documented_error_is_a_problem_and_those_of_the_gate_are_documented() -> None:
+    for path, operations in documented().items():
         for method, operation in operations.items():
             place = f"{method} {path}"
             statuses = operation["responses"]
@@ -36,7 +36,7 @@ def test_every_documented_error_is_a_problem_and_those_of_the_gate_are_documente
 def test_a_method_or_path_that_does_not_exist_is_a_problem(shop: GuardedShop) -> None:
     async def use(client: Client) -> None:
         headers = bearer(shop.secret_text)
-        for path, operations in documented(shop).items():
+        for path, operations in documented().items():
             concrete = re.sub(r"\{[^}]+\}", "x", path)
             for method in {*METHODS} - {one.upper() for one in operations} - {"HEAD"}:
                 reply = await client.request(method, concrete, headers=headers)
@@ -52,7 +52,7 @@ def test_a_method_or_path_that_does_not_exist_is_a_problem(shop: GuardedShop) ->
         assert "BREW" not in page
         routes = set(re.findall(r'http_route="([^"]*)"', page))
         free = {"/docs", "/redoc", "/openapi.json", "/docs/oauth2-redirect", "unmatched"}
-        known = (*documented(shop), *free)
+        known = (*documented(), *free)
         assert [one for one in routes if not any(path.endswith(one.replace(":path", "")) for path in known)] == []
 
     shop.run(use)
@@ -76,7 +76,7 @@ def test_keys_tokens_and_contacts_come_back_in_no_refusal_and_no_log(
     caplog.set_level("DEBUG")
 
     async def use(client: Client) -> None:
-        document = shop.app().openapi()
+        document = openapi_document()
         good = shop.secret_text
         for path, operations in document["paths"].items():
             for method, operation in operations.items():

@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -108,6 +110,13 @@ class Client(httpx.AsyncClient):
 
 def item_ids(reply: dict[str, Any]) -> list[str]:
     return [entry["item_id"] for entry in reply["items"]]
+
+
+@cache
+def openapi_document() -> dict[str, Any]:
+    """What the service says of its routes, whatever its settings are; to write it takes longer than most tests."""
+    with TemporaryDirectory() as folder:
+        return create_app(Settings(data_dir=Path(folder))).openapi()
 
 
 @asynccontextmanager

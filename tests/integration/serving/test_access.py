@@ -20,7 +20,7 @@ from features.sql.key_store import KeyStore
 from features.sql.tables.people import identifiers, identity_edges
 from serving.access import ALL_SCOPES, FREE, PUBLIC_SCOPES, ScopedRoute
 from serving.user_tokens import AUDIENCE
-from tests.integration.serving.shop import NOW, REGULAR, Client, Shop
+from tests.integration.serving.shop import NOW, REGULAR, Client, Shop, openapi_document
 
 CONSENT = {"consent": {"categoryPreferences": {"personalisation": True}}}
 VICTIM = str(REGULAR)
@@ -65,12 +65,11 @@ def bearer(key: str, token: str | None = None) -> dict[str, str]:
     return {"authorization": f"Bearer {key}"} | ({} if token is None else {"x-user-token": token})
 
 
-def operations(shop: Shop) -> list[tuple[str, str, dict[str, Any]]]:
+def operations() -> list[tuple[str, str, dict[str, Any]]]:
     """Method, path with something in place of each parameter, and description of every documented operation."""
-    document = shop.app().openapi()
     return [
         (method.upper(), re.sub(r"\{[^}]+\}", "x", path), operation)
-        for path, methods in document["paths"].items()
+        for path, methods in openapi_document()["paths"].items()
         for method, operation in methods.items()
     ]
 
@@ -87,12 +86,12 @@ def test_every_route_declares_who_may_call_it(shop: GuardedShop) -> None:
     found = list(routes_of(shop.app()))
     assert len(found) > 20
     assert [route.path for route in found if not isinstance(route, ScopedRoute)] == []
-    assert {operation["x-scope"] for _, _, operation in operations(shop)} <= ALL_SCOPES | {FREE}
+    assert {operation["x-scope"] for _, _, operation in operations()} <= ALL_SCOPES | {FREE}
 
 
 def test_without_a_key_nothing_but_health_answers_and_with_the_public_one_little_more(shop: GuardedShop) -> None:
     async def use(client: Client) -> None:
-        for place, (method, path, operation) in enumerate(operations(shop)):
+        for place, (method, path, operation) in enumerate(operations()):
             needed = operation["x-scope"]
             if needed == FREE:
                 continue

@@ -25,7 +25,7 @@ from recommender.offers.fatigue import About
 from serving.access import FREE, PUBLIC_SCOPES
 from serving.user_tokens import AUDIENCE
 from tests.integration.serving.naming import AGREED, FREE_ROUTES, Naming, Person, namings
-from tests.integration.serving.shop import NOW, REGULAR, Client
+from tests.integration.serving.shop import NOW, REGULAR, Client, openapi_document
 from tests.integration.serving.test_access import GuardedShop, bearer
 from tests.integration.serving.test_coupons import ALLOWANCE
 
@@ -140,11 +140,11 @@ def street(valkey_data_dir: Path, tmp_path: Path) -> Street:
 Routes = dict[str, dict[str, Any]]
 
 
-def routes_of(street: Street) -> Routes:
+def routes_of() -> Routes:
     """The description of every operation, by method and path."""
     return {
         f"{method.upper()} {path}": operation
-        for path, methods in street.app().openapi()["paths"].items()
+        for path, methods in openapi_document()["paths"].items()
         for method, operation in methods.items()
     }
 
@@ -177,7 +177,7 @@ class Attempts:
 
 
 def test_every_route_is_known_by_how_a_person_can_be_named_in_it(street: Street) -> None:
-    routes = routes_of(street)
+    routes = routes_of()
     victim = Person("u", CARD, EMAIL, "prq_" + "0" * 20, "off_" + "0" * 20, CALL_KEY, ())
     assert {route for route, one in routes.items() if is_public(one)} == namings(victim).keys(), "see naming.py"
     assert {route for route, one in routes.items() if one["x-scope"] == FREE} == FREE_ROUTES.keys(), "see naming.py"
@@ -196,7 +196,7 @@ def test_nobody_else_learns_or_changes_anything(street: Street) -> None:
     ]
 
     async def use(client: Client) -> None:
-        victim, routes = await street.welcome(client), routes_of(street)
+        victim, routes = await street.welcome(client), routes_of()
         ways, attempts = namings(victim), Attempts(client, victim)
         rows, live = street.rows(), street.live()
         assert f"shopper:{{u:{REGULAR}}}".encode() in live
@@ -218,7 +218,7 @@ def test_nobody_else_learns_or_changes_anything(street: Street) -> None:
 def test_credentials_that_do_not_hold_open_nothing(street: Street) -> None:
     async def use(client: Client) -> None:
         wrong = [*street.wrong_credentials()]
-        victim, routes = await street.welcome(client), routes_of(street)
+        victim, routes = await street.welcome(client), routes_of()
         ways, attempts = namings(victim), Attempts(client, victim)
         rows, live = street.rows(), street.live()
         for route, operation in routes.items():
