@@ -11,6 +11,7 @@ from recommender.cli.audit import audit_app, record
 from recommender.cli.campaigns import campaigns_app
 from recommender.cli.consents import consents_app
 from recommender.cli.coupon import coupon_app
+from recommender.cli.email import email_app
 from recommender.cli.evaluate import Moment, evaluate_app
 from recommender.cli.events import events_app
 from recommender.cli.keys import keys_app
@@ -47,6 +48,7 @@ app.add_typer(ledger_app, name="ledger")
 app.add_typer(campaigns_app, name="campaigns")
 app.add_typer(coupon_app, name="coupon")
 app.add_typer(offers_app, name="offers")
+app.add_typer(email_app, name="email")
 app.add_typer(privacy_app, name="privacy")
 
 console = Console()

@@ -1,21 +1,18 @@
 """The preference centre in a real Chromium: without scripts, by keyboard, on a narrow screen."""
 
 import shutil
-import socket
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from time import sleep
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 
 from features.identity import read_secret
 from features.preference_links import make_link
 from tests.integration.consents.test_choices import said, state_in
+from tests.integration.serving.listening import listening
 from tests.integration.serving.shop import NOW, Shop
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -31,16 +28,8 @@ def shop(valkey_data_dir: Path, tmp_path: Path) -> Shop:
 @pytest.fixture
 def url(shop: Shop) -> Iterator[str]:
     """Where the service answers."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(shop.app(), log_level="warning", loop="asyncio"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        base = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        while httpx.get(f"{base}/v1/consents/changes").status_code != 200:
-            sleep(0.05)
+    with listening(shop.app()) as base:
         yield base
-        server.should_exit = True
-        thread.join()
 
 
 @pytest.fixture
