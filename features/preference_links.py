@@ -1,6 +1,5 @@
 """Signed links to the preference centre: whoever has one may see and change the choices of one person."""
 
-import base64
 import hmac
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -10,6 +9,7 @@ import orjson
 from cryptography.fernet import Fernet, InvalidToken
 
 from features.identity import Identifier
+from features.sealing import box
 from recommender.errors import NotAllowed
 
 LIFETIME = timedelta(days=30)
@@ -63,8 +63,7 @@ def _open(secret: bytes, use: str, token: str) -> list[Any]:
 
 
 def _cipher(secret: bytes, use: str) -> Fernet:
-    key = hmac.new(secret, f"preferences:{use}".encode(), sha256).digest()
-    return Fernet(base64.urlsafe_b64encode(key))
+    return box(secret, f"preferences:{use}")
 
 
 def _digest(link: str) -> str:

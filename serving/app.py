@@ -26,6 +26,7 @@ from features.online.offer_answers import OfferAnswers
 from features.online.presence_states import PresenceStates
 from features.privacy.desk import PrivacyDesk
 from features.privacy.suppression import Suppressions
+from features.sealing import BEACON_KEYS, sealing
 from features.settings import Settings, read_settings
 from features.sql.block_store import BlockStore
 from features.sql.catalogue_store import CatalogueStore
@@ -97,6 +98,7 @@ from serving.placements.registry import Placements, read_shipped
 from serving.placements.routes import placement_routes
 from serving.places.imports import import_routes
 from serving.places.registry import PlaceRegistry
+from serving.places.resolver import EidResolver
 from serving.places.routes import place_routes
 from serving.places.use_cases import PlaceDesk
 from serving.preferences.page_routes import page_routes
@@ -290,6 +292,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         find_placement=placements.find,
         compiled=recommend.compiled,
     )
+    resolver = EidResolver(places.get, secret, clock)
     background = Background(
         engine=engine,
         redis=redis,
@@ -297,6 +300,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         watch=watch,
         exposures=exposures,
         ledger=coupon_ledger,
+        resolver=resolver,
         mails=mails,
         mails_kept=mails_kept,
         clock=clock,
@@ -306,7 +310,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     )
     campaign_desk = CampaignDesk(engine, segments, current, overlay.announce, clock)
 
-    place_desk = PlaceDesk(PlaceStore(engine), overlay.announce, clock)
+    place_desk = PlaceDesk(PlaceStore(engine), overlay.announce, sealing(secret, BEACON_KEYS), clock)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
@@ -337,7 +341,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         ),
         audit_routes(engine),
         coupon_routes(tills, CodeGuesses(codes, metrics.codes_refused)),
-        offer_routes(request_offer, take_feedback, clock),
+        offer_routes(request_offer, take_feedback, resolver.resolve, clock),
         email_routes(fill_blocks, clock),
         privacy_routes(PrivacyDesk(settings, engine, clock), settings, overlay.announce, contacts),
         health_routes(current, engine, metrics, stream, lambda: watch.why_not),

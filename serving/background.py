@@ -17,6 +17,7 @@ from recommender.errors import StoreUnavailable
 from serving.artifact_watch import ArtifactWatch
 from serving.catalogue.overlay import CatalogueOverlay
 from serving.clock import Clock
+from serving.places.resolver import EidResolver
 from serving.recommendations.exposures import Exposures
 from serving.shared_counts import SharedCounts
 
@@ -37,6 +38,7 @@ class Background:
     watch: ArtifactWatch
     exposures: Exposures
     ledger: Ledger
+    resolver: EidResolver
     counts: SharedCounts
     mails: BlockStore
     mails_kept: timedelta
@@ -62,6 +64,7 @@ class Background:
             group.create_task(self.overlay.follow())
             group.create_task(self.watch.run())
             group.create_task(self._expire_coupons())
+            group.create_task(self.resolver.run())
             group.create_task(self._forget_mails())
 
     async def _expire_coupons(self) -> None:

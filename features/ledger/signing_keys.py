@@ -1,12 +1,9 @@
 """The keys that sign coupons: made here, kept encrypted, followed by another, revoked."""
 
 import secrets
-from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
-from hmac import digest
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -15,6 +12,7 @@ from sqlalchemy import Connection, Engine, insert, select, update
 
 from features.audit import CLI, Author, Entry
 from features.ledger.books import LONGEST_COUPON, TILL_GRACE, text_of
+from features.sealing import box
 from features.sql.audit_store import append_audit
 from features.sql.engine import exclusive, reading, take_lock
 from features.sql.tables.ledger import coupon_keys
@@ -132,7 +130,7 @@ class SigningKeys:
         return kid, sealed
 
     def _box(self) -> Fernet:
-        return Fernet(urlsafe_b64encode(digest(self._secret(), b"coupon-keys", sha256)))
+        return box(self._secret(), "coupon-keys")
 
 
 def _current(connection: Connection) -> tuple[str, str] | None:

@@ -9,18 +9,23 @@ import msgspec
 import polars as pl
 
 from features.import_file import REASON, ROW
+from features.sealing import Seal
 from features.sql.item_file import FALSE, TRUE
 from features.sql.place_rows import BEACONS, STORES, ZONES
 from features.sql.place_store import Placed, PlaceStore
 from recommender.errors import InvalidInput, RecommenderError
 from recommender.ids import BeaconId, StoreId, ZoneId
 from recommender.places.beacons import eddystone_uid_key, ibeacon_key
+from recommender.places.ephemeral import Enrolment, identity_of, read_identity_key
 from recommender.places.zone import ZONE_KINDS, CategoryWeight, Zone
 
 T = TypeVar("T")
 
 ZONE_COLUMNS = ("store_id", "zone_id", "kind", "name", "sensitive", "neighbours", "categories")
-BEACON_COLUMNS = ("beacon_id", "uuid", "major", "minor", "namespace", "instance", "since")
+BEACON_COLUMNS = (
+    "beacon_id", "uuid", "major", "minor", "namespace", "instance", "eid_key", "rotation_exponent",
+    "counter_began_at", "since",
+)  # fmt: skip
 COLUMNS = (*ZONE_COLUMNS, *BEACON_COLUMNS)
 LONGEST = {"store_id": 100, "zone_id": 100, "beacon_id": 100, "name": 200}
 
@@ -43,13 +48,14 @@ class PlacesStated:
     reasons: dict[int, str]
 
 
-def check_rows(rows: pl.DataFrame, store: PlaceStore, now: datetime) -> PlacesStated:
+def check_rows(rows: pl.DataFrame, store: PlaceStore, seal: Seal, now: datetime) -> PlacesStated:
     """Check rows against each other and against what there is; docs/formats.md has the columns.
 
     A row may state a zone, a beacon, or both. Of several rows of one zone or beacon the first counts.
 
     Args:
         rows: as `features.import_file` reads them, with COLUMNS.
+        seal: for identity keys of beacons.
     """
     reasons = _unreadable(rows)
     listed = [row for row in rows.iter_rows(named=True) if row[ROW] not in reasons]
@@ -58,7 +64,7 @@ def check_rows(rows: pl.DataFrame, store: PlaceStore, now: datetime) -> PlacesSt
             reasons[row[ROW]] = "kind: missing, and no beacon_id either: neither a zone nor a beacon"
     zones = _parse(listed, "kind", "zone_id", _zone, reasons)
     _refuse_lost(zones, store, reasons)
-    placed = _parse(listed, "beacon_id", "beacon_id", _placed, reasons)
+    placed = _parse(listed, "beacon_id", "beacon_id", lambda row: _placed(row, seal), reasons)
     _refuse_unplaceable(placed, {zone.zone_id for zone in zones.values()}, store, now, reasons)
     return PlacesStated(zones, placed, reasons)
 
@@ -109,13 +115,18 @@ def _zone(row: Row) -> Zone:
     )  # fmt: skip
 
 
-def _placed(row: Row) -> Placed:
-    if row.get("namespace") is None:
+def _placed(row: Row, seal: Seal) -> Placed:
+    enrolment = None
+    if row.get("eid_key") is not None:
+        identity_key = read_identity_key(_text(row, "eid_key"), "eid_key")
+        exponent, began_at = _whole(row, "rotation_exponent"), _moment(row, "counter_began_at")
+        key, enrolment = identity_of(identity_key), Enrolment(exponent, began_at, seal(identity_key))
+    elif row.get("namespace") is None:
         key = ibeacon_key(_text(row, "uuid"), _whole(row, "major"), _whole(row, "minor"))
     else:
         key = eddystone_uid_key(_text(row, "namespace"), _text(row, "instance"))
-    since = None if row.get("since") is None else _moment(row["since"])
-    return Placed(BeaconId(_text(row, "beacon_id")), key, ZoneId(_text(row, "zone_id")), since)
+    since = None if row.get("since") is None else _moment(row, "since")
+    return Placed(BeaconId(_text(row, "beacon_id")), key, ZoneId(_text(row, "zone_id")), since, enrolment)
 
 
 def _refuse_lost(zones: dict[int, Zone], store: PlaceStore, reasons: dict[int, str]) -> None:
@@ -169,13 +180,13 @@ def _whole(row: Row, name: str) -> int:
     return int(text)
 
 
-def _moment(text: str) -> datetime:
+def _moment(row: Row, name: str) -> datetime:
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(_text(row, name))
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise InvalidInput("not a time with its offset, such as 2026-05-31T12:00:00Z", field="since")
+        raise InvalidInput("not a time with its offset, such as 2026-05-31T12:00:00Z", field=name)
     return moment.astimezone(UTC)
 
 

@@ -6,8 +6,10 @@ from pathlib import Path
 import polars as pl
 
 from features.audit import CLI
+from features.identity import read_secret
 from features.import_file import REASON, ROW, ImportReport, read_text, write_rejected
 from features.progress import ProgressReport
+from features.sealing import BEACON_KEYS, sealing
 from features.settings import Settings
 from features.sql.engine import opened
 from features.sql.place_file import COLUMNS, check_rows
@@ -27,7 +29,7 @@ def import_places(
         rows = read_text(file, COLUMNS, ())
     with opened(settings) as engine:
         store = PlaceStore(engine)
-        stated = check_rows(rows, store, now)
+        stated = check_rows(rows, store, sealing(lambda: read_secret(settings), BEACON_KEYS), now)
         rejected = rows.with_columns(
             pl.col(ROW).replace_strict(stated.reasons, default=None, return_dtype=pl.String).alias(REASON)
         )

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Select, Table, select
 from features.sql.tables.places import beacons, stores, zones
 from recommender.ids import BeaconId, BeaconKey, StoreId, ZoneId
 from recommender.places.beacons import Assignment, Beacon
+from recommender.places.ephemeral import Enrolment
 from recommender.places.store import Store
 from recommender.places.zone import CategoryWeight, Zone
 
@@ -101,13 +102,27 @@ def _beacon_of(row: Mapping[str, Any]) -> Beacon:
         Assignment(datetime.fromisoformat(since), None if zone_id is None else ZoneId(zone_id))
         for since, zone_id in row["assignments"]
     )
-    return Beacon(BeaconId(row["beacon_id"]), BeaconKey(row["key"]), assignments)
+    enrolment = _enrolment_of(row["enrolment"])
+    return Beacon(BeaconId(row["beacon_id"]), BeaconKey(row["key"]), assignments, enrolment)
 
 
 def _row_of_beacon(beacon: Beacon) -> dict[str, Any]:
     assignments = [[one.since.isoformat(), one.zone_id] for one in beacon.assignments]
     facts = {"beacon_id": beacon.beacon_id, "key": beacon.key, "zone_id": beacon.last_zone}
-    return {**facts, "assignments": assignments}
+    return {**facts, "assignments": assignments, "enrolment": _enrolment_row(beacon.enrolment)}
+
+
+def _enrolment_of(kept: Sequence[Any] | None) -> Enrolment | None:
+    if kept is None:
+        return None
+    exponent, began_at, sealed_key = kept
+    return Enrolment(exponent, datetime.fromisoformat(began_at), sealed_key)
+
+
+def _enrolment_row(enrolment: Enrolment | None) -> list[Any] | None:
+    if enrolment is None:
+        return None
+    return [enrolment.rotation_exponent, enrolment.counter_began_at.isoformat(), enrolment.sealed_key]
 
 
 STORES: Kind[Store] = Kind("store", stores, "store_id", _store_of, asdict)

@@ -16,6 +16,7 @@ from features.sql.tables.places import beacons, zones
 from recommender.errors import Conflict, InvalidInput, UnknownPlace
 from recommender.ids import BeaconId, BeaconKey, ZoneId
 from recommender.places.beacons import ALWAYS, Beacon
+from recommender.places.ephemeral import Enrolment
 from recommender.places.store import Store
 from recommender.places.zone import Zone
 
@@ -31,12 +32,13 @@ class Placed:
     key: BeaconKey
     zone_id: ZoneId | None
     since: datetime | None = None
+    enrolment: Enrolment | None = None
 
     def on(self, known: Beacon | None, now: datetime) -> Beacon:
         """The beacon after that; raises Conflict."""
         if known is None:
-            return Beacon(self.beacon_id, self.key).moved(self.zone_id, self.since or ALWAYS)
-        return replace(known, key=self.key).moved(self.zone_id, self.since or now)
+            return Beacon(self.beacon_id, self.key, (), self.enrolment).moved(self.zone_id, self.since or ALWAYS)
+        return replace(known, key=self.key, enrolment=self.enrolment).moved(self.zone_id, self.since or now)
 
 
 class PlaceStore:
@@ -104,7 +106,7 @@ class PlaceStore:
             _refuse_full(write.connection, kind, place_id)
             gone: dict[str, Any] = {"deleted": True, "change_number": write.change_number}
             if kind.table is beacons:
-                gone["key"] = None
+                gone |= {"key": None, "enrolment": None}
             write.connection.execute(update(kind.table).where(kind.table.c[kind.key] == place_id).values(**gone))
             append_audit(write.connection, Entry(by, f"{kind.area}.delete", kind.noun, place_id))
 

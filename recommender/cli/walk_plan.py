@@ -95,7 +95,9 @@ class Floor:
     def __init__(self, places: Places, store_id: StoreId) -> None:
         self._places = places
         self._frames = {
-            beacon.last_zone: frame_of(beacon.key) for beacon in places.beacons_in(store_id) if beacon.last_zone
+            beacon.last_zone: frame_of(beacon)
+            for beacon in places.beacons_in(store_id)
+            if beacon.last_zone and not beacon.enrolment
         }
         self._order = sorted(
             self._frames, key=lambda zone_id: (str(self._frames[zone_id].get("minor", "")).zfill(5), zone_id)

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 
 from recommender.errors import Conflict, InvalidInput
 from recommender.ids import BeaconId, BeaconKey, ZoneId
+from recommender.places.ephemeral import Enrolment
 
 ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)  # since when a beacon is where it is first said to be
-KINDS = ("ibeacon", "eddystone_uid")
+EID = "eddystone_eid"
 NUMBERS = 65_536  # a major or minor is below
 
 
@@ -23,11 +24,17 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Beacon:
-    """A transmitter. Its assignments ascend by `since`, so that at any moment it stands for one zone at most."""
+    """A transmitter. Its assignments ascend by `since`, so that at any moment it stands for one zone at most.
+
+    Attributes:
+        key: what it sends; of one whose identifiers rotate, what it is known by.
+        enrolment: of Eddystone-EID.
+    """
 
     beacon_id: BeaconId
     key: BeaconKey
     assignments: tuple[Assignment, ...] = ()
+    enrolment: Enrolment | None = None
 
     def zone_at(self, at: datetime) -> ZoneId | None:
         """The zone that it stood for at a moment."""
@@ -75,12 +82,19 @@ def eddystone_uid_key(namespace: str, instance: str) -> BeaconKey:
 
 def eddystone_eid_key(eid: str) -> BeaconKey:
     """The key of an Eddystone-EID frame: 16 hexadecimal digits, of this moment only. Raises InvalidInput."""
-    return BeaconKey(f"eddystone_eid:{_hexadecimal(eid, 16, 'eid')}")
+    return BeaconKey(f"{EID}:{_hexadecimal(eid, 16, 'eid')}")
 
 
-def frame_of(key: BeaconKey) -> dict[str, str | int]:
-    """What a key says, as the API spells it: type with uuid, major, minor, or with namespace and instance."""
-    kind, *parts = key.split(":")
+def frame_of(beacon: Beacon) -> dict[str, str | int]:
+    """What a beacon sends, as the API spells it: type with uuid, major, minor; or with namespace and instance.
+
+    Of rotating identifiers: what they are made of, but for the key.
+    """
+    kind, *parts = beacon.key.split(":")
+    if beacon.enrolment is not None:
+        enrolled = beacon.enrolment
+        began_at = enrolled.counter_began_at.isoformat()
+        return {"type": EID, "rotation_exponent": enrolled.rotation_exponent, "counter_began_at": began_at}
     if kind == "ibeacon":
         uuid, major, minor = parts
         return {"type": kind, "uuid": _hyphenated(uuid), "major": int(major), "minor": int(minor)}

@@ -20,7 +20,7 @@ class Near:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Region:
-    """What to listen for: all iBeacons of a UUID, those of one major of it, or an Eddystone namespace."""
+    """What to listen for: all iBeacons of a UUID, those of one major of it, an Eddystone namespace, or any EID."""
 
     type: str
     chain: str
@@ -48,11 +48,11 @@ def _by_distance(places: Places, where: StoreId | Near) -> list[StoreId]:
 
 
 def _regions_of(places: Places, store_id: StoreId) -> Iterable[Region]:
-    frames = (frame_of(beacon.key) for beacon in places.beacons_in(store_id))
+    frames = (frame_of(beacon) for beacon in places.beacons_in(store_id))
     found = {
         Region("ibeacon", str(frame["uuid"]), int(frame["major"]))
         if frame["type"] == "ibeacon"
-        else Region("eddystone_uid", str(frame["namespace"]))
+        else Region(str(frame["type"]), str(frame.get("namespace", "")))
         for frame in frames
     }
     return sorted(found, key=lambda one: (one.type, one.chain, one.major or 0))

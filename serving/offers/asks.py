@@ -1,6 +1,6 @@
 """What a caller asks for, in words of the domain."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -92,8 +92,19 @@ def subject_of(body: SubjectBody, access: Access) -> Subject:
     )
 
 
-def ask_of(body: OfferQuery, subject: Subject, call: Call, by: Author, *, signal: bool) -> Ask:
-    """The request in words of the domain; raises InvalidInput for a beacon that is none."""
+def ask_of(
+    body: OfferQuery,
+    subject: Subject,
+    call: Call,
+    by: Author,
+    resolve: Callable[[BeaconKey], BeaconKey],
+    *,
+    signal: bool,
+) -> Ask:
+    """The request in words of the domain; raises InvalidInput for a beacon that is none.
+
+    `resolve`: what a beacon is known by that sends this.
+    """
     said = {PERSONALISATION: body.consent.personalisation, IN_STORE_LOCATION: body.consent.in_store_location}
     # Apps share a key: what tells their calls apart is whom they speak for.
     caller = sha256("\n".join((call.caller, *subject.holder)).encode("utf-8", "surrogatepass")).hexdigest()
@@ -101,7 +112,7 @@ def ask_of(body: OfferQuery, subject: Subject, call: Call, by: Author, *, signal
         subject=subject,
         call=Call(caller, call.path, call.key, call.body_digest),
         by=by,
-        sightings=[_sighting(one, place) for place, one in enumerate(body.sightings)],
+        sightings=[_sighting(one, resolve, place) for place, one in enumerate(body.sightings)],
         said={purpose: word for purpose, word in said.items() if word is not None},
         signal=signal,
         market=body.market,
@@ -112,14 +123,14 @@ def ask_of(body: OfferQuery, subject: Subject, call: Call, by: Author, *, signal
     )
 
 
-def _sighting(body: SightingBody, place: int) -> Sighting:
+def _sighting(body: SightingBody, resolve: Callable[[BeaconKey], BeaconKey], place: int) -> Sighting:
     try:
         key = _key(body)
     except InvalidInput as error:
         error.field = f"sightings[{place}].{error.field}"
         raise
     level = TYPICAL_DBM.get(body.proximity) if body.rssi_avg is None else body.rssi_avg
-    return Sighting(key, level, body.samples, body.last_seen)
+    return Sighting(resolve(key), level, body.samples, body.last_seen)
 
 
 def _key(body: SightingBody) -> BeaconKey:

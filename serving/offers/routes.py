@@ -1,10 +1,12 @@
 """Routes of in-aisle offers."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
+from recommender.ids import BeaconKey
 from serving.access import OFFERS_REQUEST, ScopedRoute, author_of, needs
 from serving.clock import Clock
 from serving.encoding import json_response
@@ -19,8 +21,10 @@ from serving.problem_document import documented
 OfferName = Annotated[str, Path(pattern=r"^off_[0-9a-f]{20}$", examples=["off_0123456789abcdef0123"])]
 
 
-def offer_routes(request_offer: RequestOffer, take_feedback: TakeFeedback, clock: Clock) -> APIRouter:
-    """The routes."""
+def offer_routes(
+    request_offer: RequestOffer, take_feedback: TakeFeedback, resolve: Callable[[BeaconKey], BeaconKey], clock: Clock
+) -> APIRouter:
+    """The routes. `resolve`: what a beacon is known by that sends this."""
     router = APIRouter(prefix="/v1/offers", tags=["offers"], route_class=JsonRoute)
     keyed: dict[str, Any] = needs(OFFERS_REQUEST) | {"parameters": [PARAMETER]}
 
@@ -34,7 +38,7 @@ def offer_routes(request_offer: RequestOffer, take_feedback: TakeFeedback, clock
         """
         subject = subject_of(body.subject, request.state.access)
         signal = request.headers.get("sec-gpc") == "1"
-        ask = ask_of(body, subject, await read_call(request), author_of(request), signal=signal)
+        ask = ask_of(body, subject, await read_call(request), author_of(request), resolve, signal=signal)
         return answered(await request_offer(ask, clock()))
 
     telling = APIRouter(route_class=ScopedRoute)

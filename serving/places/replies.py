@@ -25,7 +25,7 @@ def beacon_reply(beacon: Beacon) -> Reply:
     """One beacon, with all zones that it was in."""
     return {
         "beacon_id": beacon.beacon_id,
-        "frame": frame_of(beacon.key),
+        "frame": frame_of(beacon),
         "zone_id": beacon.last_zone,
         "assignments": [asdict(one) for one in beacon.assignments],
     }
@@ -34,5 +34,6 @@ def beacon_reply(beacon: Beacon) -> Reply:
 def region_reply(region: Region) -> Reply:
     """What to watch."""
     name = "uuid" if region.type == "ibeacon" else "namespace"
+    chain = {name: region.chain} if region.chain else {}
     major = {} if region.major is None else {"major": region.major}
-    return {"type": region.type, name: region.chain, **major}
+    return {"type": region.type, **chain, **major}

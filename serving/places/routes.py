@@ -100,7 +100,9 @@ def place_routes(desk: PlaceDesk, places: Callable[[], Places]) -> APIRouter:
     @router.put("/beacons/{beacon_id}", response_model=BeaconReply, responses=CHANGES, openapi_extra=writes)
     async def put_beacon(beacon_id: BeaconName, body: BeaconBody, request: Request) -> Response:
         """Say what a beacon sends and in which zone it is, from `since` or now on; where it was stays on record."""
-        return json_response(beacon_reply(await desk.put_beacon(body.to_domain(beacon_id), author_of(request))))
+        return json_response(
+            beacon_reply(await desk.put_beacon(body.to_domain(beacon_id, desk.seal), author_of(request)))
+        )
 
     @router.get(
         "/places/manifest",

@@ -2,11 +2,13 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
+from features.sealing import Seal
 from features.sql.place_store import Placed
 from recommender.ids import BeaconId, StoreId, ZoneId
 from recommender.places.beacons import eddystone_uid_key, ibeacon_key
+from recommender.places.ephemeral import MOST_EXPONENT, Enrolment, identity_of, read_identity_key
 from recommender.places.manifest import MOST_REGIONS
 from recommender.places.store import Store, check_store
 from recommender.places.zone import CategoryWeight, Zone, ZoneKind
@@ -93,7 +95,22 @@ class EddystoneUidFrame(Strict):
     instance: str = Field(description="12 hexadecimal digits.", examples=["0bdb87539b67"])
 
 
-Frame = Annotated[IBeaconFrame | EddystoneUidFrame, Field(discriminator="type")]
+class RotatingFrame(Strict):
+    """What an Eddystone-EID beacon makes its identifiers of."""
+
+    type: Literal["eddystone_eid"]
+    rotation_exponent: int = Field(strict=True, ge=0, le=MOST_EXPONENT, description="A new one every 2^K seconds.")
+    counter_began_at: AwareDatetime = Field(description="When its counter of seconds was 0.")
+
+
+class EddystoneEidFrame(RotatingFrame):
+    """The same with its identity key, which is kept sealed and never told."""
+
+    identity_key: SecretStr = Field(description="32 hexadecimal digits.", examples=["0123456789abcdef" * 2])
+
+
+Frame = Annotated[IBeaconFrame | EddystoneUidFrame | EddystoneEidFrame, Field(discriminator="type")]
+ShownFrame = Annotated[IBeaconFrame | EddystoneUidFrame | RotatingFrame, Field(discriminator="type")]
 
 
 class BeaconBody(Strict):
@@ -105,15 +122,19 @@ class BeaconBody(Strict):
         default=None, description="Left out: of a new beacon as long as one can think, else from now on."
     )
 
-    def to_domain(self, beacon_id: str) -> Placed:
+    def to_domain(self, beacon_id: str, seal: Seal) -> Placed:
         """Where the beacon is to be; raises InvalidInput."""
+        enrolment = None
         match self.frame:
             case IBeaconFrame(uuid=uuid, major=major, minor=minor):
                 key = ibeacon_key(uuid, major, minor)
             case EddystoneUidFrame(namespace=namespace, instance=instance):
                 key = eddystone_uid_key(namespace, instance)
+            case EddystoneEidFrame(rotation_exponent=exponent, counter_began_at=began_at, identity_key=secret):
+                identity_key = read_identity_key(secret.get_secret_value(), "frame.identity_key")
+                key, enrolment = identity_of(identity_key), Enrolment(exponent, began_at, seal(identity_key))
         zone_id = None if self.zone_id is None else ZoneId(self.zone_id)
-        return Placed(BeaconId(beacon_id), key, zone_id, self.since)
+        return Placed(BeaconId(beacon_id), key, zone_id, self.since, enrolment)
 
 
 class StoreReply(StoreBody):
@@ -139,7 +160,7 @@ class BeaconReply(BaseModel):
     """One beacon, with all zones that it was in."""
 
     beacon_id: str
-    frame: Frame
+    frame: ShownFrame
     zone_id: str | None = Field(description="Of the latest assignment.")
     assignments: list[AssignmentReply]
 
@@ -169,9 +190,9 @@ class BeaconList(Page):
 
 
 class RegionReply(BaseModel):
-    """What to watch: an iBeacon UUID, whole or with one major; or an Eddystone namespace."""
+    """What to watch: an iBeacon UUID, whole or with one major; an Eddystone namespace; or every Eddystone-EID."""
 
-    type: Literal["ibeacon", "eddystone_uid"]
+    type: Literal["ibeacon", "eddystone_uid", "eddystone_eid"]
     uuid: str | None = None
     major: int | None = None
     namespace: str | None = None

@@ -8,6 +8,7 @@ from typing import TypeVar
 import polars as pl
 
 from features.audit import Author
+from features.sealing import Seal
 from features.sql.place_file import check_rows
 from features.sql.place_rows import BEACONS, STORES, ZONES, Kind
 from features.sql.place_store import Placed, PlaceStore
@@ -29,10 +30,14 @@ class Imported:
 
 
 class PlaceDesk:
-    """Reads and changes stores, zones and beacons."""
+    """Reads and changes stores, zones and beacons.
 
-    def __init__(self, store: PlaceStore, announce: Callable[[], Awaitable[None]], clock: Clock) -> None:
-        self._store, self._announce, self._clock = store, announce, clock
+    Attributes:
+        seal: for identity keys of beacons.
+    """
+
+    def __init__(self, store: PlaceStore, announce: Callable[[], Awaitable[None]], seal: Seal, clock: Clock) -> None:
+        self._store, self._announce, self._clock, self.seal = store, announce, clock, seal
 
     async def read(self, kind: Kind[P], place_id: str) -> P:
         """Read one; raises UnknownPlace."""
@@ -68,7 +73,7 @@ class PlaceDesk:
 
     def _import_all(self, rows: Frame, by: Author) -> Imported:
         now = self._clock()
-        stated = check_rows(rows, self._store, now)
+        stated = check_rows(rows, self._store, self.seal, now)
         if stated.reasons:
             return Imported(stated.reasons, 0)
         zones, placed = [*stated.zones.values()], [*stated.placed.values()]

@@ -46,6 +46,7 @@ beacons = Table(
     Column("beacon_id", PLACE_ID, primary_key=True),
     Column("key", String(100), unique=True),  # null: deleted, so that another may send the same
     Column("zone_id", PLACE_ID),  # of the latest assignment
+    Column("enrolment", JSON(none_as_null=True)),  # of Eddystone-EID: [exponent, counter began at, sealed key]
     Column("assignments", JSON, nullable=False),  # [since, zone id or null], ascending
     Column("deleted", Boolean, nullable=False, default=False),
     Column("change_number", BigInteger, nullable=False),

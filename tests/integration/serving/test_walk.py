@@ -13,7 +13,8 @@ from features.ledger.accounts import read_balances
 from recommender.cli.walk import budgets, line
 from recommender.cli.walk_plan import Floor
 from recommender.cli.walk_shopper import Answer, Shop, Stop, Told, Walk, Walker
-from recommender.places.beacons import frame_of
+from recommender.ids import BeaconId
+from recommender.places.beacons import Beacon, frame_of
 from recommender.places.zone import CategoryWeight
 from tests.integration.serving.aisle import CATEGORY_OF, Aisle
 from tests.integration.serving.shop import REGULAR, Client
@@ -36,7 +37,7 @@ class Always(Random):
 
 def stop(aisle: Aisle, name: str) -> Stop:
     items = [one.item_id for one in aisle.catalogue.read_all() if one.category == CATEGORY_OF.get(name)]
-    return Stop(name, zone_id(BERLIN, name), frame_of(key_of(name)), tuple(items[:2]), steps=1)
+    return Stop(name, zone_id(BERLIN, name), frame_of(Beacon(BeaconId(name), key_of(name))), tuple(items[:2]), steps=1)
 
 
 def walk_of(aisle: Aisle, walker: Walker) -> list[Told]:

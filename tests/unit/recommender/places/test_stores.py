@@ -70,7 +70,12 @@ def test_distances_are_over_the_ground():
 def test_an_ibeacon_has_one_key_however_it_is_spelt(uuid, major, minor):
     key = ibeacon_key(str(uuid), major, minor)
     assert ibeacon_key(uuid.hex.upper(), major, minor) == key
-    assert frame_of(key) == {"type": "ibeacon", "uuid": str(uuid), "major": major, "minor": minor}
+    assert frame_of(Beacon(BeaconId("b"), key)) == {
+        "type": "ibeacon",
+        "uuid": str(uuid),
+        "major": major,
+        "minor": minor,
+    }
 
 
 def test_what_no_beacon_sends_is_refused_by_name():
