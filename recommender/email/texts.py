@@ -39,7 +39,7 @@ def clean(text: str, most: int) -> str:
 
 def isolated(text: str) -> str:
     """The text for a place without markup, so that text from right to left moves nothing beside it."""
-    return f"\u2068{text}\u2069" if _RIGHT_TO_LEFT.search(text) else text
+    return text if text.isascii() or not _RIGHT_TO_LEFT.search(text) else f"\u2068{text}\u2069"
 
 
 @lru_cache(maxsize=65_536)
