@@ -78,13 +78,13 @@ class Writer:
             return f"{self.public_url}/e/{PATH_OF[purpose]}/{token}"
 
         items = [
-            BlockItem(
-                item_id=item.item_id, title=item.title, detail=_detail(item), url=link(Purpose.CLICK, place),
-                price=None if item.price is None else Price(item.price, item.currency),
+            block_item(
+                item,
+                url=link(Purpose.CLICK, place),
                 image_url=link(Purpose.IMAGE, place) if spec.images is Images.OPEN_TIME else item.image_url,
             )
             for place, item in enumerate(listed.items)
-        ]  # fmt: skip
+        ]
         rendered = render(spec, items, None, order.locale)
         place_of = {str(item.item_id): place for place, item in enumerate(listed.items)}
         chosen = Chosen(
@@ -133,5 +133,10 @@ def _first_full(block: BlockOrder, known: Known, taken: Sequence[str]) -> tuple[
     return longest
 
 
-def _detail(item: CatalogueItem) -> str | None:
-    return ", ".join(word for word in (item.brand, item.size) if word) or None
+def block_item(item: CatalogueItem, url: str, image_url: str | None) -> BlockItem:
+    """What a block shows of an item, with the link and the picture that it has there."""
+    return BlockItem(
+        item_id=item.item_id, title=item.title, url=url, image_url=image_url,
+        price=None if item.price is None else Price(item.price, item.currency),
+        detail=" · ".join(word for word in (item.brand, item.size) if word) or None,
+    )  # fmt: skip

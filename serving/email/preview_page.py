@@ -19,11 +19,11 @@ from recommender.email.blocks import (
     BlockOffer,
     BlockSpec,
     Images,
-    Price,
     ThemeName,
 )
 from recommender.email.render import render
 from recommender.email.themes import THEMES, head_of_mail
+from serving.email.messages import block_item
 
 DESKTOP, TELEPHONE = 600, 375  # pixels
 VIEWS = (
@@ -68,7 +68,7 @@ class PreviewPage:
 
     def show(self, wanted: Wanted, items: Sequence[CatalogueItem], locale: str) -> str:
         """The page with these items, at most as many as wanted."""
-        shown = [_shown(item) for item in items]
+        shown = [block_item(item, NOWHERE, web_address(item.image_url) or NOWHERE) for item in items]
         standing_in = sum(item.image_url == NOWHERE for item in shown) if wanted.images == "catalogue" else 0
         themes = THEMES if wanted.theme == "all" else (wanted.theme,)
         return self._template.render(
@@ -80,14 +80,6 @@ class PreviewPage:
             },
             hints={"heading": "", "accent": "#0b6e4f", "locale": locale}, wanted=wanted.model_dump(),
         )  # fmt: skip
-
-
-def _shown(item: CatalogueItem) -> BlockItem:
-    return BlockItem(
-        item_id=item.item_id, title=item.title, detail=" · ".join(filter(None, (item.brand, item.size))) or None,
-        price=None if item.price is None else Price(item.price, item.currency),
-        url=NOWHERE, image_url=web_address(item.image_url) or NOWHERE,
-    )  # fmt: skip
 
 
 def _theme(wanted: Wanted, name: ThemeName, items: Sequence[BlockItem], locale: str) -> dict[str, object]:
