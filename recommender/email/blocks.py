@@ -119,7 +119,7 @@ class BlockOffer(Struct, frozen=True, kw_only=True):
 
 def open_time_size(columns: int) -> tuple[int, int]:
     """Width and height in the mail, in pixels, of a picture drawn at open time; it is drawn at twice that."""
-    return {1: (552, 184), 2: (260, 260), 3: (162, 216)}[columns]
+    return {1: (552, 144), 2: (260, 208), 3: (162, 192)}[columns]
 
 
 class ShownItem(Struct, frozen=True, kw_only=True):

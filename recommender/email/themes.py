@@ -39,15 +39,6 @@ class Templates(NamedTuple):
     item: Template
 
 
-# Without autoescape: in this step there are only files of ours and checked colours.
-_drawn = Environment(
-    loader=PackageLoader("recommender.email", "themes"), undefined=StrictUndefined, autoescape=False,  # noqa: S701
-    variable_start_string="[[", variable_end_string="]]", block_start_string="[%", block_end_string="%]",
-    comment_start_string="[#", comment_end_string="#]",
-)  # fmt: skip
-_filled = Environment(autoescape=True, undefined=StrictUndefined)
-
-
 @lru_cache(maxsize=128)
 def templates(style: Style) -> Templates:
     """The templates of a block, which `html_of` fills.
@@ -57,9 +48,9 @@ def templates(style: Style) -> Templates:
     """
     theme = style.theme
     drawn = _words(theme, style.accent) | _sizes(theme, style.columns, style.images)
-    css = "".join(_drawn.get_template(name).render(drawn) for name in ("block.css", f"{theme}.css"))
-    html = (_drawn.get_template(f"{name}.html").render(drawn) for name in Templates._fields)
-    return Templates(*(_filled.from_string(_inlined(part, css)) for part in html))
+    css = "".join(_drawing().get_template(name).render(drawn) for name in ("block.css", f"{theme}.css"))
+    html = (_drawing().get_template(f"{name}.html").render(drawn) for name in Templates._fields)
+    return Templates(*(_filling().from_string(_inlined(part, css)) for part in html))
 
 
 @lru_cache(maxsize=64)
@@ -68,7 +59,7 @@ def head_of_mail(theme: ThemeName, accent: str | None = None) -> str:
 
     Without it a block is whole: then it has the colours of the day, and three columns become two by width alone.
     """
-    head = _drawn.get_template("head.html").render(_words(theme, accent))
+    head = _drawing().get_template("head.html").render(_words(theme, accent))
     return re.sub(r"\s*\n\s*", "\n", head)
 
 
@@ -84,6 +75,24 @@ def picture_size(theme: ThemeName, columns: int, images: Images, *, is_lead: boo
 def has_lead(theme: ThemeName, images: Images) -> bool:
     """Whether the first item stands large above the others."""
     return LOOKS[theme].has_lead and images is Images.CATALOGUE
+
+
+@lru_cache(maxsize=1)
+def _drawing() -> Environment:
+    """For the first step; without autoescape: in it there are only files of ours and checked colours."""
+    return Environment(
+        loader=PackageLoader("recommender.email", "themes"), undefined=StrictUndefined, autoescape=False,  # noqa: S701 - see above
+        variable_start_string="[[", variable_end_string="]]", block_start_string="[%", block_end_string="%]",
+        comment_start_string="[#", comment_end_string="#]",
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def _filling() -> Environment:
+    """For the second step."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined)
+    environment.globals.clear()  # the templates call nothing, and Jinja would copy what they could for each mail
+    return environment
 
 
 def _cell(columns: int) -> int:
