@@ -12,29 +12,32 @@ second half, so that no reading judges itself.
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+from msgspec.structs import replace
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from features.place_rules import read_presence_rules
+from features.settings import Settings
 from recommender.ids import StoreId, ZoneId
 from recommender.places.heard import KEPT_SECONDS, MOST_HEARD, Heard
 from recommender.places.places import Places
-from recommender.places.presence import PresenceRules
 from recommender.places.walk import Standing, WalkRules, follow
 from recommender.places.zone import Zone
 
 NOT_HEARD = -200
-SHIPPED = PresenceRules()
+SHIPPED = read_presence_rules(Settings())
 RULES = SHIPPED.walk
 COMPARED = {
-    "loudest reading of the moment": replace(RULES, smoothing=1, margin=0.0, enter=-127.0, leave=-127.0, silence=0),
-    "averaged over 20 s, 6 dB, no fading": replace(RULES, smoothing=20_000, fading=0.0, margin=6.0),
-    "averaged over 20 s, 3 dB, no fading": replace(RULES, smoothing=20_000, fading=0.0),
+    "loudest reading of the moment": replace(
+        RULES, smoothing_ms=1, margin=0.0, enter=-127.0, leave=-127.0, silence_ms=1
+    ),
+    "averaged over 20 s, 6 dB, no fading": replace(RULES, smoothing_ms=20_000, fading=0.0, margin=6.0),
+    "averaged over 20 s, 3 dB, no fading": replace(RULES, smoothing_ms=20_000, fading=0.0),
     "as shipped, but no margin": replace(RULES, margin=0.0),
     "as shipped, but 6 dB": replace(RULES, margin=6.0),
     "as shipped: 10 s, 3 dB, fading 2 dB/s": RULES,

@@ -24,6 +24,7 @@ from features.online.limits import SharedLimits
 from features.online.live_state import LiveState
 from features.online.offer_answers import OfferAnswers
 from features.online.presence_states import PresenceStates
+from features.place_rules import read_presence_rules
 from features.privacy.desk import PrivacyDesk
 from features.privacy.suppression import Suppressions
 from features.sealing import BEACON_KEYS, sealing
@@ -262,6 +263,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     tills = TillDesk(coupon_ledger, SigningKeys(engine, secret), Judge(lambda: overlay.catalogue), clock)
     request_offer = RequestOffer(
         rules=offer_rules,
+        presence_rules=read_presence_rules(settings),
         places=places.get,
         law_of=law_of,
         verdict=permissions.judge,

@@ -1,30 +1,32 @@
 """Whether a device can be in a store at all: among what else it hears, and after where it was before."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from recommender.ids import StoreId
-from recommender.places.heard import Heard
+from recommender.places.heard import STORE_KEPT_SECONDS, Heard
 from recommender.places.places import Places
 from recommender.places.store import Store
+from recommender.places.walk import Milliseconds
 from recommender.places.zone import Zone
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JourneyRules:
+class JourneyRules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How people get from store to store.
 
     Attributes:
-        together: in milliseconds; what was heard within so long was heard in one place.
+        together_ms: what was heard within so long was heard in one place.
         km_per_hour: the fastest journey; speed of a fast train.
         next_door_km: stores so close need no journey.
         change_seconds: least time from one store to another where their distance is not known.
     """
 
-    together: int = 10_000
-    km_per_hour: float = 200.0
-    next_door_km: float = 0.3
-    change_seconds: int = 120
+    together_ms: Milliseconds
+    km_per_hour: Annotated[float, Meta(gt=0, le=2_000)]
+    next_door_km: Annotated[float, Meta(ge=0, le=100)]
+    change_seconds: Annotated[int, Meta(ge=0, le=STORE_KEPT_SECONDS)]
 
 
 def store_of(heard: Sequence[tuple[Heard, Zone]], rules: JourneyRules) -> tuple[StoreId | None, tuple[int, ...]]:
@@ -37,7 +39,7 @@ def store_of(heard: Sequence[tuple[Heard, Zone]], rules: JourneyRules) -> tuple[
     last = max(one.at for one, _ in heard)
     beacons: dict[StoreId, set[int]] = {}
     for one, zone in heard:
-        if one.at > last - rules.together:
+        if one.at > last - rules.together_ms:
             beacons.setdefault(zone.store_id, set()).add(one.beacon)
     most = max(len(found) for found in beacons.values())
     believed = [store_id for store_id, found in beacons.items() if len(found) == most]

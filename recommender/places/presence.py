@@ -1,17 +1,21 @@
 """Whether a device is where its sightings say: one pure judgement. A sighting is a hint, never a proof."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from msgspec import Struct
+
 from recommender.ids import BeaconId, BeaconKey, StoreId
 from recommender.places.beacons import Beacon
-from recommender.places.heard import Heard, HeardLately, epoch_ms
+from recommender.places.heard import KEPT_SECONDS, Heard, HeardLately, epoch_ms
 from recommender.places.journeys import JourneyRules, is_possible, store_of
 from recommender.places.places import Places, number_of
 from recommender.places.walk import WalkRules, follow
 from recommender.places.zone import Zone
+
+MOST_AHEAD = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +66,8 @@ class Judgement:
     moved: tuple[BeaconId, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PresenceRules:
-    """What a presence takes.
+class PresenceRules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What places.toml says: what a presence takes.
 
     Attributes:
         fresh: how old a sighting may be.
@@ -72,18 +75,22 @@ class PresenceRules:
         dwell: how long one has to be in a zone, by the service's clock.
     """
 
-    fresh: timedelta = timedelta(seconds=120)
-    ahead: timedelta = timedelta(seconds=30)
-    dwell: timedelta = timedelta(seconds=5)
-    walk: WalkRules = field(default_factory=WalkRules)
-    journeys: JourneyRules = field(default_factory=JourneyRules)
+    fresh: timedelta
+    ahead: timedelta
+    dwell: timedelta
+    walk: WalkRules
+    journeys: JourneyRules
 
-
-RULES = PresenceRules()
+    def __post_init__(self) -> None:
+        """Raises ValueError."""
+        if not timedelta() <= self.dwell < self.fresh <= timedelta(seconds=KEPT_SECONDS):
+            raise ValueError(f"`dwell` must be below `fresh`, and that at most {KEPT_SECONDS} seconds")
+        if not timedelta() <= self.ahead <= MOST_AHEAD:
+            raise ValueError(f"`ahead` must be from 0 to {MOST_AHEAD.seconds} seconds")
 
 
 def judge(
-    sightings: Sequence[Sighting], state: HeardLately, places: Places, now: datetime, rules: PresenceRules = RULES
+    sightings: Sequence[Sighting], state: HeardLately, places: Places, now: datetime, rules: PresenceRules
 ) -> Judgement:
     """Judge sightings of one device against what was heard of it before.
 
@@ -132,7 +139,7 @@ def _judge_new(
     standing = follow(here, places, rules.walk)
     if standing.impossible:
         return Judgement(Absence.IMPLAUSIBLE_MOVEMENT, kept, moved=moved)
-    if standing.zone is None or epoch_ms(now) - standing.heard > rules.walk.silence:
+    if standing.zone is None or epoch_ms(now) - standing.heard > rules.walk.silence_ms:
         return Judgement(Absence.DWELL_NOT_MET, kept, _seconds(rules.dwell), moved)
     since = datetime.fromtimestamp(standing.entered / 1000, now.tzinfo)
     if now - since < rules.dwell:

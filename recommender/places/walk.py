@@ -6,35 +6,45 @@ with a margin before another zone takes over, and with different levels for ente
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from recommender.ids import ZoneId
-from recommender.places.heard import Heard
+from recommender.places.heard import KEPT_SECONDS, Heard
 from recommender.places.places import Places
 from recommender.places.zone import Zone
 
+# Beyond what is kept of a device no time can be told.
+Milliseconds = Annotated[int, Meta(ge=1, le=KEPT_SECONDS * 1_000)]
+Decibels, Level = Annotated[float, Meta(ge=0, le=60)], Annotated[float, Meta(ge=-127, lt=0)]
 Signal = tuple[int, Heard, Zone]  # when, in milliseconds; what; and where the beacon stood
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WalkRules:
-    """How signals become a zone; times in milliseconds, levels in dBm, `margin` in dB.
+class WalkRules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How signals become a zone; levels in dBm, `margin` in dB.
 
     Attributes:
-        smoothing: over how long signals are averaged.
+        smoothing_ms: over how long signals are averaged.
         fading: how much a beacon loses a second while it is not heard, in dB: what has fallen silent is farther away.
         margin: how much louder another zone has to be.
         enter, leave: a zone is entered at this level, and left below that one.
-        silence: a zone that was not heard for so long was left.
-        step: least time in which one gets from a zone into its neighbour.
+        silence_ms: a zone that was not heard for so long was left.
+        step_ms: least time in which one gets from a zone into its neighbour.
     """
 
-    smoothing: int = 10_000
-    fading: float = 2.0
-    margin: float = 3.0
-    enter: float = -90.0
-    leave: float = -95.0
-    silence: int = 25_000
-    step: int = 2_000
+    smoothing_ms: Milliseconds
+    fading: Decibels
+    margin: Decibels
+    enter: Level
+    leave: Level
+    silence_ms: Milliseconds
+    step_ms: Annotated[int, Meta(ge=0, le=KEPT_SECONDS * 1_000)]
+
+    def __post_init__(self) -> None:
+        """Raises ValueError."""
+        if self.leave > self.enter:
+            raise ValueError("`leave` must not be above `enter`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +76,7 @@ def follow(heard: Sequence[tuple[Heard, Zone]], places: Places, rules: WalkRules
         at, told = ordered[last][0], ordered[last][1].received_at
         while last < len(ordered) and ordered[last][0] == at:
             told, last = min(told, ordered[last][1].received_at), last + 1
-        while ordered[first][0] <= at - rules.smoothing:
+        while ordered[first][0] <= at - rules.smoothing_ms:
             first += 1
         recent = ordered[first:last]
         levels = _levels(recent, at, rules)
@@ -101,7 +111,7 @@ def _stay(
     standing: Standing, at: int, recent: Sequence[Signal], levels: Mapping[ZoneId, float], rules: WalkRules
 ) -> Standing:
     """Still in the zone, or in none any more."""
-    if standing.zone is None or at - standing.heard > rules.silence:
+    if standing.zone is None or at - standing.heard > rules.silence_ms:
         return Standing()
     here = standing.zone.zone_id
     if levels.get(here, rules.leave) < rules.leave:
@@ -124,4 +134,4 @@ def _can_reach(there: ZoneId, at: int, before: Standing, places: Places, rules: 
     if before.zone is None:
         return True
     steps = places.steps_between(before.zone.zone_id, there)
-    return steps is None or steps * rules.step <= at - before.loudest
+    return steps is None or steps * rules.step_ms <= at - before.loudest

@@ -25,7 +25,7 @@ from recommender.offers.fatigue import About, Contact
 from recommender.offers.layers import OfferRules, Refused
 from recommender.offers.reasons import NoOffer
 from recommender.places.places import Places
-from recommender.places.presence import Absence, Judgement, judge, untold
+from recommender.places.presence import Absence, Judgement, PresenceRules, judge, untold
 from recommender.shopper import Shopper
 from serving.current import Serving
 from serving.metrics import Metrics
@@ -79,6 +79,7 @@ class RequestOffer:
     """
 
     rules: OfferRules
+    presence_rules: PresenceRules
     places: Callable[[], Places]
     law_of: Callable[[str | None, str | None], Law]
     verdict: Callable[[str, Sequence[Identifier], Circumstances], Verdict]
@@ -169,7 +170,7 @@ class RequestOffer:
             if kept.emptied_at > ledger_at:
                 return Refusal(reasons=[NoOffer.NO_CONSENT])
             state = untold(kept.of(device), ask.sightings) if again else kept.of(device)
-            judgement = judge(ask.sightings, state, self.places(), now)
+            judgement = judge(ask.sightings, state, self.places(), now, self.presence_rules)
             self.metrics.moved_beacons_heard(len(judgement.moved))
             try:
                 if ask.dry_run or await self.presences.keep(holder, device, kept, judgement.state):

@@ -8,13 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from features.place_rules import read_presence_rules
+from features.settings import Settings
 from recommender.ids import BeaconId
 from recommender.places.beacons import ibeacon_key
 from recommender.places.heard import HeardLately
 from recommender.places.presence import Absence, Judgement, Presence, Sighting, judge
 from tests.places import AISLES, BERLIN, NOW, PARIS, UUID, chain, heard, key_of, zone_id
 
-PLACES = chain()
+PLACES, RULES = chain(), read_presence_rules(Settings())
 LATER = timedelta(seconds=6)
 
 
@@ -26,7 +28,7 @@ def told(*bursts: tuple[float, Sequence[Sighting]]) -> Judgement:
     """What the last of some bursts came to; each with the seconds after NOW at which it is told."""
     judgement = Judgement(Absence.UNKNOWN_BEACON, HeardLately())
     for seconds, sightings in bursts:
-        judgement = judge(sightings, judgement.state, PLACES, at(seconds))
+        judgement = judge(sightings, judgement.state, PLACES, at(seconds), RULES)
     return judgement
 
 
@@ -68,7 +70,7 @@ def test_what_says_nothing_of_now_is_not_kept(sighting: Sighting, reason: Absenc
 
 def test_what_was_told_before_counts_once():
     once = told((0, [heard("milk")]))
-    again = judge([heard("milk")], once.state, PLACES, at(6))
+    again = judge([heard("milk")], once.state, PLACES, at(6), RULES)
     assert again.outcome is Absence.STALE_SIGHTING
     assert again.state == once.state
 
@@ -156,14 +158,14 @@ def test_late_repeated_and_reordered_bursts_come_out_the_same(bursts: list[list[
     other = told(*((6, [one]) for one in shuffled), (6, bursts[0]), (9, bursts[-1]))
     assert other.state == straight.state
     more = heard("milk", -10)
-    assert judge([more], straight.state, PLACES, at(12)) == judge([more], other.state, PLACES, at(12))
+    assert judge([more], straight.state, PLACES, at(12), RULES) == judge([more], other.state, PLACES, at(12), RULES)
 
 
 @given(st.lists(st.tuples(st.floats(0, 60), st.lists(sightings, min_size=1, max_size=5)), max_size=6))
 def test_nobody_is_present_without_the_dwell_by_our_clock(bursts: list[tuple[float, list[Sighting]]]):
     state, first = HeardLately(), None
     for seconds, burst in sorted(bursts, key=lambda entry: entry[0]):
-        judgement = judge(burst, state, PLACES, at(seconds))
+        judgement = judge(burst, state, PLACES, at(seconds), RULES)
         state, first = judgement.state, at(seconds) if first is None else first
         if isinstance(judgement.outcome, Presence):
             assert at(seconds) - first >= timedelta(seconds=5)
