@@ -17,7 +17,8 @@ from recommender.places.zone import Zone
 
 # Beyond what is kept of a device no time can be told.
 Milliseconds = Annotated[int, Meta(ge=1, le=KEPT_SECONDS * 1_000)]
-Decibels, Level = Annotated[float, Meta(ge=0, le=60)], Annotated[float, Meta(ge=-127, lt=0)]
+Decibels = Annotated[float, Meta(ge=0, le=60)]
+Level = Annotated[float, Meta(ge=-127, lt=0)]
 Signal = tuple[int, Heard, Zone]  # when, in milliseconds; what; and where the beacon stood
 
 
