@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
 
 from msgspec import Struct
 
@@ -55,6 +56,25 @@ class MailBlock:
     personal: bool
     chosen: Chosen
     reply: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FoundBlock:
+    """A block that a link leads to.
+
+    Attributes:
+        spec: what it was asked to be.
+        swaps: by the place of an item that was sold out when the mail was opened, what took its place.
+    """
+
+    block: MailBlock
+    spec: Mapping[str, Any]
+    swaps: Mapping[int, str]
+
+    def item_at(self, place: int) -> str | None:
+        """Which item stands where a link points to; None: no item ever did."""
+        items = self.block.chosen.items
+        return self.swaps.get(place, items[place]) if place < len(items) else None
 
 
 @dataclass(frozen=True, slots=True)

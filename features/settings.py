@@ -2,6 +2,7 @@
 
 from ipaddress import ip_network
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -102,6 +103,12 @@ class Settings(BaseSettings):
         description="Hosts that may be called over http, on any port and in private networks, beside https on the "
         "public internet: `crm.internal,hub.internal:8080`.",
     )
+
+    @property
+    def linked_hosts(self) -> frozenset[str]:
+        """Names of hosts that links of mails may lead to."""
+        named = {one.strip().lower() for one in (self.link_hosts or "").split(",") if one.strip()}
+        return frozenset(named | ({urlsplit(self.shop_url).hostname or ""} if self.shop_url else set()))
 
     @property
     def allowed_hosts(self) -> frozenset[str]:

@@ -191,6 +191,11 @@ class Catalogue:
         known = item_number < len(self.row_of_number)
         self._set_store_stock(store_id, int(self.row_of_number[item_number]) if known else -1, quantity)
 
+    def is_sold_out_in(self, store_id: StoreId, item_id: str) -> bool:
+        """Whether a store says that it has none left."""
+        stock, row = self.store_stock.get(store_id), self.row_of.get(item_id)
+        return stock is not None and row in stock.sold_out
+
     def write_cards(self, rows: slice) -> None:
         """Write the cards of `rows` anew, for whoever changes the other arrays."""
         for column, name in enumerate(KIND_FACTS):

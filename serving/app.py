@@ -22,6 +22,7 @@ from features.offer_rules import read_offer_rules
 from features.online.connection import connect
 from features.online.limits import SharedLimits
 from features.online.live_state import LiveState
+from features.online.mail_clicks import MailClicks
 from features.online.offer_answers import OfferAnswers
 from features.online.presence_states import PresenceStates
 from features.place_rules import read_presence_rules
@@ -46,7 +47,7 @@ from features.sql.stock_store import StockStore
 from features.sql.trait_store import TraitStore
 from recommender.consent import MARKETING_EMAIL, PERSONALISATION
 from recommender.consent_laws import DEFAULT_MARKET, Circumstances, Law, Verdict
-from recommender.ids import UserId
+from recommender.ids import StoreId, UserId
 from recommender.offers.response_cards import CouponCards
 from serving.artifact_watch import ArtifactWatch, hide_users
 from serving.audit.routes import audit_routes
@@ -70,11 +71,15 @@ from serving.coupons.use_cases import TillDesk
 from serving.current import Current, Serving
 from serving.decisions.routes import decision_routes
 from serving.decisions.store import DecisionTraces
+from serving.email.link_routes import link_routes
+from serving.email.links import MailLinks
 from serving.email.messages import Writer
 from serving.email.orders import Recipient
 from serving.email.preview import preview_routes
 from serving.email.routes import email_routes
+from serving.email.unsubscribing import Unsubscribe
 from serving.email.use_cases import FillBlocks
+from serving.email.visits import Visits
 from serving.envelope import Envelope
 from serving.events.permitted import Permitted
 from serving.events.routes import event_routes
@@ -295,6 +300,16 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         compiled=recommend.compiled,
     )
     resolver = EidResolver(places.get, secret, clock)
+    visits = Visits(stream, MailClicks(redis), metrics, secret, may_log)
+    links = MailLinks(
+        store=mails,
+        catalogue=CatalogueStore(engine),
+        secret=secret,
+        hosts=settings.linked_hosts,
+        shop_url=settings.shop_url,
+        sold_out_in=lambda store_id, item_id: overlay.catalogue.is_sold_out_in(StoreId(store_id), item_id),
+    )
+    unsubscribe = Unsubscribe(secret=secret, record=record_consents, states=states, is_erased=suppressions.is_erased)
     background = Background(
         engine=engine,
         redis=redis,
@@ -303,6 +318,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         exposures=exposures,
         ledger=coupon_ledger,
         resolver=resolver,
+        visits=visits,
         mails=mails,
         mails_kept=mails_kept,
         clock=clock,
@@ -345,6 +361,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         coupon_routes(tills, CodeGuesses(codes, metrics.codes_refused)),
         offer_routes(request_offer, take_feedback, resolver.resolve, clock),
         email_routes(fill_blocks, clock),
+        link_routes(links, visits, unsubscribe, limits, clock),
         privacy_routes(PrivacyDesk(settings, engine, clock), settings, overlay.announce, contacts),
         health_routes(current, engine, metrics, stream, lambda: watch.why_not),
     )

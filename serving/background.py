@@ -18,6 +18,7 @@ from serving.artifact_watch import ArtifactWatch
 from serving.catalogue.overlay import CatalogueOverlay
 from serving.clock import Clock
 from serving.places.resolver import EidResolver
+from serving.email.visits import Visits
 from serving.recommendations.exposures import Exposures
 from serving.shared_counts import SharedCounts
 
@@ -40,13 +41,19 @@ class Background:
     ledger: Ledger
     resolver: EidResolver
     counts: SharedCounts
+    visits: Visits
     mails: BlockStore
     mails_kept: timedelta
     clock: Clock
 
     def start(self) -> list[asyncio.Task[None]]:
         """Start everything; the worker answers at once, and says that it is not ready until the artifact is warm."""
-        return [_started(self._follow_sql()), _started(self.exposures.run()), _started(self.counts.run())]
+        return [
+            _started(self._follow_sql()),
+            _started(self.exposures.run()),
+            _started(self.counts.run()),
+            _started(self.visits.run()),
+        ]
 
     async def stop(self, tasks: list[asyncio.Task[None]]) -> None:
         """End everything; what was served is written first."""
@@ -54,6 +61,7 @@ class Background:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.exposures.drain()
+        await self.visits.drain()
         await self.counts.note_uses()
         await self.redis.aclose()
         self.engine.dispose()

@@ -23,11 +23,11 @@ ALWAYS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
-    (b"cross-origin-resource-policy", b"same-origin"),
 )
 # What an answer says of these itself, holds. Nearly all of them are about somebody: no cache keeps any.
 UNLESS_SAID = (
     (b"cache-control", b"no-store"),
+    (b"cross-origin-resource-policy", b"same-origin"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
 # The reference at /docs takes its script and style from where FastAPI has them.

@@ -13,6 +13,7 @@ from recommender.errors import TooManyRequests
 WINDOW_SECONDS = 60
 MOST_CALLERS = 50_000  # limits in use that a worker remembers; beyond them, those least used are forgotten
 TIDY_SECONDS = 10.0
+WHOSE = {"key": "This key", "subject": "This user", "address": "This address", "link": "The readers of this mail"}
 SHARED_FROM = 0.1  # share of a limit that a worker lets through before it tells the others
 
 
@@ -21,7 +22,7 @@ class Quota:
     """A limit on one caller: `per_minute` at once, and then as many a minute as come back evenly.
 
     Attributes:
-        policy: what RateLimit-Policy calls it: "key", "subject", "address".
+        policy: what RateLimit-Policy calls it: a name of WHOSE.
         who: the caller that it counts.
     """
 
@@ -140,7 +141,7 @@ class Limits:
 
 
 def _used_up(quota: Quota, seconds: float) -> TooManyRequests:
-    whose = {"key": "This key", "subject": "This user", "address": "This address"}[quota.policy]
+    whose = WHOSE[quota.policy]
     return TooManyRequests(
         f"{whose} may send {quota.per_minute:,} requests a minute, and has sent them.",
         retry_after_seconds=seconds,

@@ -69,6 +69,13 @@ class Metrics:
             "Rejected events that were not kept: the dead letters of the day were full, or could not be written.",
             registry=self.registry,
         )
+        self._mails = Counter(
+            "recommender_mail_visits_total",
+            "Links of mails that were followed or loaded, by what they are for and by whom: person, proxy, prefetch, "
+            "scanner, burst (many links of one mail at once), nobody (no link of ours, or one that has ended).",
+            ["link", "by"],
+            registry=self.registry,
+        )
         self._artifact = Gauge(
             "recommender_artifact_info",
             "1 for the artifact that answers.",
@@ -132,6 +139,10 @@ class Metrics:
     def offer_decided(self, outcome: str, reason: str) -> None:
         """Count one request for offers; `reason` is of the closed list, "" for none."""
         self._offers.labels(outcome, reason).inc()
+
+    def mail_visited(self, link: str, by: str) -> None:
+        """Count a link of a mail; both are of closed lists."""
+        self._mails.labels(link, by).inc()
 
     def live_state_missed(self, cause: str) -> None:
         """Count a recommendation that went without live state; `cause` is "late" or "gone"."""

@@ -51,6 +51,9 @@ OFFER_TURN_SECONDS = 10
 OFFER_CLAIM_SECONDS = 600
 OFFER_ANSWER_SECONDS = 3_600
 
+# clicks:{<digest of a mail>}: set of the links of it that were followed; gone MAIL_CLICKS_SECONDS after the last.
+MAIL_CLICKS_SECONDS = 15
+
 # limit:{<digest>}: nothing, but it expires when the limit of a caller is whole again: at most LIMIT_SECONDS from now.
 LIMIT_SECONDS = 120
 
@@ -89,6 +92,11 @@ def decision_trace(recommendation_id: RecommendationId) -> str:
 def offer_answer(caller: str, key: str) -> str:
     """The answer to one call for offers; both may be anything."""
     return f"offer:{{{blake2b(f'{caller}:{key}'.encode(), digest_size=16).hexdigest()}}}"
+
+
+def clicks_of_mail(digest: str) -> str:
+    """Which links of a mail were followed just now."""
+    return f"clicks:{{{digest}}}"
 
 
 def limit_of(digest: str) -> str:

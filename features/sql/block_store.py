@@ -10,7 +10,7 @@ from msgspec import json
 from sqlalchemy import Connection, Engine, Row, bindparam, delete, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from features.mails import Chosen, MailBlock, Message
+from features.mails import Chosen, FoundBlock, MailBlock, Message
 from features.sql.bulk import insert_rows
 from features.sql.engine import exclusive, reading
 from features.sql.identity_rows import text_of
@@ -27,6 +27,11 @@ EARLIER = (
     .order_by(BLOCKS.made_at.desc(), BLOCKS.block_ref)
 )
 REFS = select(BLOCKS.user_id, BLOCKS.block_ref, BLOCKS.personal).where(OF_USERS, BLOCKS.send_id == bindparam("send"))
+FIND = (
+    select(email_blocks, SPECS.spec)
+    .join(email_specs, (SPECS.send_id == BLOCKS.send_id) & (SPECS.block_id == BLOCKS.block_id))
+    .where(BLOCKS.block_ref == bindparam("ref"))
+)
 SENDS_COUNT_FOR = timedelta(days=90)  # what was mailed longer ago may be mailed again
 FASTEST = 1  # of zlib: half the time of its default, for a tenth more bytes
 FIRST_WINS = {
@@ -103,11 +108,13 @@ class BlockStore:
             insert_rows(connection, email_blocks, COLUMNS, [_row_of(block) for block in new])
         return changed
 
-    def find(self, block_ref: str) -> tuple[MailBlock, dict[int, str]] | None:
-        """A block, and which items (by position, from 0) others took the place of; None: there is none, or no more."""
+    def find(self, block_ref: str) -> FoundBlock | None:
+        """A block as it stands; None: there is none, or no more."""
         with reading(self._engine) as connection:
-            row = connection.execute(select(email_blocks).where(BLOCKS.block_ref == block_ref)).one_or_none()
-            return None if row is None else (_block_of(row), _swaps(connection, block_ref))
+            row = connection.execute(FIND, {"ref": block_ref}).one_or_none()
+            if row is None:
+                return None
+            return FoundBlock(_block_of(row), orjson.loads(row.spec), _swaps(connection, block_ref))
 
     def swap(self, block_ref: str, position: int, spares: Sequence[str], now: datetime) -> dict[int, str]:
         """Let the first free one of `spares` take a position, unless something has; returns all swaps of the block."""
@@ -130,7 +137,8 @@ class BlockStore:
             refs = list(connection.execute(old).scalars())
             _delete(connection, refs)
             if len(refs) < most:
-                connection.execute(delete(email_specs).where(SPECS.made_at < text_of(before)))
+                in_use = select(BLOCKS.block_ref).where(BLOCKS.send_id == SPECS.send_id).exists()
+                connection.execute(delete(email_specs).where(SPECS.made_at < text_of(before), ~in_use))
             return len(refs)
 
     def _kept_specs(self, send_id: str, specs: Mapping[str, Spec]) -> set[str]:

@@ -45,6 +45,12 @@ class CatalogueStore:
             raise unknown_item(item_id)
         return found[0]
 
+    def find(self, item_ids: Sequence[str]) -> dict[str, CatalogueItem]:
+        """Read those of the items that the catalogue has."""
+        with reading(self._engine) as connection:
+            current = current_items(connection)
+            return {item.item_id: item for item in _select(connection, current, current.c.item_id.in_(item_ids))}
+
     def read_all(self) -> list[CatalogueItem]:
         """Read all items, ascending by item number."""
         return self.read_snapshot()[0]

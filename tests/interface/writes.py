@@ -95,6 +95,7 @@ EXEMPT_TAGS = {
     "preference centre": "a shopper's form; test_preference_page.py looks for its entries",
     "recommendations": "an answer; what was shown is in the event log",
     "offers": "a decision is in the event log before it is answered, its coupon in the ledger",
+    "links of mails": "a click is an event; who unsubscribes is in the trail, test_mail_links.py looks for it",
     "email": "each block is kept with its send, and says when it was decided",
     "coupons": "the ledger names the key in each entry and reservation; test_tills_of_stores.py looks for it",
 }

@@ -87,6 +87,7 @@ def test_a_send_is_one_thing_and_says_what_differs(engine: Engine) -> None:
 
 def test_the_first_swap_of_a_position_stands_and_no_item_stands_twice(engine: Engine) -> None:
     store, one = BlockStore(engine), block(items="abcdef")
+    store.keep_specs("s", {"top": {}}, NOW)
     store.keep("s", {"ann": [one]}, {"ann": NOTHING})
     asked = [(place, spares) for place in (0, 1) for spares in (["c", "d"], ["d", "c"], ["c"])] * 3
     with ThreadPoolExecutor(8) as threads:
@@ -94,7 +95,7 @@ def test_the_first_swap_of_a_position_stands_and_no_item_stands_twice(engine: En
         answers = [swap.result() for swap in swaps]
     found = store.find(one.block_ref)
     assert found is not None
-    stands = found[1]
+    stands = found.swaps
     assert set(stands) <= {0, 1}
     assert len(set(stands.values())) == len(stands) >= 1
     assert all(
@@ -107,6 +108,7 @@ def test_what_is_old_or_erased_is_gone_with_its_swaps(engine: Engine) -> None:
     store = BlockStore(engine)
     old, new = block("s1", made_at=NOW - timedelta(days=100)), block("s2", user="bob")
     for one in (old, new):
+        store.keep_specs(one.send_id, {"top": {}}, one.made_at)
         store.keep(one.send_id, {one.user_id: [one]}, {one.user_id: NOTHING})
         store.swap(one.block_ref, 0, ["c"], one.made_at)
     assert store.forget(NOW - timedelta(days=30)) == 1

@@ -10,6 +10,12 @@ from typing import Any
 FREE_ROUTES = {
     "GET /preferences": "a signed link is the key; test_preference_page.py forges it",
     "POST /preferences": "the same",
+    "GET /e/c/{token}": "a sealed link is the key; test_mail_links.py forges it",
+    "HEAD /e/c/{token}": "the same",
+    "GET /e/i/{token}": "the same",
+    "HEAD /e/i/{token}": "the same",
+    "GET /u/{token}": "the same",
+    "POST /u/{token}": "the same",
     "GET /.well-known/gpc.json": "says nothing of people",
     "GET /.well-known/coupon-keys": "says nothing of people",
     "GET /healthz": "says nothing of people",

@@ -1,0 +1,31 @@
+"""The plain pages behind the links of mails: for links that lead nowhere, and to unsubscribe."""
+
+import base64
+from hashlib import sha256
+from importlib.resources import files
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+from starlette.responses import Response
+
+
+class Pages:
+    """Renders the pages; `shop_url`: where they lead on, if anywhere."""
+
+    def __init__(self, shop_url: str | None) -> None:
+        here = files("serving.email")
+        css = (here / "page.css").read_text(encoding="utf-8")
+        environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+        self._template = environment.from_string((here / "page.html.j2").read_text(encoding="utf-8"))
+        self._words = {"css": Markup(css), "shop_url": shop_url}  # noqa: S704 - our own file
+        style = base64.b64encode(sha256(css.encode()).digest()).decode()
+        self._headers = {
+            "content-security-policy": f"default-src 'none'; style-src 'sha256-{style}'; form-action 'self'; "
+            "frame-ancestors 'none'; base-uri 'none'",
+            "cache-control": "no-store", "x-robots-tag": "noindex",
+        }  # fmt: skip
+
+    def show(self, status: int, title: str, text: str, *, button: str = "") -> Response:
+        """A page; with a button, which sends an empty form to the page's own address."""
+        html = self._template.render(**self._words, title=title, text=text, button=button)
+        return Response(html, status_code=status, headers=self._headers, media_type="text/html")
