@@ -1,14 +1,14 @@
 """The links of mails over HTTP; nobody needs a key: the token is one."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import uuid4
 
 from fastapi import APIRouter, Path, Request
 from starlette.responses import RedirectResponse, Response
 
 from features.audit import Author
-from features.email_links import LONGEST_TOKEN, Purpose
-from recommender.errors import LinkInvalid, StoreUnavailable, TooManyRequests
+from features.email_links import Purpose
+from recommender.errors import LinkInvalid, RecommenderError, StoreUnavailable, TooManyRequests
 from serving.access import FREE, ScopedRoute, needs
 from serving.clock import Clock
 from serving.email.links import Link, MailLinks
@@ -20,12 +20,16 @@ from serving.email.visits import Visits
 from serving.limits import Limits, Quota
 from serving.problem_document import documented
 
-Token = Annotated[str, Path(max_length=LONGEST_TOKEN, description="As the mail has it.")]
+Token = Annotated[str, Path(description="As the mail has it.")]
 PER_MINUTE = 240  # visits to the links of one block: many devices of one reader, and a scanner beside them
 FRESH = {"cache-control": "private, no-cache, max-age=0", "cross-origin-resource-policy": "cross-origin"}
 ENDED = "This link leads nowhere any more", "It is too old, or was not copied whole."
 LATER = "This did not work just now", "Please try again in a minute."
-PAGE = {200: {"content": {"text/html": {}}, "description": "A page."}}
+PAGE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {}}, "description": "A page."}}
+
+PICTURE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"image/png": {}}, "description": "The picture; a blank one for any other token."}
+}
 
 
 def link_routes(links: MailLinks, visits: Visits, unsubscribe: Unsubscribe, limits: Limits, clock: Clock) -> APIRouter:
@@ -36,9 +40,16 @@ def link_routes(links: MailLinks, visits: Visits, unsubscribe: Unsubscribe, limi
     def limit(link: Link) -> None:
         limits.take([Quota("link", link.block_ref, PER_MINUTE)])
 
-    @router.api_route(
-        "/e/c/{token}", methods=["GET", "HEAD"], response_class=Response, status_code=302,
-        responses={302: {"description": "To what was shown."}, 410: {"description": "A page."}, **documented(429)},
+    def refusal(request: Request, error: RecommenderError) -> Response:
+        """To a browser a page, to a program a problem."""
+        if "text/html" not in request.headers.get("accept", ""):
+            raise error
+        return pages.show(410, *ENDED) if isinstance(error, LinkInvalid) else pages.show(503, *LATER)
+
+    @router.head("/e/c/{token}", include_in_schema=False, openapi_extra=needs(FREE))
+    @router.get(
+        "/e/c/{token}", response_class=Response, status_code=302,
+        responses={302: {"description": "To what was shown."}, **documented(410, 422, 503)},
         openapi_extra=needs(FREE),
     )  # fmt: skip
     async def follow(token: Token, request: Request) -> Response:
@@ -49,17 +60,18 @@ def link_routes(links: MailLinks, visits: Visits, unsubscribe: Unsubscribe, limi
             limit(link)
             found = await links.find(link)
             target = await links.target(found, link.place)
-        except LinkInvalid:
+        except LinkInvalid as error:
             visits.refused("click")
-            return pages.show(410, *ENDED)
-        except StoreUnavailable:
-            return RedirectResponse(links.shop_url, 302) if links.shop_url else pages.show(503, *LATER)
+            return refusal(request, error)
+        except StoreUnavailable as error:
+            return RedirectResponse(links.shop_url, 302) if links.shop_url else refusal(request, error)
         await visits.clicked(found, link.place, visitor, now, f"click-{uuid4().hex}")
-        return pages.show(410, *ENDED) if target is None else RedirectResponse(target, 302)
+        return RedirectResponse(target, 302)
 
-    @router.api_route(
-        "/e/i/{token}", methods=["GET", "HEAD"], response_class=Response,
-        responses={200: {"content": {"image/png": {}}, "description": "The picture; a blank one for any other token."}},
+    @router.head("/e/i/{token}", include_in_schema=False, openapi_extra=needs(FREE))
+    @router.get(
+        "/e/i/{token}", response_class=Response,
+        responses={**PICTURE, **documented(422)},
         openapi_extra=needs(FREE),
     )  # fmt: skip
     async def show_picture(token: Token, request: Request) -> Response:
@@ -78,17 +90,24 @@ def link_routes(links: MailLinks, visits: Visits, unsubscribe: Unsubscribe, limi
         await visits.opened(found, visitor, now)
         return Response(picture, headers=FRESH, media_type="image/png")
 
-    @router.get("/u/{token}", response_class=Response, responses=PAGE, openapi_extra=needs(FREE))
-    async def ask_to_unsubscribe(token: Token) -> Response:
+    @router.get(
+        "/u/{token}", response_class=Response, responses={**PAGE, **documented(410, 422)}, openapi_extra=needs(FREE)
+    )
+    async def ask_to_unsubscribe(token: Token, request: Request) -> Response:
         """Show the button with which a reader unsubscribes. Looking changes nothing: programs look, too."""
         try:
             unsubscribe.read(token, clock())
-        except LinkInvalid:
+        except LinkInvalid as error:
             visits.refused("unsubscribe")
-            return pages.show(410, *ENDED)
+            return refusal(request, error)
         return pages.show(200, "No more mails?", "One click, and the shop writes to you no more.", button="Unsubscribe")
 
-    @router.post("/u/{token}", response_class=Response, responses=PAGE, openapi_extra=needs(FREE))
+    @router.post(
+        "/u/{token}",
+        response_class=Response,
+        responses={**PAGE, **documented(410, 413, 422, 503)},
+        openapi_extra=needs(FREE),
+    )
     async def unsubscribe_now(token: Token, request: Request) -> Response:
         """Unsubscribe, by the button or by the program that shows the mail; once it answers, it holds everywhere."""
         now = clock()
@@ -96,11 +115,11 @@ def link_routes(links: MailLinks, visits: Visits, unsubscribe: Unsubscribe, limi
             user_id, send_id = unsubscribe.read(token, now)
             by = Author("shopper", request.scope.get("request_id"))
             is_news = await unsubscribe(user_id, send_id, by, now)
-        except LinkInvalid:
+        except LinkInvalid as error:
             visits.refused("unsubscribe")
-            return pages.show(410, *ENDED)
-        except StoreUnavailable:
-            return pages.show(503, *LATER)
+            return refusal(request, error)
+        except StoreUnavailable as error:
+            return refusal(request, error)
         if is_news:
             await visits.unsubscribed(user_id, send_id, now, f"unsubscribe-{uuid4().hex}")
         return pages.show(200, "You are unsubscribed", "The shop will not write to you any more.")

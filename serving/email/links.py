@@ -18,6 +18,7 @@ from recommender.email.texts import price_text
 from recommender.errors import LinkEnded, LinkInvalid
 from serving.email.pictures import Shown, draw
 
+NOWHERE = "Set RECOMMENDER_SHOP_URL, and RECOMMENDER_LINK_HOSTS for other hosts (docs/email.md)."
 REF_BYTES = REF_CHARACTERS // 2
 
 
@@ -60,16 +61,19 @@ class MailLinks:
             raise LinkEnded("What this link led to is not kept any more.", field="token")
         return found
 
-    async def target(self, found: FoundBlock, place: int) -> str | None:
-        """The address that a click leads to: that of the item which was shown, else the shop; None: nowhere.
+    async def target(self, found: FoundBlock, place: int) -> str:
+        """The address that a click leads to: that of the item which was shown, else the shop.
 
-        Raises StoreUnavailable.
+        Raises:
+            LinkInvalid: there is neither. StoreUnavailable.
         """
         item_id = found.item_at(place)
         items = {} if item_id is None else await asyncio.to_thread(self.catalogue.find, [item_id])
         item = items.get(item_id or "")
         address = self._allowed(None if item is None else item.url) or self.shop_url
-        return None if address is None else _with_campaign(address, found)
+        if address is None:
+            raise LinkInvalid("The shop has not said where its links may lead.", field="token", remedy=NOWHERE)
+        return _with_campaign(address, found)
 
     async def picture(self, found: FoundBlock, place: int, now: datetime) -> bytes:
         """The picture of an item; of one that is sold out, that of the next that is not. Raises StoreUnavailable."""

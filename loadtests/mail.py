@@ -1,0 +1,131 @@
+"""`make bench-mail`: product blocks of mails, decided and on disk: recipients a second, and how long 100 take.
+
+Two workers over a copy of the data folder (`make demo`), with consent of every recipient: the shoppers of the artifact,
+and strangers for as many recipients as MAIL_RECIPIENTS says (10,000 unless set). Beside it a repetition of what was
+decided, and the memory of the workers before and after.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import numpy as np
+import orjson
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from features.artifact.read import load_artifact
+from features.artifact.shelf import ArtifactShelf
+from features.settings import Settings
+from features.sql.consent_store import ConsentStore
+from features.sql.engine import migrate, open_engine
+from loadtests.bench import copy_of, free_port, running
+from loadtests.generator import connect, post
+from recommender.consent import MARKETING_EMAIL, PERSONALISATION, Entry, State
+
+WORKERS, RECIPIENTS, AT_ONCE, LARGE = 2, int(os.environ.get("MAIL_RECIPIENTS", "10000")), 100, 1_000
+BLOCK = {"block_id": "top", "placement": "home", "images": "open_time", "count": 4}
+
+
+def shoppers(folder: Path) -> list[str]:
+    """User ids of the artifact."""
+    shelf = ArtifactShelf(folder / "artifacts")
+    return list(load_artifact(shelf.path(shelf.current())).model.histories.position_of)
+
+
+def agree(folder: Path, users: Sequence[str]) -> None:
+    """Write down that all of them want mails, and to be known."""
+    engine = open_engine(Settings(data_dir=folder))
+    migrate(engine)
+    store, now = ConsentStore(engine), datetime.now(UTC)
+    for start in range(0, len(users), 2_000):
+        some = users[start : start + 2_000]
+        store.append(
+            [
+                Entry(
+                    entry_id=f"bench:{user}:{purpose}", subject=("user_id", user), purpose=purpose, state=State.GRANTED,
+                    occurred_at=now, received_at=now, channel="web",
+                )
+                for user in some
+                for purpose in (MARKETING_EMAIL, PERSONALISATION)
+            ]
+        )  # fmt: skip
+    engine.dispose()
+
+
+def calls(send: str, users: Sequence[str], at_once: int) -> Iterator[bytes]:
+    """The calls that render a send."""
+    for start in range(0, len(users), at_once):
+        some = users[start : start + at_once]
+        body = {"send_id": send, "blocks": [BLOCK], "recipients": [{"user_id": user} for user in some]}
+        yield post("/v1/email/blocks", orjson.dumps(body))
+
+
+async def render(port: int, requests: Sequence[bytes], connections: int) -> tuple[float, list[float]]:
+    """Send all of them, on some connections; returns seconds in all, and milliseconds of each."""
+    opened, waiting, took = await connect("127.0.0.1", port, connections), iter(requests), list[float]()
+
+    async def work(connection_number: int) -> None:
+        for request in waiting:
+            started = perf_counter()
+            answer = await opened[connection_number].send(request)
+            took.append(1000 * (perf_counter() - started))
+            if not answer.startswith(b"HTTP/1.1 200"):
+                raise RuntimeError(answer[:2000].decode(errors="replace"))
+
+    started = perf_counter()
+    await asyncio.gather(*(work(number) for number in range(connections)))
+    return perf_counter() - started, took
+
+
+def resident_mib() -> float:
+    """Private memory of all workers that run, in MiB."""
+    total = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if b"serving.worker" in (folder / "cmdline").read_bytes():
+                lines = (folder / "smaps_rollup").read_text().splitlines()
+                total += sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
+        except OSError:
+            continue
+    return total / 1024
+
+
+def main() -> None:
+    """Run everything and print the table."""
+    console, port = Console(), free_port()
+    with copy_of(Settings()) as apart:
+        known = shoppers(apart)
+        users = known[:RECIPIENTS]
+        users += [f"stranger-{number}" for number in range(RECIPIENTS - len(users))]
+        agree(apart, users)
+        environment = {"RECOMMENDER_DATA_DIR": str(apart), "RECOMMENDER_MAX_BODY_BYTES": "10000000"}
+        serve = [sys.executable, "-m", "recommender", "serve", "--workers", str(WORKERS), "--port", str(port)]
+        table = Table("", "recipients", "recipients/s", "p50 ms", "p95 ms of a call")
+        with running(serve, port, "/readyz", environment):
+            uvloop.run(render(port, list(calls("warm", users[:1_000], AT_ONCE)), 4))
+            before = resident_mib()
+            for name, send, of, at_once, connections in (
+                ("known shoppers, 100 a call, one call at a time", "s1", known[:2_000], AT_ONCE, 1),
+                ("known shoppers, 1,000 a call, 4 calls at a time", "s2", known, LARGE, 4),
+                ("all, 1,000 a call, 4 calls at a time", "s3", users, LARGE, 4),
+                ("the same again", "s3", users, LARGE, 4),
+            ):
+                seconds, took = uvloop.run(render(port, list(calls(send, of, at_once)), connections))
+                p95 = float(np.percentile(took, 95))
+                table.add_row(name, f"{len(of):,}", f"{len(of) / seconds:,.0f}", f"{median(took):.0f}", f"{p95:.0f}")
+            after = resident_mib()
+    console.print(table)
+    console.print(
+        f"memory of {WORKERS} workers: {before:.0f} MiB before, {after:.0f} MiB after; {os.cpu_count()} cores"
+    )
+
+
+if __name__ == "__main__":
+    main()
