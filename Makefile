@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test test-fast check format lint types contracts bench bench-offers bench-tills crash crash-tills drill-erasure fuzz audit evaluate lock clean
+.PHONY: help install demo serve test test-fast check format lint types contracts bench bench-offers bench-tills bench-mail crash crash-tills drill-erasure fuzz audit evaluate lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -47,6 +47,9 @@ bench-offers: $(INSTALLED) ## The in-aisle call with a reserved coupon at 100 a 
 
 bench-tills: $(INSTALLED) ## Coupons issued and redeemed per second, on SQLite and PostgreSQL
 	$(BIN)/python -m loadtests.tills
+
+bench-mail: $(INSTALLED) ## Product blocks of mails: recipients a second, and how long a call of 100 takes (needs `make demo` once)
+	$(BIN)/python -m loadtests.mail
 
 crash: $(INSTALLED) ## Five minutes of events under load while processes are killed at random
 	CRASH_SECONDS=$${CRASH_SECONDS:-300} $(BIN)/pytest -s --timeout=0 tests/integration/serve/test_crash.py

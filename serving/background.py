@@ -17,8 +17,8 @@ from recommender.errors import StoreUnavailable
 from serving.artifact_watch import ArtifactWatch
 from serving.catalogue.overlay import CatalogueOverlay
 from serving.clock import Clock
-from serving.places.resolver import EidResolver
 from serving.email.visits import Visits
+from serving.places.resolver import EidResolver
 from serving.recommendations.exposures import Exposures
 from serving.shared_counts import SharedCounts
 

@@ -12,11 +12,12 @@ from features.sql.block_store import BlockStore
 from features.sql.catalogue_store import CatalogueStore
 from recommender.catalogue import CatalogueItem
 from recommender.email.addresses import web_address
-from recommender.email.blocks import Price, open_time_size
+from recommender.email.blocks import open_time_size
 from recommender.email.looks import LOOKS
 from recommender.email.texts import price_text
 from recommender.errors import LinkEnded, LinkInvalid
-from serving.email.pictures import Shown, draw
+from serving.email.messages import block_item
+from serving.email.pictures import Shown, draw, is_drawable
 
 NOWHERE = "Set RECOMMENDER_SHOP_URL, and RECOMMENDER_LINK_HOSTS for other hosts (docs/email.md)."
 REF_BYTES = REF_CHARACTERS // 2
@@ -84,7 +85,13 @@ class MailLinks:
         items = self.catalogue.find([*chosen.items])
         can_swap = place in chosen.shown and place not in found.swaps
         if can_swap and not self._can_be_bought(items.get(item_id or ""), chosen.store_id):
-            spares = [one for one in chosen.spares if self._can_be_bought(items.get(one), chosen.store_id)]
+            spares = [
+                one
+                for one in chosen.spares
+                if (item := items.get(one)) is not None
+                and self._can_be_bought(item, chosen.store_id)
+                and is_drawable(item.title)
+            ]
             swaps = self.store.swap(found.block.block_ref, place, spares, now) if spares else {}
             item_id = swaps.get(place, item_id)
         item = items.get(item_id or "")
@@ -106,10 +113,9 @@ def _shown(item: CatalogueItem | None, found: FoundBlock, *, can_be_bought: bool
     accent = spec["accent"] or LOOKS[spec["theme"]].accent
     if item is None:
         return Shown(width, height, "", "", "", accent)
-    price = Price(item.price or 0, item.currency)
-    detail = ", ".join(word for word in (item.brand, item.size) if word)
-    shown_price = price_text(price, spec["locale"]) if can_be_bought else ""
-    return Shown(width, height, item.title[:200], detail[:100], shown_price, accent)
+    drawn = block_item(item, "", None)
+    price = price_text(drawn.price, spec["locale"]) if can_be_bought and drawn.price is not None else ""
+    return Shown(width, height, item.title[:200], (drawn.detail or "")[:100], price, accent)
 
 
 def _with_campaign(address: str, found: FoundBlock) -> str:

@@ -13,6 +13,7 @@ from recommender.email.blocks import BlockItem, Images, Price
 from recommender.email.render import render
 from recommender.ids import PlacementId
 from serving.email.orders import BlockOrder, Known, MailList, Recipient, SendOrder, Wanted
+from serving.email.pictures import is_drawable
 
 SPARES = 4  # items behind those that are shown, for what is sold out when the mail is opened
 NEVER = datetime(2100, 1, 1, tzinfo=UTC)  # when the link of an unsubscription ends
@@ -81,7 +82,11 @@ class Writer:
             block_item(
                 item,
                 url=link(Purpose.CLICK, place),
-                image_url=link(Purpose.IMAGE, place) if spec.images is Images.OPEN_TIME else item.image_url,
+                image_url=item.image_url
+                if spec.images is not Images.OPEN_TIME
+                else link(Purpose.IMAGE, place)
+                if is_drawable(item.title)
+                else None,
             )
             for place, item in enumerate(listed.items)
         ]

@@ -42,7 +42,10 @@ def draw(shown: Shown) -> bytes:
     drawing = ImageDraw.Draw(picture)
     drawing.rectangle((0, 0, margin // 3, height), fill=shown.accent)
     left, top, room = margin, margin, width - 2 * margin
-    for line in _lines(shown.title, _font("Bold", base), room)[:LARGEST_TITLE]:
+    title = _lines(shown.title, _font("Bold", base), room)
+    if len(title) > LARGEST_TITLE:
+        title[LARGEST_TITLE - 1] = _lines(f"{title[LARGEST_TITLE - 1]}…", _font("Bold", base), room + base)[0]
+    for line in title[:LARGEST_TITLE]:
         drawing.text((left, top), line, font=_font("Bold", base), fill=INK if shown.price else MUTED)
         top += base * 5 // 4
     for line in _lines(shown.detail, _font("Regular", base * 3 // 4), room)[:1]:
@@ -80,6 +83,11 @@ def _lines(text: str, font: ImageFont.FreeTypeFont, room: int) -> list[str]:
             word = word[:-1]
         lines.append(word)
     return lines
+
+
+def is_drawable(text: str) -> bool:
+    """Whether the font has all letters of a text: those of Latin, Greek and Cyrillic."""
+    return all(_has(char) for char in text if char.isalnum())
 
 
 def _drawable(text: str) -> str:
