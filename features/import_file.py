@@ -22,7 +22,8 @@ REASON = "reason"
 class ImportReport:
     """What became of the rows of a file; `rejected_file` has the rejected ones with the reason, if there are any.
 
-    `suppressed` are of people who were erased: nothing of them is kept.
+    `suppressed` are of people who were erased: nothing of them is kept. `unforgotten` are consents that were withdrawn
+    while Redis could not be reached: what it holds of these people is not used, and gone with the same import again.
     """
 
     accepted: int
@@ -30,6 +31,7 @@ class ImportReport:
     rejected: int
     rejected_file: Path | None
     suppressed: int = 0
+    unforgotten: int = 0
 
 
 def read_text(file: Path, columns: Iterable[str], required: Iterable[str]) -> pl.DataFrame:

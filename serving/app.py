@@ -25,6 +25,7 @@ from features.online.live_state import LiveState
 from features.online.mail_clicks import MailClicks
 from features.online.offer_answers import OfferAnswers
 from features.online.presence_states import PresenceStates
+from features.online.withdrawn import Forget
 from features.place_rules import read_presence_rules
 from features.privacy.desk import PrivacyDesk
 from features.privacy.suppression import Suppressions
@@ -224,7 +225,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     states = ConsentStates(engine)
     presences = PresenceStates(redis)
     record_consents = ConsentRecorder(
-        store=ledger, states=states, announce=overlay.announce, live=live, presences=presences
+        store=ledger, states=states, announce=overlay.announce, forget=Forget(live, presences)
     )
     ingest = Ingest(
         stream=stream,

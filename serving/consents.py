@@ -8,10 +8,8 @@ from datetime import datetime
 from redis.exceptions import RedisError
 
 from features.audit import Author
-from features.identity import ANONYMOUS_ID, USER_ID, Identifier
-from features.online.keys import live_state_of_user, live_state_of_visitor
-from features.online.live_state import LiveState
-from features.online.presence_states import PresenceStates
+from features.identity import USER_ID, Identifier
+from features.online.withdrawn import Forget
 from features.privacy.suppression import Suppressions
 from features.sql.changes import IdentifierState
 from features.sql.consent_states import ConsentState, ConsentStates
@@ -28,7 +26,7 @@ from recommender.consent_answers import (
 )
 from recommender.consent_laws import Circumstances, Markets, Verdict, judge
 from recommender.errors import StoreUnavailable
-from recommender.ids import AnonymousId, UserId
+from recommender.ids import UserId
 
 
 class Consents:
@@ -135,19 +133,16 @@ class ConsentRecorder:
 
     Attributes:
         announce: takes a change in SQL over here, and wakes the other workers.
+        forget: what Redis may no longer hold.
     """
 
     store: ConsentStore
     states: ConsentStates
     announce: Callable[[], Awaitable[None]]
-    live: LiveState
-    presences: PresenceStates
+    forget: Forget
 
     async def __call__(self, said: Sequence[Entry], by: Author | None = None) -> int:
         """Record it; when this returns, SQL has it, and what Redis may no longer hold of who withdrew is forgotten.
-
-        That is live state where they withdrew personalisation, its places where they withdrew in-store location, and
-        what their devices heard in either case. Each says so to all workers.
 
         `by`: who wrote it down; None: an event. Returns how many entries were new.
 
@@ -157,31 +152,9 @@ class ConsentRecorder:
         new = await asyncio.to_thread(self.store.append, said, by=by)
         await self.announce()
         people, as_of = await asyncio.to_thread(self.states.of_as_of, {one.subject for one in said})
-        unknown, unplaced = _who_refuse(PERSONALISATION, people), _who_refuse(IN_STORE_LOCATION, people)
         try:
-            if unknown:
-                await self.live.empty(_live_state_of(unknown), as_of)
-            if unplaced:
-                await self.live.forget_places(_live_state_of(unplaced), as_of)
-            if unknown or unplaced:
-                await self.presences.empty({*unknown, *unplaced}, as_of)
+            await self.forget(people, as_of)
         except (RedisError, OSError) as error:
             message = f"a withdrawal of consent is written down, but live state cannot be reached: {error}"
             raise StoreUnavailable(message, remedy="Send the same request again later.") from error
         return new
-
-
-def _who_refuse(purpose: str, people: Iterable[ConsentState]) -> list[Identifier]:
-    """Users and app installations of whom a refusal is on record."""
-    return [
-        one.identifier
-        for one in people
-        if one.identifier[0] in (USER_ID, ANONYMOUS_ID) and answers_of(one.standings).get(purpose) is Answer.REFUSED
-    ]
-
-
-def _live_state_of(named: Iterable[Identifier]) -> list[str]:
-    return [
-        live_state_of_user(UserId(value)) if kind == USER_ID else live_state_of_visitor(AnonymousId(value))
-        for kind, value in named
-    ]

@@ -14,6 +14,7 @@ from features.markets import read_markets
 from features.online.connection import connect
 from features.online.live_state import LiveState
 from features.online.presence_states import PresenceStates
+from features.online.withdrawn import Forget
 from features.privacy.suppression import Suppressions
 from features.settings import Settings
 from features.sql.catalogue_store import CatalogueStore
@@ -92,8 +93,7 @@ async def _replay(settings: Settings, letters: Sequence[DeadLetter]) -> ReplayRe
                 store=ConsentStore(engine),
                 states=ConsentStates(engine),
                 announce=announce,
-                live=live,
-                presences=PresenceStates(redis),
+                forget=Forget(live, PresenceStates(redis)),
             ),
             dead_letters=dead_letters,
             contacts=Contacts(secret, rules.is_blocked),

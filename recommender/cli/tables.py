@@ -45,6 +45,8 @@ def imported(report: ImportReport) -> RenderableType:
     }
     if report.suppressed:
         counts["of people who were erased, not kept"] = report.suppressed
+    if report.unforgotten:
+        counts["withdrawn, but Redis is away: import again while it runs, and it forgets them"] = report.unforgotten
     if report.rejected_file is not None:
         counts["rejected rows, with reasons"] = report.rejected_file
     return facts(counts)

@@ -1,18 +1,22 @@
 """Where people are: forgotten the moment they withdraw, and not to be multiplied by naming other devices."""
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from redis import Redis
 
+from features.consent_import import import_consents
 from features.identity import ANONYMOUS_ID, USER_ID
+from features.import_file import ImportReport
 from features.online.embedded import socket_path
 from features.online.keys import live_state_of_user, presence_of
 from features.online.live_events import LiveEvents, PlaceKind
 from features.online.live_value import unpack as unpack_live
 from features.online.presence_states import unpack
+from features.progress import Silent
 from recommender.consent import IN_STORE_LOCATION, PERSONALISATION
 from recommender.ids import UserId
 from recommender.places.heard import Whereabouts
@@ -154,6 +158,33 @@ def test_a_device_that_another_names_is_not_moved_by_that(aisle: Aisle) -> None:
         stranger = {"anonymous_id": "evil", "device_id": "d1"}  # ann's device, they say, is in Paris
         await aisle.ask(client, aisle.sighting("bread", major=2), subject=stranger)
         assert await ask(aisle, client, ANN) == []
+
+    forget_all(aisle)
+    aisle.run(use)
+
+
+def test_a_withdrawal_in_a_file_forgets_as_well_and_says_where_it_could_not(aisle: Aisle, tmp_path: Path) -> None:
+    file = tmp_path / "consents.csv"
+    file.write_text(
+        "user_id,purpose,state,occurred_at\n"
+        f"ann,in_store_location,withdrawn,{(aisle.now + timedelta(minutes=1)).isoformat()}\n"
+    )
+
+    def import_it(**changed: Any) -> ImportReport:
+        settings = aisle.settings.model_copy(update=changed)
+        return import_consents(settings, file, Silent(), now=aisle.now + timedelta(hours=1))
+
+    async def use(client: Client) -> None:
+        await say(aisle, client, "granted", PERSONALISATION, IN_STORE_LOCATION)
+        await track(aisle, client, "Zone Entered", store_id="berlin", zone_id="berlin-bread")
+        assert await ask(aisle, client, ANN) == ["dwell_not_met"]
+        away = await asyncio.to_thread(import_it, redis_url=f"unix://{tmp_path}/nobody.sock")
+        assert (away.accepted, away.unforgotten) == (1, 1)
+        assert whereabouts(aisle, AS_ANN).stores
+        again = await asyncio.to_thread(import_it)
+        assert (again.accepted, again.duplicates, again.unforgotten) == (0, 1, 0)
+        assert whereabouts(aisle, AS_ANN) == Whereabouts()
+        assert live_of_ann(aisle).places == {}
 
     forget_all(aisle)
     aisle.run(use)
