@@ -2,45 +2,39 @@
 
 import asyncio
 import json
+import os
 import signal
-import subprocess
-import sys
 import threading
+from datetime import datetime
+from itertools import count
 from pathlib import Path
+from typing import Any
+
+from redis import Redis
 
 from features.audit import CLI
-from features.privacy.desk import Asked, PrivacyDesk
-from tests.integration.privacy.person import USER, Drill, found, lived, opened, revenue, send
-from tests.integration.privacy.test_erasure_drill import live_on, nothing_is_left
-
-# Ends itself with SIGKILL at the n-th step that it is about to report.
-KILLED_AT = """
-import os, signal, sys
-from datetime import datetime
-from pathlib import Path
-from redis import Redis
 from features.online.embedded import socket_path
+from features.privacy.desk import Asked, PrivacyDesk
 from features.privacy.erasure import Erasure
 from features.settings import Settings
 from features.sql.engine import open_engine
-from tests.integration.privacy.person import Drill
+from tests.integration.lives import FORKS
+from tests.integration.privacy.person import USER, Drill, found, lived, opened, revenue, send
+from tests.integration.privacy.test_erasure_drill import live_on, nothing_is_left
 
-left = int(sys.argv[3])
-report = Erasure._cleared
 
-def report_or_die(self, *said):
-    global left
-    left -= 1
-    if left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return report(self, *said)
+def work_until_killed(settings: Settings, now: datetime, step: int) -> None:
+    """Erase; ends itself with SIGKILL at the step that it is about to report, counted from 1."""
+    steps, report = count(1), Erasure._cleared
 
-Erasure._cleared = report_or_die
-folder = Path(sys.argv[1])
-settings = Settings(data_dir=folder, _env_file=None)
-redis = Redis(unix_socket_path=str(socket_path(folder)))
-Drill(settings, open_engine(settings), redis, datetime.fromisoformat(sys.argv[2])).work()
-"""
+    def report_or_die(erasure: Erasure, *said: Any) -> Any:
+        if next(steps) == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return report(erasure, *said)
+
+    Erasure._cleared = report_or_die  # type: ignore[method-assign] - so that it dies there
+    redis = Redis(unix_socket_path=str(socket_path(settings.data_dir)))
+    Drill(settings, open_engine(settings), redis, now).work()
 
 
 def erase(drill: Drill) -> str:
@@ -57,9 +51,10 @@ def test_an_erasure_that_is_killed_again_and_again_converges(tmp_path: Path) -> 
         before = revenue(drill.settings)
         request_id = erase(drill)
         for step in (2, 14):  # when the log was rewritten; within the transaction of the database
-            command = [sys.executable, "-c", KILLED_AT, str(tmp_path), drill.now.isoformat(), str(step)]
-            killed = subprocess.run(command, check=False, capture_output=True, text=True)
-            assert killed.returncode == -signal.SIGKILL, killed.stderr
+            process = FORKS.Process(target=work_until_killed, args=(drill.settings, drill.now, step))
+            process.start()
+            process.join()
+            assert process.exitcode == -signal.SIGKILL
         assert drill.work() == 1
         nothing_is_left(drill)
         assert revenue(drill.settings) == before

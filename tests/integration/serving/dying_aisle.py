@@ -12,15 +12,14 @@ from sqlalchemy import Engine, event
 
 from features.events.schema import OFFER_DECIDED
 from features.events.stream import EventRow, EventStream
-from features.settings import read_settings
+from features.settings import Settings
 from serving import app
 
 CLOCK, DOOM = "clock.txt", "doom.txt"
 
 
-def create_app() -> FastAPI:
+def create_app(settings: Settings) -> FastAPI:
     """The application as it is, but for where it dies: in the transaction, before the log, or before the reply."""
-    settings = read_settings()
     doom = settings.data_dir / DOOM
     event.listen(
         Engine, "before_cursor_execute", lambda *said: "INSERT INTO contacts" in said[2] and meet(doom, "write")

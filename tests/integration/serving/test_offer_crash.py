@@ -12,9 +12,10 @@ from features.events.drain import drain
 from features.events.log import scan_events
 from features.online.embedded import socket_path
 from features.online.keys import OFFER_TURN_SECONDS
-from tests.integration.serve.service import eventually, serving
+from tests.integration.lives import answering
+from tests.integration.serve.service import eventually
 from tests.integration.serving.aisle import Aisle
-from tests.integration.serving.dying_aisle import CLOCK, DOOM
+from tests.integration.serving.dying_aisle import CLOCK, DOOM, create_app
 
 WHERE = ("write", "log", "reply")
 
@@ -24,15 +25,11 @@ def test_a_call_that_killed_its_worker_ends_in_one_coupon_and_one_record(valkey_
     shop = Aisle(tmp_path, redis_url=f"unix://{socket_path(valkey_data_dir)}")
     shop.publish("a1")
     set_clock(shop)
-    given = {
-        "REDIS_URL": str(shop.settings.redis_url), "RECOMMENDER_SECRET": "s" * 32, "RECOMMENDER_DRAIN": "false",
-        "RECOMMENDER_CONFIG_DIR": str(shop.settings.config_dir), "RECOMMENDER_REDIS_DEADLINE_MS": "500",
-    }  # fmt: skip
     coupons: dict[str, dict[str, Any]] = {}
-    with serving(tmp_path, "tests.integration.serving.dying_aisle:create_app", **given) as service:
+    with answering(tmp_path, create_app, shop.settings) as api:
         for where in WHERE:
-            eventually(lambda: httpx.get(f"{service.base}/readyz").json()["ready"], 60)
-            assert ask(shop, service.base, where, "first", shop.body(shop.sighting("bread"), who=where)).json()[
+            eventually(lambda: api.get("/readyz").json()["ready"], 60)
+            assert ask(shop, api, where, "first", shop.body(shop.sighting("bread"), who=where)).json()[
                 "reason_codes"
             ] == ["dwell_not_met"]
             shop.later(seconds=8)
@@ -40,18 +37,17 @@ def test_a_call_that_killed_its_worker_ends_in_one_coupon_and_one_record(valkey_
             (tmp_path / DOOM).write_text(where)
             body = shop.body(shop.sighting("bread"), who=where)
             with pytest.raises(httpx.TransportError):
-                ask(shop, service.base, where, "second", body)
-            eventually(lambda: httpx.get(f"{service.base}/readyz").json()["ready"], 60)
+                ask(shop, api, where, "second", body)
+            eventually(lambda: api.get("/readyz").json()["ready"], 60)
             shop.later(seconds=OFFER_TURN_SECONDS)
             set_clock(shop)
-            again = [ask(shop, service.base, where, "second", body).json() for _ in range(2)]
+            again = [ask(shop, api, where, "second", body).json() for _ in range(2)]
             assert again[0] == again[1]
             [offer] = again[0]["offers"]
             coupons[where] = offer["coupon"]
-        service.stop()
     assert shop.n_coupons() == shop.n_contacts() == len({coupon["coupon_id"] for coupon in coupons.values()}) == 3
     assert shop.ledger.verify() == []
-    redis = Redis.from_url(given["REDIS_URL"])
+    redis = Redis.from_url(str(shop.settings.redis_url))
     drain(redis, shop.settings)
     made = scan_events(shop.settings).filter(pl.col("event") == "Offer Decided").collect()
     assert made.filter(pl.col("properties").str.contains('"outcome":"offer"')).height == 3
@@ -62,6 +58,6 @@ def set_clock(shop: Aisle) -> None:
     (shop.settings.data_dir / CLOCK).write_text(shop.now.isoformat())
 
 
-def ask(shop: Aisle, base: str, who: str, key: str, body: dict[str, Any]) -> httpx.Response:
+def ask(shop: Aisle, api: httpx.Client, who: str, key: str, body: dict[str, Any]) -> httpx.Response:
     headers = shop.secret_headers() | {"Idempotency-Key": f"{who}-{key}"}
-    return httpx.post(f"{base}/v1/offers/request", json=body, headers=headers, timeout=20)
+    return api.post("/v1/offers/request", json=body, headers=headers)

@@ -1,17 +1,11 @@
 """The till's routes on a real uvicorn, whose process dies, or loses its database, at a step that a request names."""
 
 import asyncio
-import multiprocessing
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
-from pathlib import Path
-from signal import SIGKILL, SIGTERM, signal
-from socket import AF_UNIX, socket
+from signal import SIGKILL
 
 import httpx
-import uvicorn
 from fastapi import APIRouter, FastAPI
 from sqlalchemy import Connection, Engine, event
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -112,19 +106,13 @@ def _issuing(ledger: Ledger) -> APIRouter:
     return router
 
 
-def keep_answering(url: str, listener: socket) -> None:
-    """Serve, and again whenever it is killed: each life is a fork of this process, which built everything once."""
+def warm_application(url: str) -> FastAPI:
+    """The application over a database, which has nothing open."""
     engine = engine_of(url)
     app = application(engine)
     asyncio.run(_warm_up(app))
     engine.dispose()
-    life = 0
-    signal(SIGTERM, lambda *_: (os.kill(life, SIGKILL), os._exit(0)))
-    while True:
-        life = os.fork()
-        if life == 0:
-            uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False)).run(sockets=[listener])
-        os.waitpid(life, 0)
+    return app
 
 
 async def _warm_up(app: FastAPI) -> None:
@@ -135,23 +123,3 @@ async def _warm_up(app: FastAPI) -> None:
         body = {"coupons": [code], "store_id": "s1", "basket": {"currency": "EUR", "lines": lines}, "order_id": "o"}
         used = await client.post("/v1/redemptions", json=body, headers={"idempotency-key": f"{os.getpid()}"})
         assert used.is_success, used.text
-
-
-@contextmanager
-def answering(url: str, folder: Path) -> Iterator[httpx.Client]:
-    """Something to talk with to a service over a database; a call that it dies of raises TransportError."""
-    processes = multiprocessing.get_context("forkserver")  # not a fork of a test process, which has threads
-    processes.set_forkserver_preload([__name__, "pytest"])
-    with socket(AF_UNIX) as listener:
-        listener.bind(str(folder / "api.sock"))
-        listener.listen()
-        keeper = processes.Process(target=keep_answering, args=(url, listener))
-        keeper.start()
-        limits = httpx.Limits(max_keepalive_connections=0)
-        transport = httpx.HTTPTransport(uds=listener.getsockname(), limits=limits)
-        try:
-            with httpx.Client(transport=transport, base_url="http://api", timeout=30) as client:
-                yield client
-        finally:
-            keeper.terminate()
-            keeper.join()

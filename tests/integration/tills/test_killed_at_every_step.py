@@ -24,8 +24,9 @@ from features.sql.engine import engine_of, migrate
 from features.sql.tables.ledger import coupons, idempotency_keys, ledger_entries, redemptions, reservations
 from recommender.errors import StoreUnavailable
 from tests.conftest import postgresql
+from tests.integration.lives import answering
 from tests.integration.serve.service import eventually
-from tests.integration.tills.dying_app import NOW, SECRET, STEP, STEPS, VICTIM, answering
+from tests.integration.tills.dying_app import NOW, SECRET, STEP, STEPS, VICTIM, warm_application
 
 ALLOWANCE = Allowance(
     campaign_id="fifth", version=1, state="open", timezone="UTC", currency="EUR", budget=Limit(10_000, 900_000),
@@ -140,7 +141,7 @@ def till(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Till]:
     url = request.getfixturevalue({"sqlite": "sqlite_url", "postgresql": "lasting_url"}[request.param])
     engine = engine_of(url)
     Ledger(engine, lambda: SECRET, lambda: NOW).allow(ALLOWANCE)
-    with answering(url, tmp_path) as api:
+    with answering(tmp_path, warm_application, url) as api:
         yield Till(api, engine)
     engine.dispose()
 
