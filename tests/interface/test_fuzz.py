@@ -5,7 +5,6 @@ FUZZ_EXAMPLES raises the number of calls of each kind and operation (`make fuzz`
 
 import os
 
-import httpx
 import pytest
 
 from tests.integration.serve.service import eventually, serving
@@ -19,7 +18,7 @@ def test_every_answer_is_documented_and_none_is_a_500(shop: GuardedShop) -> None
     from tests.interface.fuzzing import faults_of  # takes two seconds, and every process of a run reads this file
 
     with serving(shop.settings.data_dir, "serving.app:create_app", REDIS_URL=str(shop.settings.redis_url)) as service:
-        eventually(lambda: httpx.get(f"{service.base}/readyz").json()["ready"])
+        eventually(lambda: service.client.get("/readyz").json()["ready"])
         faults = list(faults_of(service.base, bearer(shop.secret_text), EXAMPLES))
         said = (shop.settings.data_dir / "said.txt").read_text()
         service.stop()

@@ -29,7 +29,7 @@ from tests.integration.serve.service import Service, ends, environment_for, even
 
 SECONDS = float(os.environ.get("CRASH_SECONDS", "10"))
 SEED = int(os.environ.get("CRASH_SEED", random.SystemRandom().randrange(10**6)))
-SENDERS = 3
+SENDERS, PAUSE_SECONDS = 3, 0.05  # between two batches of a sender
 
 
 class Sender(Thread):
@@ -41,13 +41,14 @@ class Sender(Thread):
         self._random = random.Random(f"{SEED} {number}")
         self.stop = Event()
         self.base = ""
+        self._client = httpx.Client(timeout=5, limits=httpx.Limits(max_keepalive_connections=0))
         self.sent: set[str] = set()
         self.acknowledged: set[str] = set()
         self.statuses: dict[int, int] = {}
 
     def run(self) -> None:
         n_batches = 0
-        while not self.stop.is_set():
+        while not self.stop.wait(PAUSE_SECONDS):
             user = f"u{self._number}-{n_batches}"
             n_batches += 1
             message_ids = [f"{user}-{event}" for event in range(self._random.randint(1, 30))]
@@ -63,7 +64,7 @@ class Sender(Thread):
             for message_id in message_ids
         ]  # fmt: skip
         try:
-            answer = httpx.post(f"{self.base}/v1/batch", json={"batch": events}, timeout=5)
+            answer = self._client.post(f"{self.base}/v1/batch", json={"batch": events})
         except httpx.TransportError:
             return False
         self.statuses[answer.status_code] = self.statuses.get(answer.status_code, 0) + 1
