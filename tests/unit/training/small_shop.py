@@ -1,4 +1,7 @@
-"""A small seeded shop: households with favourites they buy again and again, over half a year."""
+"""A small seeded shop: households with favourites they buy again and again, over half a year.
+
+It sends its orders every thirty days: a log of few files, which takes a tenth of the time to read.
+"""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +22,7 @@ from training.config import TrainingConfig, parse_training_config
 
 START = datetime(2024, 6, 1, tzinfo=UTC)
 START_DAY = START.timestamp() / 86_400
+SENT_EVERY = timedelta(days=30)
 N_ITEMS = 60
 
 CONFIG = """
@@ -97,9 +101,11 @@ def orders(n_users: int = 40, n_days: int = 150, seed: int = 0) -> pl.DataFrame:
 
 def order_line(user: str, order: str, line: int, item_id: str, at: datetime, **more: object) -> dict[str, object]:
     """One line of an order, as an event."""
+    received_at = START + (1 + (at - START) // SENT_EVERY) * SENT_EVERY
     usual: dict[str, object] = {
         "event_id": order, "line": line, "event": ORDER_COMPLETED, "order_id": order, "user_id": user,
-        "item_id": item_id, "quantity": 1.0, "store_id": "s1", "synthetic": False, "occurred_at": at, "received_at": at,
+        "item_id": item_id, "quantity": 1.0, "store_id": "s1", "synthetic": False, "occurred_at": at,
+        "received_at": received_at,
     }  # fmt: skip
     return usual | more
 
