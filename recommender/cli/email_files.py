@@ -1,15 +1,23 @@
 """The blocks of a send as files: asked of the service some recipients at a time, written as they come."""
 
 import json
-import urllib.error
-import urllib.request
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import quote
+from urllib.request import (
+    HTTPDefaultErrorHandler,
+    HTTPErrorProcessor,
+    HTTPHandler,
+    HTTPSHandler,
+    OpenerDirector,
+    ProxyHandler,
+    Request,
+)
 
 from features.progress import ProgressReport
 from recommender.errors import InvalidInput, StoreUnavailable
@@ -120,9 +128,9 @@ def _lines(order: Order, recipients: Sequence[Object]) -> Generator[Object]:
     address = f"{order.url.rstrip('/')}/v1/email/blocks"
     if not address.startswith(("http://", "https://")):
         raise InvalidInput(f"{order.url[:80]!r} is no address", field="url", remedy="Write http:// or https:// first.")
-    request = urllib.request.Request(address, data=json.dumps(body).encode(), headers=headers)  # noqa: S310 - checked above
+    request = Request(address, data=json.dumps(body).encode(), headers=headers)  # noqa: S310 - checked above
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as reply:  # noqa: S310 - checked above
+        with _opener().open(request, timeout=TIMEOUT_SECONDS) as reply:
             last = ""
             for raw in reply:
                 line = json.loads(raw)
@@ -130,7 +138,7 @@ def _lines(order: Order, recipients: Sequence[Object]) -> Generator[Object]:
                 if last == "error":
                     raise StoreUnavailable(line["detail"], remedy=line["remedy"])
                 yield line
-    except urllib.error.HTTPError as error:
+    except HTTPError as error:
         raise _refusal(error) from None
     except (OSError, HTTPException, json.JSONDecodeError) as error:
         raise _silent(order.url, str(error)) from None
@@ -138,7 +146,15 @@ def _lines(order: Order, recipients: Sequence[Object]) -> Generator[Object]:
         raise _silent(order.url, "the reply ended too early")
 
 
-def _refusal(error: urllib.error.HTTPError) -> InvalidInput:
+def _opener() -> OpenerDirector:
+    """Follows no redirect: a key is for the host that was named."""
+    opener = OpenerDirector()
+    for handler in (ProxyHandler(), HTTPHandler(), HTTPSHandler(), HTTPDefaultErrorHandler(), HTTPErrorProcessor()):
+        opener.add_handler(handler)
+    return opener
+
+
+def _refusal(error: HTTPError) -> InvalidInput:
     """The problem that the service answered with."""
     try:
         problem = json.load(error)

@@ -1,5 +1,6 @@
 """The page that shows how blocks look in every theme: plain HTML, with the mails in frames that may do nothing."""
 
+from base64 import b64encode
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import Literal
@@ -20,10 +21,14 @@ from recommender.email.blocks import (
     BlockSpec,
     Images,
     ThemeName,
+    open_time_size,
 )
+from recommender.email.looks import LOOKS
 from recommender.email.render import render
+from recommender.email.texts import price_text
 from recommender.email.themes import THEMES, head_of_mail
 from serving.email.messages import block_item
+from serving.email.pictures import Shown, draw
 
 DESKTOP, TELEPHONE = 600, 375  # pixels
 VIEWS = (
@@ -47,7 +52,7 @@ class Wanted(BaseModel):
     theme: Literal["all", "plain", "cards", "magazine"] = "all"
     columns: int = Field(default=2, ge=1, le=MOST_COLUMNS)
     count: int = Field(default=4, ge=1, le=MOST_ITEMS)
-    images: Literal["catalogue", "none"] = "catalogue"
+    images: Literal["catalogue", "open_time", "none"] = "catalogue"
     offer: Literal["no", "yes"] = "no"
     heading: str = Field(default="Picked for you", max_length=500)
     accent: str = Field(default="", pattern=r"^(#[0-9a-fA-F]{6})?$", description="Empty: the theme's own.")
@@ -68,15 +73,19 @@ class PreviewPage:
 
     def show(self, wanted: Wanted, items: Sequence[CatalogueItem], locale: str) -> str:
         """The page with these items, at most as many as wanted."""
-        shown = [block_item(item, NOWHERE, web_address(item.image_url) or NOWHERE) for item in items]
-        standing_in = sum(item.image_url == NOWHERE for item in shown) if wanted.images == "catalogue" else 0
+        is_drawn = wanted.images == "open_time"
+        shown = [
+            block_item(item, NOWHERE, (not is_drawn and web_address(item.image_url)) or f"{NOWHERE}{place}")
+            for place, item in enumerate(items)
+        ]
+        standing_in = sum(web_address(item.image_url) is None for item in items) if wanted.images == "catalogue" else 0
         themes = THEMES if wanted.theme == "all" else (wanted.theme,)
         return self._template.render(
             css=self._css, standing_in=standing_in, n_items=len(shown), byte_budget=DEFAULT_BUDGET,
             themes=[_theme(wanted, name, shown, locale) for name in themes],
             choices={
                 "theme": ("all", *THEMES), "columns": range(1, MOST_COLUMNS + 1), "count": range(1, MOST_ITEMS + 1),
-                "images": ("catalogue", "none"), "offer": ("no", "yes"),
+                "images": tuple(map(str, Images)), "offer": ("no", "yes"),
             },
             hints={"heading": "", "accent": "#0b6e4f", "locale": locale}, wanted=wanted.model_dump(),
         )  # fmt: skip
@@ -90,13 +99,25 @@ def _theme(wanted: Wanted, name: ThemeName, items: Sequence[BlockItem], locale: 
         accent=accent, heading=wanted.heading,
     )  # fmt: skip
     block = render(spec, items, OFFER if wanted.offer == "yes" else None, locale)
-    html = block.html.replace(f'src="{NOWHERE}"', f'src="data:image/svg+xml,{quote(GREY)}"')
+    html = block.html
+    for item in items:
+        if item.image_url and item.image_url.startswith(NOWHERE):
+            html = html.replace(f'src="{item.image_url}"', f'src="{_picture(item, spec, locale)}"')
     head = head_of_mail(name, accent)
     mails = {time: _mail(head, html, time) for time in ("day", "night")}
     return {
         "name": name, "empty": block.empty, "html_bytes": block.html_bytes, "text": block.text,
         "views": [(title, width, mails[time]) for title, width, time in VIEWS],
     }  # fmt: skip
+
+
+def _picture(item: BlockItem, spec: BlockSpec, locale: str) -> str:
+    """What stands in for the picture of an item: what would be drawn at open time, else a grey one."""
+    if spec.images is not Images.OPEN_TIME or item.price is None:
+        return f"data:image/svg+xml,{quote(GREY)}"
+    price, accent = price_text(item.price, locale), spec.accent or LOOKS[spec.theme].accent
+    drawn = draw(Shown(*open_time_size(spec.columns), item.title, item.detail or "", price, accent))
+    return f"data:image/png;base64,{b64encode(drawn).decode()}"
 
 
 def _mail(head: str, html: str, time: str) -> str:
