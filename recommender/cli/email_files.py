@@ -25,7 +25,7 @@ from recommender.errors import InvalidInput, StoreUnavailable
 AT_ONCE = 500  # recipients of one request
 TIMEOUT_SECONDS = 60.0  # between two lines of the reply
 LONGEST_NAME = 120  # bytes of a user id in the name of a file
-ONE_BLOCK = [{"block_id": "top", "placement": "home"}]
+ONE_BLOCK = [{"block_id": "top", "placement": "home", "images": "open_time"}]  # no catalogue is without them
 
 Object = dict[str, Any]
 

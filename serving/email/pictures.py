@@ -37,7 +37,7 @@ class Shown:
 def draw(shown: Shown) -> bytes:
     """The picture; the same input gives the same bytes. It takes some milliseconds."""
     width, height = shown.width * DENSITY, shown.height * DENSITY
-    margin, base = height // 12, min(width, height) // 11
+    margin, base = height // 12, min(width // 11, height // 7)
     picture = Image.new("RGB", (width, height), GROUND)
     drawing = ImageDraw.Draw(picture)
     drawing.rectangle((0, 0, margin // 3, height), fill=shown.accent)

@@ -57,6 +57,8 @@ def test_the_preview_shows_what_may_be_shown_in_every_theme_by_day_and_by_night(
         one = await client.get("/email/preview", params={"theme": "plain", "images": "none"})
         assert len(mails_of(one.text)) == 4
         assert "have no picture" not in one.text
+        drawn = await client.get("/email/preview", params={"theme": "plain", "images": "open_time"})
+        assert all(mail.count("data:image/png;base64,") == 4 for mail in mails_of(drawn.text))
         for wrong in ({"columns": 4}, {"accent": "red"}, {"theme": "gothic"}, {"locale": "?"}, {"colour": "red"}):
             refused = await client.get("/email/preview", params=wrong)
             assert (refused.status_code, refused.json()["code"]) == (422, "invalid_input"), wrong
