@@ -5,7 +5,7 @@ Source: google/eddystone, eddystone-eid/eid-computation.md (2016).
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from itertools import groupby
 
@@ -15,7 +15,7 @@ from recommender.errors import InvalidInput
 from recommender.ids import BeaconKey
 
 KEY_BYTES, ID_BYTES, BLOCK_BYTES = 16, 8, 16
-MOST_EXPONENT = 15
+MOST_EXPONENT, EARLIEST = 15, datetime(1970, 1, 1, tzinfo=UTC)
 DRIFT = timedelta(seconds=60)  # how far the clock of a beacon may be off: 150 ppm are 13 s a day
 
 
@@ -41,6 +41,10 @@ class Enrolment:
                 f"rotation_exponent must be from 0 to {MOST_EXPONENT}.", field="rotation_exponent",
                 remedy="Send K: the beacon changes what it sends every 2^K seconds.",
             )  # fmt: skip
+        if self.counter_began_at < EARLIEST:  # a counter has 32 bits: 136 years
+            raise InvalidInput(
+                "counter_began_at is before 1970.", field="counter_began_at", remedy="Send when its counter was 0."
+            )
 
 
 def identity_of(identity_key: bytes) -> BeaconKey:

@@ -66,6 +66,15 @@ def test_what_is_no_key_is_refused(text: str) -> None:
     assert refused.value.field == "eid_key"
 
 
-def test_an_exponent_has_four_bits() -> None:
-    with pytest.raises(InvalidInput, match="from 0 to 15"):
-        Enrolment(16, BEGAN, "")
+@pytest.mark.parametrize(
+    ("exponent", "began_at", "field"),
+    [(16, BEGAN, "rotation_exponent"), (4, datetime(1969, 12, 31, tzinfo=UTC), "counter_began_at")],
+)
+def test_an_exponent_has_four_bits_and_a_counter_thirty_two(exponent: int, began_at: datetime, field: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        Enrolment(exponent, began_at, "")
+    assert refused.value.field == field
+
+
+def test_a_counter_that_has_yet_to_begin_sends_nothing() -> None:
+    assert [*identifiers(KEY, Enrolment(4, BEGAN, ""), BEGAN - timedelta(days=2), BEGAN - timedelta(days=1))] == []
