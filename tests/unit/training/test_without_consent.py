@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from io import BytesIO, StringIO
 from pathlib import Path
 from zipfile import ZipFile
@@ -76,6 +77,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory, log: pl.DataFrame) -> Trained
     return trained(tmp_path_factory.mktemp("with"), log)
 
 
+@cache
 def plain_bytes(file: Path) -> bytes:
     """What a file holds, as it is and without compression."""
     raw = file.read_bytes()
