@@ -111,8 +111,9 @@ def _write(out: Path, user_id: str, block: Object, heads: Mapping[str, str]) -> 
     stem = f"{_file_name(user_id)}.{block['block_id']}"
     contents = {f"{stem}.json": json.dumps(block, ensure_ascii=False, indent=1)}
     if not block["empty"]:
-        head = f'<meta charset="utf-8">{heads[block["block_id"]]}'
-        contents[f"{stem}.html"] = f"<!doctype html>\n<html><head>{head}</head><body style="margin:0">{block['html']}</body></html>\n"
+        head = f'<head><meta charset="utf-8">{heads[block["block_id"]]}</head>'
+        body = f'<body style="margin:0">{block["html"]}</body>'
+        contents[f"{stem}.html"] = f"<!doctype html>\n<html>{head}{body}</html>\n"
         contents[f"{stem}.txt"] = block["text"]
     for name, text in contents.items():
         (out / name).write_text(text, encoding="utf-8", newline="")
