@@ -56,6 +56,7 @@ OFFER_NOT_SHOWN = "Offer Not Shown"  # ours: it never reached anybody
 COUPON_REDEEMED = "Coupon Redeemed"  # `properties` name its campaign_id and coupon_id
 TAKES_BACK = (ORDER_REFUNDED, ORDER_CANCELLED)  # nothing that the shopper does: they undo an order, or a part of one
 EMAIL_OPENED, EMAIL_LINK_CLICKED, UNSUBSCRIBED = "Email Opened", "Email Link Clicked", "Unsubscribed"
+EMAIL_BOUNCED, MARKED_AS_SPAM = "Email Bounced", "Email Marked as Spam"
 ITEM_EVENTS = (PRODUCT_VIEWED, PRODUCT_ADDED, PRODUCT_REMOVED, ORDER_COMPLETED, *TAKES_BACK)
 
 

@@ -6,12 +6,17 @@ from typing import Literal
 
 from features.events.schema import (
     COUPON_REDEEMED,
+    EMAIL_BOUNCED,
+    EMAIL_LINK_CLICKED,
+    EMAIL_OPENED,
+    MARKED_AS_SPAM,
     ORDER_CANCELLED,
     ORDER_COMPLETED,
     ORDER_REFUNDED,
     PRODUCT_ADDED,
     PRODUCT_REMOVED,
     PRODUCT_VIEWED,
+    UNSUBSCRIBED,
 )
 
 CONSENT_UPDATED = "Consent Updated"
@@ -80,11 +85,11 @@ TERMS = (
     Term("Coupon Rolled Back", needs=("coupon_id",)),
     # Email
     Term("Email Delivered"),
-    Term("Email Opened"),
-    Term("Email Link Clicked"),
-    Term("Email Bounced"),
-    Term("Email Marked as Spam"),
-    Term("Unsubscribed"),
+    Term(EMAIL_OPENED),
+    Term(EMAIL_LINK_CLICKED),
+    Term(EMAIL_BOUNCED),
+    Term(MARKED_AS_SPAM),
+    Term(UNSUBSCRIBED),
     # Ours
     Term("Recommendation Viewed", needs=("recommendation_id",)),
     Term("Recommendation Clicked", items="some", needs=("recommendation_id",)),

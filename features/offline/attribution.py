@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from features.definitions import ACCEPTED_LEAD, CLICK_WINDOW, CONVERSION_WINDOW, VIEW_WINDOW
-from features.events.schema import PRODUCT_CLICKED, PRODUCT_VIEWED, RECOMMENDATION_CLICKED
+from features.events.schema import EMAIL_LINK_CLICKED, PRODUCT_CLICKED, PRODUCT_VIEWED, RECOMMENDATION_CLICKED
 from features.offline.conversions import ADDED, ORDERED, conversions
 from features.offline.exposures import shown_items, with_persons, with_products, with_views
 
@@ -81,7 +81,7 @@ def _clicks(events: pl.LazyFrame, shown: pl.LazyFrame) -> pl.LazyFrame:
 
     Looking at a product is a click only where it says which recommendation led to it.
     """
-    is_click = pl.col("event").is_in([RECOMMENDATION_CLICKED, PRODUCT_CLICKED])
+    is_click = pl.col("event").is_in([RECOMMENDATION_CLICKED, PRODUCT_CLICKED, EMAIL_LINK_CLICKED])
     stated_view = (pl.col("event") == PRODUCT_VIEWED) & pl.col("recommendation_id").is_not_null()
     clicks = events.filter((is_click | stated_view) & pl.col("product").is_not_null()).select(
         "event_id", "line", "event", "person", "product", "recommendation_id", clicked_at="occurred_at"

@@ -9,7 +9,7 @@ from msgspec import json
 from features.email_links import Purpose, seal
 from features.mails import Chosen, MailBlock, Message, block_ref
 from recommender.catalogue import CatalogueItem
-from recommender.email.blocks import BlockItem, Images, Price
+from recommender.email.blocks import BlockItem, Images, Price, RenderedBlock
 from recommender.email.render import render
 from recommender.ids import PlacementId
 from serving.email.orders import BlockOrder, Known, MailList, Recipient, SendOrder, Wanted
@@ -78,19 +78,21 @@ class Writer:
             token = seal(secret, purpose, bytes.fromhex(ref) + bytes([place]), ends_at)
             return f"{self.public_url}/e/{PATH_OF[purpose]}/{token}"
 
-        items = [
-            block_item(
-                item,
-                url=link(Purpose.CLICK, place),
-                image_url=item.image_url
-                if spec.images is not Images.OPEN_TIME
-                else link(Purpose.IMAGE, place)
-                if is_drawable(item.title)
-                else None,
-            )
-            for place, item in enumerate(listed.items)
-        ]
-        rendered = render(spec, items, None, order.locale)
+        def drawn(n_items: int) -> RenderedBlock:
+            items = [
+                block_item(
+                    item,
+                    url=link(Purpose.CLICK, place),
+                    image_url=item.image_url if spec.images is not Images.OPEN_TIME
+                    else link(Purpose.IMAGE, place) if is_drawable(item.title) else None,
+                )
+                for place, item in enumerate(listed.items[:n_items])
+            ]  # fmt: skip
+            return render(spec, items, None, order.locale)
+
+        rendered = drawn(spec.count)
+        if rendered.left_out:  # as hardly ever: the spares step in
+            rendered = drawn(len(listed.items))
         place_of = {str(item.item_id): place for place, item in enumerate(listed.items)}
         chosen = Chosen(
             items=tuple(place_of), shown=tuple(place_of[item.item_id] for item in rendered.items),

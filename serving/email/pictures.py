@@ -85,6 +85,7 @@ def _lines(text: str, font: ImageFont.FreeTypeFont, room: int) -> list[str]:
     return lines
 
 
+@lru_cache(16_384)
 def is_drawable(text: str) -> bool:
     """Whether the font has all letters of a text: those of Latin, Greek and Cyrillic."""
     return all(_has(char) for char in text if char.isalnum())

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 
+from features.events import schema
 from features.events.vocabulary import CONSENT_UPDATED
 from features.identity import ANONYMOUS_ID, USER_ID, Identifier, Presented
-from recommender.consent import PURPOSES, Entry, State
+from recommender.consent import MARKETING_EMAIL, PURPOSES, Entry, State
 from serving.events.arrival import Arrival
 from serving.events.permitted import Permitted
 from serving.events.reading import Reading, text_of
@@ -15,12 +16,14 @@ SYSTEM = "events"
 SIGNAL = "Sec-GPC: 1"
 SOURCE = ("channel", "form", "operator", "notice_version", "proof")  # properties of `Consent Updated`
 LONGEST_SOURCE = 200
+HARD = ("hard", "permanent")  # `bounce_type` of an address that will never take a mail
 
 Facts = Sequence[tuple[Presented, bool]]  # beside each event what of its identifiers counts, and whether it is vouched
 
 
 def answers_in(readings: Sequence[Reading], facts: Facts, arrival: Arrival, permitted: Permitted) -> list[Entry]:
-    """What people answer in `Consent Updated`, and with the signal of their browser where the law takes that for one.
+    """What people answer in `Consent Updated`, what a mail tool reports of them, and what the signal of their browser
+    says where the law takes that for an answer.
 
     Where somebody vouches for a user id it is the user's word; else that of the anonymous id, and of no one besides
     unless it is vouched for.
@@ -29,6 +32,8 @@ def answers_in(readings: Sequence[Reading], facts: Facts, arrival: Arrival, perm
     for reading, (who, is_vouched) in zip(readings, facts, strict=True):
         if reading.name == CONSENT_UPDATED:
             said += _answers(reading, who, is_vouched, arrival, permitted)
+        if is_vouched and who.user_id is not None and (word := _word_on_mails(reading)) is not None:
+            said.append(_no_more_mails(reading, (USER_ID, str(who.user_id)), *word, arrival, permitted))
         if arrival.privacy_signal and is_vouched and who.user_id is not None:
             said += _signals(reading, (USER_ID, str(who.user_id)), arrival, permitted)
     return list({entry.entry_id: entry for entry in said}.values())
@@ -52,6 +57,30 @@ def _answers(
                 jurisdiction=permitted.law_of(reading).law_id, occurred_at=occurred_at, received_at=arrival.now,
                 raw_signal=SIGNAL if arrival.privacy_signal else "",
             )  # fmt: skip
+
+
+def _word_on_mails(reading: Reading) -> tuple[State, str] | None:
+    """What an event of a mail tool says of further mails, and what shows it; None: nothing."""
+    match reading.name:
+        case schema.UNSUBSCRIBED:
+            return State.WITHDRAWN, "unsubscribed where the mail was sent"
+        case schema.MARKED_AS_SPAM:
+            return State.WITHDRAWN, "marked a mail as spam"
+        case schema.EMAIL_BOUNCED if (reading.call.properties or {}).get("bounce_type") in HARD:
+            return State.DENIED, "the address takes no mails"
+        case _:
+            return None
+
+
+def _no_more_mails(
+    reading: Reading, subject: Identifier, state: State, proof: str, arrival: Arrival, permitted: Permitted
+) -> Entry:
+    occurred_at, _ = moment_of(reading.timestamp, reading.sent_at or arrival.sent_at, arrival.received_at)
+    return Entry(
+        entry_id=_entry_id("mail", (*subject, reading.message_id)), subject=subject, purpose=MARKETING_EMAIL,
+        state=state, system=SYSTEM, channel="email", proof=proof, jurisdiction=permitted.law_of(reading).law_id,
+        occurred_at=occurred_at, received_at=arrival.now,
+    )  # fmt: skip
 
 
 def _signals(reading: Reading, subject: Identifier, arrival: Arrival, permitted: Permitted) -> Iterator[Entry]:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import orjson
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +16,9 @@ from PIL import Image
 from redis import Redis
 
 from features.email_links import Purpose, seal, unseal
+from features.events.drain import read_rows
 from features.identity import read_secret
+from features.offline.attribution import attribute
 from features.online.embedded import socket_path
 from features.online.keys import EVENT_STREAM
 from features.sql.audit_store import Wanted, read_newest
@@ -67,7 +70,7 @@ def logged(valkey: Path, event: str) -> list[dict[str, Any]]:
     with Redis(unix_socket_path=str(socket_path(valkey))) as redis:
         entries: Any = redis.xrange(EVENT_STREAM)
     rows = [orjson.loads(line) for _, fields in entries for line in fields.get(b"events", b"").splitlines()]
-    return [row | {"properties": orjson.loads(row["properties"])} for row in rows if row["event"] == event]
+    return [row | {"properties": orjson.loads(row["properties"] or "{}")} for row in rows if row["event"] == event]
 
 
 def test_a_click_leads_to_the_item_and_people_are_told_from_programs(shop: Shop, valkey_data_dir: Path) -> None:
@@ -226,3 +229,44 @@ def test_only_a_post_unsubscribes_and_it_holds_everywhere(shop: Shop, valkey_dat
     assert [row["user_id"] for row in logged(valkey_data_dir, "Unsubscribed")] == ["regular"] * 2
     trail = read_newest(shop.engine, Wanted(action="consents.append"), 100)
     assert [one.actor for one in trail].count("shopper") == 2
+
+
+def test_what_the_mail_tool_reports_stops_mails_and_earns_the_block_its_order(
+    shop: Shop, valkey_data_dir: Path
+) -> None:
+    said: list[tuple[str, dict[str, Any], str]] = [
+        ("Email Delivered", {}, "ready"),
+        ("Email Bounced", {"bounce_type": "soft"}, "ready"),
+        ("Email Bounced", {"bounce_type": "hard"}, "suppressed"),
+        ("Email Marked as Spam", {}, "suppressed"),
+        ("Unsubscribed", {}, "suppressed"),
+    ]
+
+    async def use(client: Client) -> None:
+        for number, (event, properties, status) in enumerate(said):
+            block = await block_of(client, f"u{number}")
+            track = {"event": event, "userId": f"u{number}", "properties": {"campaign_id": "s1"} | properties}
+            assert (await client.post("/v1/track", json=track)).status_code == 200
+            blocks = [{"block_id": "top", "placement": "home", "images": "open_time"}]
+            body = {"send_id": "s1", "recipients": [{"user_id": f"u{number}"}], "blocks": blocks}
+            assert (await message_of(client, body))["status"] == status, event
+        bought = await block_of(client, "regular", "s9")
+        await client.get(bought["items"][1]["url"], headers=BROWSER)
+        item = {"product_id": bought["items"][1]["item_id"], "price": 2.0, "quantity": 1}
+        order = {"order_id": "o1", "currency": "EUR", "products": [item]}
+        ordered = {"event": "Order Completed", "userId": "regular", "properties": order}
+        assert (await client.post("/v1/track", json=ordered)).status_code == 200
+        assert block["items"]
+
+    shop.run(use)
+    rows = [
+        row
+        for event in ("Recommendation Served", "Email Link Clicked", "Order Completed")
+        for row in logged(valkey_data_dir, event)
+    ]
+    texts = b"\n".join(orjson.dumps(row | {"properties": orjson.dumps(row["properties"]).decode()}) for row in rows)
+    events = read_rows(texts).lazy()
+    _, credited = attribute(events, NOW + timedelta(days=1))
+    [order] = credited.filter(pl.col("kind") == "ordered").collect().to_dicts()
+    [click] = logged(valkey_data_dir, "Email Link Clicked")
+    assert (order["how"], order["credited_to"], order["position"]) == ("click", click["recommendation_id"], 2)
