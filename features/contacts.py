@@ -13,6 +13,7 @@ from features.identity import Identifier
 from features.ledger.books import Books, text_of
 from features.ledger.holders import device_digest, digest_of, person_digests
 from features.sql.among import among
+from features.sql.prepared import Prepared
 from features.sql.tables.contacts import contacts
 from recommender.offers.fatigue import About, Contact, ContactCap, Feedback
 
@@ -25,10 +26,10 @@ COUNTED = (
     .where(COLUMNS.state == "counted", COLUMNS.made_at > bindparam("since"))
     .order_by(COLUMNS.made_at, COLUMNS.contact_id)
 )
-OF_SHOPPER = COUNTED.where(THEIRS)
-OF_SHOPPER_OR_DEVICE = COUNTED.where(or_(THEIRS, COLUMNS.device == bindparam("device")))
+OF_SHOPPER = Prepared(COUNTED.where(THEIRS))
+OF_SHOPPER_OR_DEVICE = Prepared(COUNTED.where(or_(THEIRS, COLUMNS.device == bindparam("device"))))
 LOCK = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("name"), 0)))
-WRITE = insert(contacts)
+WRITE = Prepared(insert(contacts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +84,16 @@ def read_contacts(connection: Connection, person: Person, now: datetime) -> list
     return [
         Contact(
             about=About(
-                channel=row.channel, campaign_id=row.campaign_id, topic=row.topic, categories=frozenset(row.categories)
+                channel=row["channel"],
+                campaign_id=row["campaign_id"],
+                topic=row["topic"],
+                categories=frozenset(row["categories"]),
             ),
-            made_at=datetime.fromisoformat(row.made_at),
-            feedback=row.feedback,
-            feedback_at=None if row.feedback_at is None else datetime.fromisoformat(row.feedback_at),
+            made_at=datetime.fromisoformat(row["made_at"]),
+            feedback=row["feedback"],
+            feedback_at=None if row["feedback_at"] is None else datetime.fromisoformat(row["feedback_at"]),
         )
-        for row in connection.execute(query, whose).all()
+        for row in query.maps(connection, whose)
     ]
 
 
@@ -117,7 +121,7 @@ def write_contact(books: Books, person: Person, new: NewContact) -> None:
         "categories": sorted(new.about.categories), "coupon_id": new.coupon_id, "state": "counted", "feedback": "",
         "feedback_at": None, "made_at": text_of(books.now),
     }  # fmt: skip
-    books.connection.execute(WRITE, row)
+    WRITE.run(books.connection, row)
 
 
 @dataclass(frozen=True, slots=True)

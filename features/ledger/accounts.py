@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, or_, select, update
 from features.ledger.books import Allowed, Insert, upserts
 from features.ledger.values import NO_LIMIT, Balance, CapPer, Limit
 from features.sql.among import among
+from features.sql.prepared import Prepared
 from features.sql.tables.ledger import ledger_accounts
 from recommender.offers.refusal import Refusal
 
@@ -35,14 +36,16 @@ ALL = select(
     accounts.campaign_id, accounts.dimension, accounts.member, accounts.day, *AMOUNTS
 )  # fmt: skip
 # Every column of the key by itself: so that SQLite finds the rows by the key, and does not read the whole campaign.
-NAMED = ALL.where(
-    among(accounts.campaign_id, "campaigns"),
-    accounts.dimension.in_(DIMENSIONS),
-    among(accounts.member, "members"),
-    or_(accounts.dimension != "day", among(accounts.day, "days")),
+NAMED = Prepared(
+    ALL.where(
+        among(accounts.campaign_id, "campaigns"),
+        among(accounts.dimension, "dimensions"),
+        among(accounts.member, "members"),
+        or_(accounts.dimension != "day", among(accounts.day, "days")),
+    )
 )
-HOLD = upserts(ledger_accounts, _add)
-MOVE = (
+HOLD = Prepared(upserts(ledger_accounts, _add))
+MOVE = Prepared(
     update(ledger_accounts)
     .where(
         accounts.campaign_id == bindparam("of"), accounts.dimension == bindparam("which"),
@@ -152,7 +155,7 @@ def hold(connection: Connection, place: Place, money: int) -> None:
         {"campaign_id": place.campaign_id, "dimension": dimension, "member": member, "day": day, **amounts}
         for dimension, member, day in place.accounts()
     ]
-    connection.execute(HOLD[connection.dialect.name], rows)
+    HOLD.run(connection, *rows)
 
 
 def move(connection: Connection, place: Place, change: Balance) -> None:
@@ -162,7 +165,7 @@ def move(connection: Connection, place: Place, change: Balance) -> None:
         {"of": place.campaign_id, "which": dimension, "whose": member, "on": day, **more}
         for dimension, member, day in place.accounts()
     ]
-    connection.execute(MOVE, rows)
+    MOVE.run(connection, *rows)
 
 
 def read_balances(connection: Connection, campaign_id: str) -> dict[Key, Balance]:
@@ -179,11 +182,12 @@ def _read(
     mine |= {("shopper", member) for member in person}
     named = {
         "campaigns": {place.campaign_id for place in places},
+        "dimensions": DIMENSIONS,
         "members": {member for _, member in mine},
         "days": {place.day for place in places},
     }
     found = {place.campaign_id: dict[Key, Amounts]() for place in places}
-    for campaign_id, dimension, member, day, a, b, c, d in connection.execute(NAMED, named).all():
+    for campaign_id, dimension, member, day, a, b, c, d in NAMED.rows(connection, named):
         if (dimension, member) in mine:
             found[campaign_id][dimension, member, day] = a, b, c, d
     return found

@@ -9,14 +9,16 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
-from sqlalchemy import Connection, Executable, Table, Text, cast, select
+from sqlalchemy import Connection, Table, Text, cast, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import UpdateBase
 
 from features.audit import SYSTEM
 from features.identity import Identifier
 from features.ledger.holders import person_digests
 from features.ledger.values import Cap, Limit, read_limits
 from features.sql.among import among
+from features.sql.prepared import Prepared
 from features.sql.tables.ledger import allowances
 
 TILL_GRACE = timedelta(minutes=15)  # how long the budget stays held after a coupon's last moment
@@ -24,14 +26,14 @@ LONGEST_COUPON = timedelta(days=100)  # keys that no longer sign verify for as l
 RESERVATION_LIFE = timedelta(minutes=15)  # how long a till has for one basket
 
 KEPT = allowances.c
-READ_ALLOWANCES = (
+ALLOWED = (
     select(
         KEPT.campaign_id, KEPT.version, KEPT.state, KEPT.halted, KEPT.timezone, KEPT.currency, cast(KEPT.limits, Text)
     )
     .where(among(KEPT.campaign_id, "campaigns"))
     .order_by(KEPT.campaign_id)
 )
-LOCK_ALLOWANCES = READ_ALLOWANCES.with_for_update()
+LOOK, LOCK = Prepared(ALLOWED), Prepared(ALLOWED.with_for_update())
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +99,16 @@ def lock_campaigns(connection: Connection, campaign_ids: Collection[str]) -> dic
     All who write take these locks first, all of them at once and in the order of the ids, so no two wait for each
     other. SQLite has one writer at a time anyway.
     """
-    return _read_allowed(connection, LOCK_ALLOWANCES, campaign_ids)
+    return _read_allowed(connection, LOCK, campaign_ids)
 
 
 def look_at_campaigns(connection: Connection, campaign_ids: Collection[str]) -> dict[str, Allowed]:
     """The same without the locks: it may be changed meanwhile."""
-    return _read_allowed(connection, READ_ALLOWANCES, campaign_ids)
+    return _read_allowed(connection, LOOK, campaign_ids)
 
 
-def _read_allowed(connection: Connection, query: Executable, campaign_ids: Collection[str]) -> dict[str, Allowed]:
-    rows = connection.execute(query, {"campaigns": set(campaign_ids)}).all()
+def _read_allowed(connection: Connection, query: Prepared, campaign_ids: Collection[str]) -> dict[str, Allowed]:
+    rows = query.rows(connection, {"campaigns": set(campaign_ids)})
     return {row[0]: _allowed_of(*row) for row in rows}
 
 
@@ -122,7 +124,7 @@ def _allowed_of(
 Insert = sqlite.Insert | postgresql.Insert
 
 
-def upserts(table: Table, finish: Callable[[Insert], Executable]) -> dict[str, Executable]:
+def upserts(table: Table, finish: Callable[[Insert], UpdateBase]) -> dict[str, UpdateBase]:
     """By dialect, an INSERT that `finish` told what to do where the row is there already."""
     return {"sqlite": finish(sqlite.insert(table)), "postgresql": finish(postgresql.insert(table))}
 

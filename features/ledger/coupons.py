@@ -13,21 +13,22 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, select,
 from features.ledger.books import Allowed, Books
 from features.ledger.values import Coupon
 from features.sql.among import among
+from features.sql.prepared import Prepared
 from features.sql.tables.ledger import allowances, coupons
 from recommender.offers.refusal import Refusal
 
 CODE_BYTES = 10  # 16 characters of base32
 
 CHOSEN = among(coupons.c.coupon_id, "ids")
-CAMPAIGNS = select(coupons.c.coupon_id, coupons.c.campaign_id).where(CHOSEN)
-READ = select(coupons).where(CHOSEN)
+CAMPAIGNS = Prepared(select(coupons.c.coupon_id, coupons.c.campaign_id).where(CHOSEN))
+READ = Prepared(select(coupons).where(CHOSEN))
 BY_CODE = select(coupons.c.code_digest, coupons.c.coupon_id).where(among(coupons.c.code_digest, "digests"))
 WITH_CURRENCY = select(coupons, allowances.c.currency).join(
     allowances, allowances.c.campaign_id == coupons.c.campaign_id
 )
-BY_DECISION = WITH_CURRENCY.where(coupons.c.decision_id == bindparam("decision"))
-CHANGE = update(coupons).where(coupons.c.coupon_id == bindparam("changed"))
+BY_DECISION = Prepared(WITH_CURRENCY.where(coupons.c.decision_id == bindparam("decision")))
 CHANGING = "state", "hold_number", "hold_until", "reservation_id"
+CHANGE = Prepared(update(coupons).where(coupons.c.coupon_id == bindparam("changed")), CHANGING)
 
 
 def code_of(secret: bytes, coupon_id: str) -> str:
@@ -75,12 +76,11 @@ class Row:
 def lock_coupons(books: Books, coupon_ids: Collection[str], also: Collection[str] = ()) -> dict[str, Row]:
     """Lock the campaigns of these coupons, and others too, then read the coupons; an unknown id is left out."""
     unread = list(set(coupon_ids) - books.coupons.keys())
-    campaign_of = dict(books.connection.execute(CAMPAIGNS, {"ids": unread}).all()) if unread else {}
+    campaign_of = dict(CAMPAIGNS.rows(books.connection, {"ids": unread})) if unread else {}
     allowed = books.lock({*also, *campaign_of.values()})
     if campaign_of:
-        rows = books.connection.execute(READ, {"ids": list(campaign_of)})  # as they are under the lock
-        for row in rows:
-            books.coupons[row.coupon_id] = row._asdict()  # pyright: ignore[reportPrivateUsage] - only by its name
+        for facts in READ.maps(books.connection, {"ids": campaign_of}):  # as they are under the lock
+            books.coupons[facts["coupon_id"]] = facts
     found = [books.coupons[coupon_id] for coupon_id in set(coupon_ids) & books.coupons.keys()]
     return {facts["coupon_id"]: Row(facts, allowed[facts["campaign_id"]]) for facts in found}
 
@@ -88,7 +88,7 @@ def lock_coupons(books: Books, coupon_ids: Collection[str], also: Collection[str
 def change(books: Books, coupon_id: str, **values: object) -> None:
     """Change a coupon that `lock_coupons` read."""
     books.coupons[coupon_id] = changed = books.coupons[coupon_id] | values
-    books.connection.execute(CHANGE, {"changed": coupon_id} | {name: changed[name] for name in CHANGING})
+    CHANGE.run(books.connection, {"changed": coupon_id} | {name: changed[name] for name in CHANGING})
 
 
 def find_ids(connection: Connection, codes: Sequence[str]) -> dict[str, str]:
@@ -106,8 +106,8 @@ def read_coupons(connection: Connection, secret: bytes, where: ColumnElement[boo
 
 def coupon_of_decision(books: Books, decision_id: str) -> Coupon | None:
     """The coupon that a decision has already."""
-    row = books.connection.execute(BY_DECISION, {"decision": decision_id}).mappings().one_or_none()
-    return None if row is None else coupon_of(books.secret, row)
+    found = BY_DECISION.maps(books.connection, {"decision": decision_id})
+    return coupon_of(books.secret, found[0]) if found else None
 
 
 def coupon_of(secret: bytes, row: RowMapping | dict[str, Any]) -> Coupon:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import bindparam, insert, select
 
@@ -10,13 +10,15 @@ from features.ledger import accounts
 from features.ledger.accounts import Place
 from features.ledger.books import Books, text_of
 from features.ledger.values import Balance
+from features.sql.prepared import Prepared
 from features.sql.tables.ledger import ledger_entries
 
 Resolution = Literal["post", "void", "expire"]
 
-WRITE = insert(ledger_entries)
-WRITE_NUMBERED = WRITE.returning(ledger_entries.c.entry_number)
-READ = select(ledger_entries).where(ledger_entries.c.entry_number == bindparam("number"))
+COLUMNS = [column.name for column in ledger_entries.c if column.name != "entry_number"]
+WRITE = Prepared(insert(ledger_entries), COLUMNS)
+WRITE_NUMBERED = Prepared(insert(ledger_entries).returning(ledger_entries.c.entry_number), COLUMNS)
+READ = Prepared(select(ledger_entries).where(ledger_entries.c.entry_number == bindparam("number")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ def open_hold(books: Books, coupon_id: str, place: Place, money: int, deadline: 
     """Hold one coupon of `money` until a deadline; whether there is room was judged before. Returns its number."""
     values = _values(books, "hold", coupon_id, place, 1, money) | {"deadline": text_of(deadline)}
     accounts.hold(books.connection, place, money)
-    return int(books.connection.execute(WRITE_NUMBERED, values).scalar_one())
+    [[number]] = WRITE_NUMBERED.rows(books.connection, values)
+    return int(number)
 
 
 def resolve(books: Books, hold: Hold, kind: Resolution, money: int = 0, redemption_id: str | None = None) -> None:
@@ -50,7 +53,7 @@ def resolve(books: Books, hold: Hold, kind: Resolution, money: int = 0, redempti
     count = 1 if kind == "post" else 0
     values = _values(books, kind, hold.coupon_id, hold.place, count, money)
     follows = {"hold_number": hold.hold_number, "resolves": hold.hold_number, "redemption_id": redemption_id}
-    books.connection.execute(WRITE, values | follows)
+    WRITE.run(books.connection, values | follows)
     accounts.move(books.connection, hold.place, Balance(-1, count, -hold.money, money))
 
 
@@ -58,19 +61,20 @@ def give_back(books: Books, hold: Hold, count: int, money: int, redemption_id: s
     """Take back part of what a hold posted: `money`, and the coupon itself if `count` is 1."""
     values = _values(books, "rollback", hold.coupon_id, hold.place, count, money)
     follows = {"hold_number": hold.hold_number, "redemption_id": redemption_id}
-    books.connection.execute(WRITE, values | follows)
+    WRITE.run(books.connection, values | follows)
     accounts.move(books.connection, hold.place, Balance(0, -count, 0, -money))
 
 
 def read_hold(books: Books, hold_number: int) -> Hold:
     """A hold by its number."""
-    row = books.connection.execute(READ, {"number": hold_number}).one()
-    place = Place(row.campaign_id, row.day, row.store_id, row.shopper, row.device)
-    return Hold(row.entry_number, row.coupon_id, place, row.money, datetime.fromisoformat(row.deadline))
+    [row] = READ.maps(books.connection, {"number": hold_number})
+    place = Place(row["campaign_id"], row["day"], row["store_id"], row["shopper"], row["device"])
+    return Hold(hold_number, row["coupon_id"], place, row["money"], datetime.fromisoformat(row["deadline"]))
 
 
-def _values(books: Books, kind: str, coupon_id: str, place: Place, count: int, money: int) -> dict[str, object]:
-    return {
+def _values(books: Books, kind: str, coupon_id: str, place: Place, count: int, money: int) -> dict[str, Any]:
+    nothing: dict[str, Any] = dict.fromkeys(COLUMNS)
+    return nothing | {
         "kind": kind, "campaign_id": place.campaign_id, "coupon_id": coupon_id, "count": count, "money": money,
         "day": place.day, "store_id": place.store_id, "shopper": place.shopper, "device": place.device,
         "made_at": text_of(books.now), "actor": books.by,

@@ -8,19 +8,24 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from features.identity import Identifier
 from features.sql.among import among
+from features.sql.prepared import Prepared
 from features.sql.tables.ledger import ledger_kin
 from features.sql.tables.people import identifiers
 
 DIGEST_CHARACTERS = 32  # hex: 128 bits
 
 known = identifiers.c
-LINKED = select(known.kind, known.value).where(
-    known.profile_number.in_(
-        select(known.profile_number).where(known.kind == bindparam("kind"), known.value == bindparam("value"))
+LINKED = Prepared(
+    select(known.kind, known.value).where(
+        known.profile_number.in_(
+            select(known.profile_number).where(known.kind == bindparam("kind"), known.value == bindparam("value"))
+        )
     )
 )
-KIN = select(ledger_kin.c.shopper).where(
-    ledger_kin.c.kin.in_(select(ledger_kin.c.kin).where(among(ledger_kin.c.shopper, "digests")))
+KIN = Prepared(
+    select(ledger_kin.c.shopper).where(
+        ledger_kin.c.kin.in_(select(ledger_kin.c.kin).where(among(ledger_kin.c.shopper, "digests")))
+    )
 )
 
 
@@ -37,7 +42,7 @@ def device_digest(secret: bytes, device_id: str | None) -> str:
 
 def person_digests(connection: Connection, secret: bytes, identifier: Identifier) -> set[str]:
     """All that the person behind an identifier is known by: their identifiers of today, and kin of those erased."""
-    linked = connection.execute(LINKED, {"kind": identifier[0], "value": identifier[1]})
+    linked = LINKED.rows(connection, {"kind": identifier[0], "value": identifier[1]})
     found = {digest_of(secret, identifier), *(digest_of(secret, (kind, value)) for kind, value in linked)}
     return found | _kin_of(connection, found)
 
@@ -59,4 +64,4 @@ def remember_kin(connection: Connection, secret: bytes, erased: Collection[Ident
 
 
 def _kin_of(connection: Connection, digests: Collection[str]) -> set[str]:
-    return set(connection.execute(KIN, {"digests": digests}).scalars())
+    return {shopper for (shopper,) in KIN.rows(connection, {"digests": digests})}

@@ -8,14 +8,17 @@ import orjson
 from sqlalchemy import Connection, bindparam, func, insert, select
 
 from features.ledger.books import Books, text_of
+from features.sql.prepared import Prepared
 from features.sql.tables.ledger import idempotency_keys
 from recommender.errors import KeyReused, StillRunning
 
 KEPT = idempotency_keys.c
-READ = select(KEPT.body_digest, KEPT.status, KEPT.reply).where(
-    KEPT.caller == bindparam("caller"), KEPT.path == bindparam("path"), KEPT.key == bindparam("key")
+READ = Prepared(
+    select(KEPT.body_digest, KEPT.status, KEPT.reply).where(
+        KEPT.caller == bindparam("caller"), KEPT.path == bindparam("path"), KEPT.key == bindparam("key")
+    )
 )
-WRITE = insert(idempotency_keys)
+WRITE = Prepared(insert(idempotency_keys))
 TAKE_TURN = select(func.pg_try_advisory_xact_lock(func.hashtextextended(bindparam("name"), 0)))
 
 
@@ -79,11 +82,10 @@ def recall(books: Books, call: Call) -> Reply | None:
 def look_up(connection: Connection, call: Call) -> Reply | None:
     """The same without a lock, so that it may be made meanwhile; raises KeyReused."""
     this = {"caller": call.caller, "path": call.path, "key": call.key}
-    known = connection.execute(READ, this).one_or_none()
-    if known is None:
-        return None
-    must_be_same(call, known.body_digest)
-    return Reply(known.status, known.reply.encode(), replayed=True)
+    for body_digest, status, reply in READ.rows(connection, this):
+        must_be_same(call, body_digest)
+        return Reply(status, reply.encode(), replayed=True)
+    return None
 
 
 def must_be_same(call: Call, body_digest: str) -> None:
@@ -103,5 +105,5 @@ def keep(books: Books, call: Call, status: int, answer: object) -> Reply:
         "caller": call.caller, "path": call.path, "key": call.key, "body_digest": call.body_digest, "status": status,
         "reply": body.decode(), "made_at": text_of(books.now),
     }  # fmt: skip
-    books.connection.execute(WRITE, values)
+    WRITE.run(books.connection, values)
     return Reply(status, body)

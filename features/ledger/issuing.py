@@ -9,13 +9,16 @@ from features.ledger.coupons import Row, change, code_digest, code_of, coupon_of
 from features.ledger.entries import open_hold
 from features.ledger.holders import device_digest, digest_of
 from features.ledger.values import Coupon, IssueRequest
+from features.sql.prepared import Prepared
 from features.sql.tables.ledger import coupons
 from recommender.errors import InvalidInput
 from recommender.offers.refusal import Refusal
 
-WRITE = upserts(
-    coupons,
-    lambda insert: insert.on_conflict_do_nothing(index_elements=["decision_id"]).returning(coupons.c.coupon_id),
+WRITE = Prepared(
+    upserts(
+        coupons,
+        lambda insert: insert.on_conflict_do_nothing(index_elements=["decision_id"]).returning(coupons.c.coupon_id),
+    )
 )
 
 
@@ -73,10 +76,9 @@ def write_coupon(
         "shared": shared,
         "store_id": place.store_id, "stores": list(request.stores), "most_discount": request.most_discount,
         "valid_from": text_of(request.valid_from), "valid_until": text_of(request.valid_until),
-        "hold_number": number, "hold_until": text_of(until), "issued_at": text_of(books.now),
+        "hold_number": number, "hold_until": text_of(until), "issued_at": text_of(books.now), "reservation_id": None,
     }  # fmt: skip
-    written = books.connection.execute(WRITE[books.connection.dialect.name], row)
-    if written.first() is None:  # another campaign, whose lock we have not, was first
+    if not WRITE.rows(books.connection, row):  # another campaign, whose lock we have not, was first
         raise _taken(request)
     return coupon_of(books.secret, row | {"currency": allowed.currency})
 

@@ -15,13 +15,14 @@ from features.ledger.books import LONGEST_COUPON, TILL_GRACE, text_of
 from features.sealing import box
 from features.sql.audit_store import append_audit
 from features.sql.engine import exclusive, reading, take_lock
+from features.sql.prepared import Prepared
 from features.sql.tables.ledger import coupon_keys
 from recommender.errors import InvalidInput, StoreUnavailable
 from recommender.offers.token import public_document, public_text
 
 ROTATION_LOCK = 7_301_194_261  # any number, the same in every process
 K = coupon_keys.c
-CURRENT = select(K.kid, K.sealed).where(K.retired_at.is_(None)).order_by(K.made_at.desc(), K.kid).limit(1)
+CURRENT = Prepared(select(K.kid, K.sealed).where(K.retired_at.is_(None)).order_by(K.made_at.desc(), K.kid).limit(1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +135,7 @@ class SigningKeys:
 
 
 def _current(connection: Connection) -> tuple[str, str] | None:
-    found = connection.execute(CURRENT).one_or_none()
-    return None if found is None else (found.kid, found.sealed)
+    return next(((kid, sealed) for kid, sealed in CURRENT.rows(connection, {})), None)
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -1,10 +1,10 @@
 """What tills do: claim coupons for a basket, use them, let them go."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from features.identity import Identifier
 from features.ledger.books import RESERVATION_LIFE, Books, new_id, text_of
@@ -13,13 +13,14 @@ from features.ledger.entries import read_hold, resolve
 from features.ledger.issuing import hold_again
 from features.ledger.values import Quote, Redemption, Reservation, ReserveRequest
 from features.ledger.voiding import void
+from features.sql.prepared import Prepared
 from features.sql.tables.ledger import redemptions, reservations
 from recommender.errors import CouponRefused, InvalidInput
 from recommender.offers.refusal import Refusal
 
-FIND = select(reservations).where(reservations.c.reservation_id == bindparam("reservation"))
-WRITE, WRITE_USE = insert(reservations), insert(redemptions)
-END = update(reservations).where(reservations.c.reservation_id == bindparam("ended"))
+FIND = Prepared(select(reservations).where(reservations.c.reservation_id == bindparam("reservation")))
+WRITE, WRITE_USE = Prepared(insert(reservations)), Prepared(insert(redemptions))
+END = Prepared(update(reservations).where(reservations.c.reservation_id == bindparam("ended")), ["state", "ended_by"])
 
 
 def check(books: Books, row: Row, store_id: str, shopper: Identifier | None) -> Refusal | None:
@@ -66,9 +67,9 @@ def reserve(books: Books, request: ReserveRequest) -> Reservation:
         "reservation_id": reservation_id, "state": "open", "store_id": request.store_id, "till_id": request.till_id,
         "basket_ref": request.basket_ref, "currency": request.currency, "deadline": text_of(deadline),
         "quotes": [_quote_json(quote) for quote in request.quotes], "made_at": text_of(books.now),
-        "made_by": books.by,
+        "made_by": books.by, "ended_by": "",
     }  # fmt: skip
-    books.connection.execute(WRITE, values)
+    WRITE.run(books.connection, values)
     return _reservation(values)
 
 
@@ -115,7 +116,7 @@ def release(books: Books, reservation_id: str, stores: Collection[str] | None = 
 
 
 def _claimed(books: Books, reservation_id: str) -> bool:
-    found = books.connection.execute(FIND, {"reservation": reservation_id}).mappings().one()
+    [found] = FIND.maps(books.connection, {"reservation": reservation_id})
     return found["state"] == "open" and books.now < datetime.fromisoformat(found["deadline"])
 
 
@@ -148,7 +149,7 @@ def _person(books: Books, row: Row, shopper: Identifier | None) -> frozenset[str
     return person if known & person else known
 
 
-def _use(books: Books, row: Row, quote: Quote, reservation: RowMapping, order_id: str) -> Redemption:
+def _use(books: Books, row: Row, quote: Quote, reservation: Mapping[str, Any], order_id: str) -> Redemption:
     redemption_id, number = new_id("rdm"), row.facts["hold_number"]
     resolve(books, read_hold(books, number), "post", quote.amount, redemption_id)
     change(books, row.coupon_id, state="redeemed", hold_number=None, hold_until=None, reservation_id=None)
@@ -159,33 +160,35 @@ def _use(books: Books, row: Row, quote: Quote, reservation: RowMapping, order_id
         "amount": quote.amount, "rolled_back": 0, "allocations": [dict(part) for part in quote.allocations],
         "redeemed_at": text_of(books.now),
     }  # fmt: skip
-    books.connection.execute(WRITE_USE, values)
+    WRITE_USE.run(books.connection, values)
     return redemption_of(values)
 
 
-def _locked(books: Books, reservation_id: str, stores: Collection[str] | None) -> RowMapping:
+def _locked(books: Books, reservation_id: str, stores: Collection[str] | None) -> Mapping[str, Any]:
     """A reservation, with the campaigns of its coupons locked."""
     this = {"reservation": reservation_id}
-    found = books.connection.execute(FIND, this).mappings().one_or_none()
-    if found is None:
+    known = FIND.maps(books.connection, this)
+    if not known:
         raise CouponRefused(Refusal.RESERVATION_UNKNOWN, reservation_id)
+    [found] = known
     if stores is not None and found["store_id"] not in stores:
         raise CouponRefused(Refusal.WRONG_STORE, reservation_id)
     claimed = [quote["coupon_id"] for quote in found["quotes"]]
     if books.coupons.keys() >= set(claimed):  # nobody else could change it since we locked them
         return found
     lock_coupons(books, claimed)
-    return books.connection.execute(FIND, this).mappings().one()
+    [found] = FIND.maps(books.connection, this)
+    return found
 
 
-def _must_be_open(found: RowMapping) -> None:
+def _must_be_open(found: Mapping[str, Any]) -> None:
     ended = {"redeemed": Refusal.RESERVATION_REDEEMED, "released": Refusal.RESERVATION_RELEASED}.get(found["state"])
     if ended is not None:
         raise CouponRefused(ended, found["reservation_id"])
 
 
 def _end(books: Books, reservation_id: str, state: str) -> None:
-    books.connection.execute(END, {"ended": reservation_id, "state": state, "ended_by": books.by})
+    END.run(books.connection, {"ended": reservation_id, "state": state, "ended_by": books.by})
 
 
 def _quote_json(quote: Quote) -> dict[str, Any]:
@@ -204,7 +207,7 @@ def _reservation(row: dict[str, Any]) -> Reservation:
     )  # fmt: skip
 
 
-def redemption_of(row: RowMapping | dict[str, Any]) -> Redemption:
+def redemption_of(row: Mapping[str, Any] | dict[str, Any]) -> Redemption:
     """The value of a row of redemptions."""
     return Redemption(
         redemption_id=row["redemption_id"], coupon_id=row["coupon_id"], campaign_id=row["campaign_id"],
