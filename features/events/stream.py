@@ -11,6 +11,7 @@ import orjson
 from redis.exceptions import RedisError
 
 from features.events.backlog import Backlog, backlog_of, backlog_question
+from features.online.gathered_calls import GatheredCalls
 from features.online.keys import (
     EVENT_STREAM,
     EVENT_STREAM_BYTES,
@@ -46,7 +47,7 @@ class EventStream:
     """
 
     def __init__(self, redis: "Redis", waiting_bytes: int = WAITING_BYTES) -> None:
-        self._redis = redis
+        self._redis, self._calls = redis, GatheredCalls(redis)
         self.waiting_bytes = waiting_bytes
         self._script = load_script("append_events")
         self._backlog_question = backlog_question()
@@ -92,7 +93,7 @@ class EventStream:
         args += [part for event in events for part in event]
         keys = EVENT_STREAM, EVENT_STREAM_BYTES, *_days_around(first["received_at"]), UNPROJECTED
         try:
-            reply: Any = await self._redis.eval(self._script, len(keys), *keys, *args)
+            reply: Any = await self._calls.call("EVAL", self._script, len(keys), *keys, *args)
         except (RedisError, OSError) as error:
             self._settled += settled
             raise StoreUnavailable(

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from redis.asyncio.cluster import RedisCluster
 
+from features.online.gathered_calls import GatheredCalls
+
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
@@ -21,7 +23,8 @@ class GatheredReads:
 
     def __init__(self, redis: "Redis") -> None:
         # The keys of a cluster lie on several nodes: it is asked for each slot of them.
-        self._read: Any = redis.mget_nonatomic if isinstance(redis, RedisCluster) else redis.mget
+        self._of_cluster: Any = redis.mget_nonatomic if isinstance(redis, RedisCluster) else None
+        self._calls = GatheredCalls(redis)
         self._asked: list[tuple[Sequence[str], asyncio.Future[Values]]] = []
         self._reading: asyncio.Task[None] | None = None
 
@@ -34,12 +37,17 @@ class GatheredReads:
             self._reading = loop.create_task(self._read_on())
         return await answered
 
+    async def _read(self, keys: Sequence[str]) -> list[Any]:
+        if self._of_cluster is not None:
+            return await self._of_cluster(keys)
+        return await self._calls.call("MGET", *keys)
+
     async def _read_on(self) -> None:
         """Read until nobody has asked meanwhile."""
         while self._asked:
             asked, self._asked = self._asked, []
             try:
-                values: list[Any] = await self._read([key for keys, _ in asked for key in keys])
+                values = await self._read([key for keys, _ in asked for key in keys])
             except Exception as error:  # for those who asked
                 for _, answered in asked:
                     if not answered.done():

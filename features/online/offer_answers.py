@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from redis.exceptions import RedisError
 
 from features.ledger.idempotency import Call, Reply, must_be_same
+from features.online.gathered_calls import GatheredCalls
 from features.online.keys import OFFER_ANSWER_SECONDS, OFFER_CLAIM_SECONDS, OFFER_TURN_SECONDS, offer_answer
 from recommender.errors import StillRunning, StoreUnavailable
 
@@ -32,7 +33,7 @@ class OfferAnswers:
     """
 
     def __init__(self, redis: "Redis") -> None:
-        self._redis = redis
+        self._calls = GatheredCalls(redis)
 
     async def begin(self, call: Call, now: datetime) -> Reply | Turn:
         """The answer to the same call before; or the turn to answer it, for OFFER_TURN_SECONDS.
@@ -65,7 +66,9 @@ class OfferAnswers:
         """Set what is known of a call; with `is_new` only if nothing is, and return what was."""
         name, value = offer_answer(call.caller, call.key), call.body_digest.encode() + value
         try:
-            before = await self._redis.set(name, value, ex=seconds, nx=is_new, get=is_new)
+            before: object = await self._calls.call(
+                "SET", name, value, "EX", seconds, *(["NX", "GET"] if is_new else [])
+            )
         except (RedisError, OSError) as error:
             raise StoreUnavailable(
                 f"Redis cannot be reached: {error}", remedy="Send the same request again later."

@@ -6,6 +6,7 @@ from struct import Struct
 from typing import TYPE_CHECKING
 
 from features.identity import Identifier
+from features.online.gathered_calls import GatheredCalls
 from features.online.gathered_reads import GatheredReads
 from features.online.keys import PRESENCE_SECONDS, load_script, presence_of
 from recommender.places.heard import MOST_DEVICES, MOST_STORES, Heard, HeardLately, Whereabouts
@@ -46,7 +47,7 @@ class PresenceStates:
 
     def __init__(self, redis: "Redis") -> None:
         self._redis = redis
-        self._values = GatheredReads(redis)
+        self._values, self._calls = GatheredReads(redis), GatheredCalls(redis)
         self._replace = load_script("replace_if_same")
 
     async def read(self, holder: Identifier) -> Kept:
@@ -64,8 +65,8 @@ class PresenceStates:
             return True
         after = before.whereabouts.with_device(_number(device_id), state)
         value = pack(after, before.emptied_at)
-        kept = self._redis.eval(self._replace, 1, presence_of(holder), before.read, value, PRESENCE_SECONDS)  # pyright: ignore[reportArgumentType] - typed for text
-        return bool(await kept)
+        key = presence_of(holder)
+        return bool(await self._calls.call("EVAL", self._replace, 1, key, before.read, value, PRESENCE_SECONDS))
 
     async def empty(self, holders: Collection[Identifier], emptied_at: int) -> None:
         """Forget people, as of a change number of the ledger of consents; two round trips, if nobody interferes.

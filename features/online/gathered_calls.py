@@ -1,0 +1,79 @@
+"""Commands of many callers to Redis, over one connection that is kept."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from redis.asyncio.cluster import RedisCluster
+from redis.exceptions import ConnectionError as ConnectionLost
+from redis.exceptions import ResponseError
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+    from redis.asyncio.connection import AbstractConnection
+
+Argument = str | bytes | int
+
+
+class GatheredCalls:
+    """Sends commands; what is asked for while some are under way goes out together with the next.
+
+    The client of redis-py takes a connection from its pool for each command, and gives it back: most of what a command
+    costs here, and several times what it costs Redis. A caller that gives up leaves its command, which may be executed.
+    """
+
+    def __init__(self, redis: "Redis") -> None:
+        self._redis = redis
+        self._asked: list[tuple[Sequence[Argument], asyncio.Future[Any]]] = []
+        self._sending: asyncio.Task[None] | None = None
+        self._connection: AbstractConnection | None = None
+
+    async def call(self, *command: Argument) -> Any:  # noqa: ANN401 - what Redis answers
+        """What Redis answers to one command; raises RedisError, OSError."""
+        if isinstance(self._redis, RedisCluster):  # whose keys lie on several nodes
+            return await self._redis.execute_command(*command)
+        loop = asyncio.get_running_loop()
+        answered = loop.create_future()
+        self._asked.append((command, answered))
+        if self._sending is None or self._sending.done():
+            self._sending = loop.create_task(self._send_on())
+        return await answered
+
+    async def _send_on(self) -> None:
+        """Send until nobody has asked meanwhile."""
+        while self._asked:
+            asked, self._asked = self._asked, []
+            try:
+                replies = await self._exchange([command for command, _ in asked])
+            except Exception as error:  # for those who asked
+                replies: Sequence[Any] = [error] * len(asked)
+            for (_, answered), reply in zip(asked, replies, strict=True):
+                if answered.done():
+                    continue
+                if isinstance(reply, Exception):
+                    answered.set_exception(reply)
+                else:
+                    answered.set_result(reply)
+
+    async def _exchange(self, commands: Sequence[Sequence[Argument]]) -> list[Any]:
+        if self._connection is None:
+            self._connection = await self._redis.connection_pool.get_connection()
+            return await _answers(self._connection, commands)
+        try:
+            return await _answers(self._connection, commands)
+        except ConnectionLost:  # as each that was kept is, when the server was started anew
+            return await _answers(self._connection, commands)
+
+
+async def _answers(connection: "AbstractConnection", commands: Sequence[Sequence[Argument]]) -> list[Any]:
+    """Replies to commands; what Redis refuses has its error for a reply."""
+    await connection.connect()  # nothing, if it is
+    await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+    return [await _answer(connection) for _ in commands]
+
+
+async def _answer(connection: "AbstractConnection") -> Any:  # noqa: ANN401 - what Redis answers
+    try:
+        return await connection.read_response()
+    except ResponseError as error:
+        return error
