@@ -43,10 +43,11 @@ class GatheredCalls:
         """Send until nobody has asked meanwhile."""
         while self._asked:
             asked, self._asked = self._asked, []
+            replies: Sequence[object]
             try:
                 replies = await self._exchange([command for command, _ in asked])
             except Exception as error:  # for those who asked
-                replies: Sequence[Any] = [error] * len(asked)
+                replies = [error] * len(asked)
             for (_, answered), reply in zip(asked, replies, strict=True):
                 if answered.done():
                     continue
@@ -55,7 +56,7 @@ class GatheredCalls:
                 else:
                     answered.set_result(reply)
 
-    async def _exchange(self, commands: Sequence[Sequence[Argument]]) -> list[Any]:
+    async def _exchange(self, commands: Sequence[Sequence[Argument]]) -> list[object]:
         if self._connection is None:
             self._connection = await self._redis.connection_pool.get_connection()
             return await _answers(self._connection, commands)
@@ -65,7 +66,7 @@ class GatheredCalls:
             return await _answers(self._connection, commands)
 
 
-async def _answers(connection: "AbstractConnection", commands: Sequence[Sequence[Argument]]) -> list[Any]:
+async def _answers(connection: "AbstractConnection", commands: Sequence[Sequence[Argument]]) -> list[object]:
     """Replies to commands; what Redis refuses has its error for a reply."""
     await connection.connect()  # nothing, if it is
     await connection.send_packed_command(connection.pack_commands(commands), check_health=False)

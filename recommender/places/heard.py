@@ -89,11 +89,12 @@ class Whereabouts:
         return HeardLately(self.devices.get(device, ()), self.stores)
 
     def with_device(self, device: int, state: HeardLately) -> "Whereabouts":
-        """These, with what is to be kept of one device; of the others the last MOST_DEVICES that are still heard."""
+        """These, with what is to be kept of one device; MOST_DEVICES in all, of the others the last still heard."""
         heard = {**self.devices, device: state.sightings}
         told = {each: max(one.received_at for one in sightings) for each, sightings in heard.items() if sightings}
         oldest = max(told.values(), default=0) - KEPT_SECONDS * 1000
-        kept = sorted((each for each in told if told[each] >= oldest), key=lambda each: told[each])[-MOST_DEVICES:]
+        others = sorted((each for each in told if told[each] >= oldest and each != device), key=lambda each: told[each])
+        kept = [*others[1 - MOST_DEVICES :], *({device} & told.keys())]
         return Whereabouts({each: heard[each] for each in kept}, state.stores)
 
 
