@@ -23,6 +23,7 @@ class Purpose(StrEnum):
 
     CLICK = "click"
     IMAGE = "image"
+    OFFER = "offer"
     UNSUBSCRIBE = "unsubscribe"
 
 

@@ -12,6 +12,20 @@ from msgspec import Struct
 REF_CHARACTERS = 32  # hex: 128 bits
 
 
+class Promised(Struct, frozen=True):
+    """An offer that a block shows: a coupon of the campaign, for who asks and as long as there are any.
+
+    Attributes:
+        title: as the mail has it.
+        market: whose law counted when the mail was decided, as the caller named it.
+    """
+
+    campaign_id: str
+    title: str
+    days: int
+    market: str | None = None
+
+
 class Chosen(Struct, frozen=True, kw_only=True):
     """What a block shows, and what may take the place of what is sold out by then.
 
@@ -20,12 +34,14 @@ class Chosen(Struct, frozen=True, kw_only=True):
         shown: places of those that are shown, ascending.
         recommendation_id: of the list that they are from.
         store_id: whose stock counts; None: the chain's.
+        offer: None: the block shows none.
     """
 
     items: tuple[str, ...]
     shown: tuple[int, ...]
     recommendation_id: str
     store_id: str | None = None
+    offer: Promised | None = None
 
     @property
     def shown_ids(self) -> tuple[str, ...]:

@@ -162,6 +162,12 @@ class LinkEnded(LinkInvalid):
     code = "link_ended"
 
 
+class NoCoupon(RecommenderError):
+    """The offer of a mail gives its reader no coupon (any more)."""
+
+    code = "no_coupon"
+
+
 class KeyMissing(RecommenderError):
     """A call that has an effect names no Idempotency-Key, so a repetition could not be told from a second one."""
 

@@ -32,6 +32,7 @@ from features.privacy.suppression import Suppressions
 from features.sealing import BEACON_KEYS, sealing
 from features.settings import Settings, read_settings
 from features.sql.block_store import BlockStore
+from features.sql.campaign_store import CampaignStore
 from features.sql.catalogue_store import CatalogueStore
 from features.sql.changes import IdentifierState
 from features.sql.consent_states import ConsentStates
@@ -75,6 +76,8 @@ from serving.decisions.store import DecisionTraces
 from serving.email.link_routes import link_routes
 from serving.email.links import MailLinks
 from serving.email.messages import Writer
+from serving.email.offer_links import ClaimCoupon, offer_link_routes
+from serving.email.offers import MailOffers
 from serving.email.orders import Recipient
 from serving.email.preview import preview_routes
 from serving.email.routes import email_routes
@@ -194,6 +197,9 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         here = Circumstances(law=markets.law_of(None), said={})
         return permissions.judge(PERSONALISATION, named, here).allows
 
+    def segments_of(user_id: UserId) -> frozenset[str]:
+        return segments.of(*consents.same_person(user_id))
+
     def swap(serving: Serving) -> None:
         overlay.adopt(serving.catalogue)
         current.swap(serving)
@@ -282,7 +288,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         weighing=Weighing(
             rules=offer_rules,
             arms=Arms(campaigns, offer_rules.earnings),
-            segments_of=lambda user_id: segments.of(*consents.same_person(user_id)),
+            segments_of=segments_of,
             cards=CouponCards(),
         ),
         settling=Settling(engine, coupon_ledger, tills.signing, secret),
@@ -291,12 +297,21 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     )
     take_feedback = TakeFeedback(ledger=coupon_ledger, stream=stream, may_log=may_log)
     mails, mails_kept = BlockStore(engine), timedelta(days=settings.mail_days)
+    mail_offers = MailOffers(
+        engine=engine,
+        ledger=coupon_ledger,
+        store=CampaignStore(engine),
+        secret=secret,
+        find=campaigns.find,
+        rules=offer_rules,
+    )
     fill_blocks = FillBlocks(
         store=mails,
         writer=Writer(secret=secret, public_url=settings.reachable_url, lifetime=mails_kept),
+        offers=mail_offers,
         catch_up=overlay.catch_up,
         may_mail=may_mail,
-        know=MailLists(recommend, CatalogueStore(engine)),
+        know=MailLists(recommend, CatalogueStore(engine), campaigns, segments_of),
         find_placement=placements.find,
         compiled=recommend.compiled,
     )
@@ -310,6 +325,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         shop_url=settings.shop_url,
         sold_out_in=lambda store_id, item_id: overlay.catalogue.is_sold_out_in(StoreId(store_id), item_id),
     )
+    claim_coupon = ClaimCoupon(offers=mail_offers, catch_up=overlay.catch_up, may_mail=may_mail)
     unsubscribe = Unsubscribe(secret=secret, record=record_consents, states=states, is_erased=suppressions.is_erased)
     background = Background(
         engine=engine,
@@ -363,6 +379,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         offer_routes(request_offer, take_feedback, resolver.resolve, clock),
         email_routes(fill_blocks, clock),
         link_routes(links, visits, unsubscribe, limits, clock),
+        offer_link_routes(links, visits, claim_coupon, limits, clock),
         privacy_routes(PrivacyDesk(settings, engine, clock), settings, overlay.announce, contacts),
         health_routes(current, engine, metrics, stream, lambda: watch.why_not),
     )

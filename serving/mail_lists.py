@@ -1,7 +1,7 @@
 """How emails come to their lists: by the same decision as every other recommendation, for many recipients at once."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -11,13 +11,23 @@ from features.online.live_state import LiveEvents
 from features.sql.catalogue_store import CatalogueStore
 from recommender.arrays import EMPTY_ROWS, Rows
 from recommender.catalogue import Catalogue
+from recommender.facts import facts_of
+from recommender.ids import PlacementId, StoreId, UserId
+from recommender.offers.campaign import Campaign
+from recommender.offers.layers import sellable
+from recommender.offers.reasons import NoOffer
+from recommender.query import Query
+from recommender.shopper import Shopper
 from recommender.unlearned import unlearned_model
+from serving.campaigns.registry import Campaigns
+from serving.clock import day_of
 from serving.current import Serving
 from serving.email.orders import Known, MailList, Recipient, Wanted
 from serving.recommendations.answers import Answer
 from serving.recommendations.questions import Caller, Question
 from serving.recommendations.use_cases import Recommend
 
+EMAIL = PlacementId("email")  # what rules over `context.` know of the place
 NO_MODEL = "model"  # what a list says is degraded while no artifact answers
 
 
@@ -25,10 +35,20 @@ class MailLists:
     """Gathers what may be known of recipients, and decides for each.
 
     While no artifact answers, it decides on the catalogue as SQL has it, with a model that has learnt nothing.
+
+    Args:
+        segments_of: all segments of the person who has a user id.
     """
 
-    def __init__(self, recommend: Recommend, catalogue: CatalogueStore) -> None:
+    def __init__(
+        self,
+        recommend: Recommend,
+        catalogue: CatalogueStore,
+        campaigns: Campaigns,
+        segments_of: Callable[[UserId], frozenset[str]],
+    ) -> None:
         self._recommend, self._store = recommend, catalogue
+        self._campaigns, self._segments_of = campaigns, segments_of
         self._unlearned: Serving | None = None
 
     async def __call__(self, recipients: Sequence[Recipient], now: datetime) -> list[Known]:
@@ -56,7 +76,28 @@ class MailLists:
             answer = self._recommend.decide(caller, question, taken, shopper, serving, missing, now)
             return self._list_of(caller, question, answer, now)
 
-        return Known(not (caller.may_personalise or degraded), decide)
+        def why_not(campaign: Campaign) -> NoOffer | None:
+            serving = self._serving()
+            shopper = self._recommend.shopper_of(caller, live, serving, now)
+            return self._why_not(caller, campaign, shopper, serving.catalogue, now)
+
+        return Known(not (caller.may_personalise or degraded), decide, why_not)
+
+    def _why_not(
+        self, caller: Caller, campaign: Campaign, shopper: Shopper, catalogue: Catalogue, now: datetime
+    ) -> NoOffer | None:
+        """Without personalisation the rule is asked of a stranger."""
+        if (rule := campaign.eligibility) is not None:
+            user_id = caller.user_id if caller.may_personalise else None
+            segments = frozenset[str]() if user_id is None else self._segments_of(user_id)
+            known = replace(shopper, segments=segments, age=caller.age, store_id=caller.store_id)
+            query = Query(placement=EMAIL, limit=1, store_id=caller.store_id)
+            facts = facts_of(query, known, shopper.cart, caller.age, catalogue, day_of(now))
+            if rule.evaluate({}, facts, catalogue) is not True:
+                return NoOffer.NOT_ELIGIBLE
+        rows = self._campaigns.products_of(campaign, catalogue, now)
+        can_buy = sellable(catalogue, caller.store_id or StoreId(""), caller.age)
+        return None if can_buy[rows].any() else NoOffer.OUT_OF_STOCK
 
     def _list_of(self, caller: Caller, question: Question, answer: Answer, now: datetime) -> MailList:
         decision = answer.decision

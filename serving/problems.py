@@ -36,6 +36,7 @@ STATUS: dict[type[RecommenderError], int] = {
     errors.ChangedMeanwhile: 412,
     errors.Erased: 409,
     errors.LinkInvalid: 410,
+    errors.NoCoupon: 409,
     errors.KeyMissing: 400,
     errors.KeyReused: 422,
     errors.StillRunning: 409,

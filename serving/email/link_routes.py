@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from features.audit import Author
 from features.email_links import Purpose
-from recommender.errors import LinkInvalid, RecommenderError, StoreUnavailable, TooManyRequests
+from recommender.errors import LinkInvalid, StoreUnavailable, TooManyRequests
 from serving.access import FREE, ScopedRoute, needs
 from serving.clock import Clock
 from serving.email.links import Link, MailLinks
@@ -23,8 +23,6 @@ from serving.problem_document import documented
 Token = Annotated[str, Path(description="As the mail has it.")]
 PER_MINUTE = 240  # visits to the links of one block: many devices of one reader, and a scanner beside them
 FRESH = {"cache-control": "private, no-cache, max-age=0", "cross-origin-resource-policy": "cross-origin"}
-ENDED = "This link leads nowhere any more", "It is too old, or was not copied whole."
-LATER = "This did not work just now", "Please try again in a minute."
 PAGE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {}}, "description": "A page."}}
 
 PICTURE: dict[int | str, dict[str, Any]] = {
@@ -39,12 +37,6 @@ def link_routes(links: MailLinks, visits: Visits, unsubscribe: Unsubscribe, limi
 
     def limit(link: Link) -> None:
         limits.take([Quota("link", link.block_ref, PER_MINUTE)])
-
-    def refusal(request: Request, error: RecommenderError) -> Response:
-        """To a browser a page, to a program a problem."""
-        if "text/html" not in request.headers.get("accept", ""):
-            raise error
-        return pages.show(410, *ENDED) if isinstance(error, LinkInvalid) else pages.show(503, *LATER)
 
     @router.head("/e/c/{token}", include_in_schema=False, openapi_extra=needs(FREE))
     @router.get(
@@ -62,9 +54,9 @@ def link_routes(links: MailLinks, visits: Visits, unsubscribe: Unsubscribe, limi
             target = await links.target(found, link.place)
         except LinkInvalid as error:
             visits.refused("click")
-            return refusal(request, error)
+            return pages.refuse(request, error)
         except StoreUnavailable as error:
-            return RedirectResponse(links.shop_url, 302) if links.shop_url else refusal(request, error)
+            return RedirectResponse(links.shop_url, 302) if links.shop_url else pages.refuse(request, error)
         await visits.clicked(found, link.place, visitor, now, f"click-{uuid4().hex}")
         return RedirectResponse(target, 302)
 
@@ -99,7 +91,7 @@ def link_routes(links: MailLinks, visits: Visits, unsubscribe: Unsubscribe, limi
             unsubscribe.read(token, clock())
         except LinkInvalid as error:
             visits.refused("unsubscribe")
-            return refusal(request, error)
+            return pages.refuse(request, error)
         return pages.show(200, "No more mails?", "One click, and the shop writes to you no more.", button="Unsubscribe")
 
     @router.post(
@@ -117,9 +109,9 @@ def link_routes(links: MailLinks, visits: Visits, unsubscribe: Unsubscribe, limi
             is_news = await unsubscribe(user_id, send_id, by, now)
         except LinkInvalid as error:
             visits.refused("unsubscribe")
-            return refusal(request, error)
+            return pages.refuse(request, error)
         except StoreUnavailable as error:
-            return refusal(request, error)
+            return pages.refuse(request, error)
         if is_news:
             await visits.unsubscribed(user_id, send_id, now, f"unsubscribe-{uuid4().hex}")
         return pages.show(200, "You are unsubscribed", "The shop will not write to you any more.")

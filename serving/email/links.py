@@ -21,11 +21,12 @@ from serving.email.pictures import Shown, draw, is_drawable
 
 NOWHERE = "Set RECOMMENDER_SHOP_URL, and RECOMMENDER_LINK_HOSTS for other hosts (docs/email.md)."
 REF_BYTES = REF_CHARACTERS // 2
+OFFER = 255  # what stands for the place of an offer: no list is as long
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What a link of ours names: a block, and the place of an item in its list."""
+    """What a link of ours names: a block, and the place of an item in its list, or OFFER."""
 
     block_ref: str
     place: int
@@ -51,14 +52,14 @@ class MailLinks:
     def read(self, purpose: Purpose, token: str, now: datetime) -> Link:
         """What a token names; raises LinkInvalid, LinkEnded."""
         content = unseal(self.secret(), purpose, token, now)
-        if len(content) != REF_BYTES + 1:
+        if len(content) != REF_BYTES + (purpose is not Purpose.OFFER):
             raise LinkInvalid("This link is not complete, or not one of ours.", field="token")
-        return Link(content[:REF_BYTES].hex(), content[REF_BYTES])
+        return Link(content[:REF_BYTES].hex(), OFFER if purpose is Purpose.OFFER else content[REF_BYTES])
 
     async def find(self, link: Link) -> FoundBlock:
         """The block of a link; raises LinkEnded where it is not kept any more, and StoreUnavailable."""
         found = await asyncio.to_thread(self.store.find, link.block_ref)
-        if found is None or found.item_at(link.place) is None:
+        if found is None or (link.place != OFFER and found.item_at(link.place) is None):
             raise LinkEnded("What this link led to is not kept any more.", field="token")
         return found
 

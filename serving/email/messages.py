@@ -7,17 +7,19 @@ from datetime import UTC, datetime, timedelta
 from msgspec import json
 
 from features.email_links import Purpose, seal
-from features.mails import Chosen, MailBlock, Message, block_ref
+from features.mails import Chosen, MailBlock, Message, Promised, block_ref
 from recommender.catalogue import CatalogueItem
-from recommender.email.blocks import BlockItem, Images, Price, RenderedBlock
+from recommender.email.blocks import BlockItem, BlockOffer, Images, Price, RenderedBlock
 from recommender.email.render import render
 from recommender.ids import PlacementId
-from serving.email.orders import BlockOrder, Known, MailList, Recipient, SendOrder, Wanted
+from recommender.offers.campaign import Campaign
+from recommender.offers.reasons import NoOffer
+from serving.email.orders import BlockOrder, Known, MailList, Offerable, Recipient, SendOrder, Wanted
 from serving.email.pictures import is_drawable
 
 SPARES = 4  # items behind those that are shown, for what is sold out when the mail is opened
 NEVER = datetime(2100, 1, 1, tzinfo=UTC)  # when the link of an unsubscription ends
-PATH_OF = {Purpose.CLICK: "c", Purpose.IMAGE: "i"}
+PATH_OF = {Purpose.CLICK: "c", Purpose.IMAGE: "i", Purpose.OFFER: "o"}
 OWN_LEVELS = {"none", "contextual"}  # fallback levels of lists that were not filled up
 
 
@@ -42,7 +44,9 @@ class Writer:
     public_url: str
     lifetime: timedelta
 
-    def write(self, order: SendOrder, to: Recipient, known: Known, message: Message, now: datetime) -> list[NewBlock]:
+    def write(
+        self, order: SendOrder, to: Recipient, known: Known, message: Message, offerable: Offerable, now: datetime
+    ) -> list[NewBlock]:
         """Decide the blocks that are missing: no product in two blocks of the message, nor in the sends before.
 
         It blocks for a millisecond or two a block.
@@ -53,7 +57,7 @@ class Writer:
         taken = [*message.shown_before, *(item for one in stand for item in (*one.shown_ids, *one.spares))]
         written: list[NewBlock] = []
         for block in new:
-            decided = self._block(order, block, to, known, taken, now)
+            decided = self._block(order, block, to, known, taken, offerable, now)
             written.append(decided)
             taken += [*decided.block.chosen.shown_ids, *decided.block.chosen.spares]
         return written
@@ -67,15 +71,22 @@ class Writer:
         }
 
     def _block(
-        self, order: SendOrder, block: BlockOrder, to: Recipient, known: Known, taken: Sequence[str], now: datetime
+        self,
+        order: SendOrder,
+        block: BlockOrder,
+        to: Recipient,
+        known: Known,
+        taken: Sequence[str],
+        offerable: Offerable,
+        now: datetime,
     ) -> NewBlock:
         spec, secret = block.spec, self.secret()
         ref = block_ref(secret, order.send_id, to.user_id, spec.block_id)
         placement, listed = _first_full(block, known, taken)
         ends_at = now + self.lifetime
 
-        def link(purpose: Purpose, place: int) -> str:
-            token = seal(secret, purpose, bytes.fromhex(ref) + bytes([place]), ends_at)
+        def link(purpose: Purpose, *place: int) -> str:
+            token = seal(secret, purpose, bytes.fromhex(ref) + bytes(place), ends_at)
             return f"{self.public_url}/e/{PATH_OF[purpose]}/{token}"
 
         def drawn(n_items: int) -> RenderedBlock:
@@ -88,8 +99,16 @@ class Writer:
                 )
                 for place, item in enumerate(listed.items[:n_items])
             ]  # fmt: skip
-            return render(spec, items, None, order.locale)
+            return render(spec, items, shown_offer, order.locale)
 
+        shown_offer, no_offer = None, None
+        if block.offer is not None:
+            campaign = _for_them(offerable[block.offer.campaign_id], known)
+            if isinstance(campaign, NoOffer):
+                no_offer = campaign
+            else:
+                title = block.offer.title or campaign.title
+                shown_offer = BlockOffer(title=title, url=link(Purpose.OFFER), terms=block.offer.terms)
         rendered = drawn(spec.count)
         if rendered.left_out:  # as hardly ever: the spares step in
             rendered = drawn(len(listed.items))
@@ -97,12 +116,15 @@ class Writer:
         chosen = Chosen(
             items=tuple(place_of), shown=tuple(place_of[item.item_id] for item in rendered.items),
             recommendation_id=listed.recommendation_id, store_id=to.store_id,
+            offer=None if rendered.offer is None or block.offer is None
+            else Promised(block.offer.campaign_id, rendered.offer.title, block.offer.days, to.market),
         )  # fmt: skip
         reply = {
             "block_id": spec.block_id, "placement": placement, "fallback": listed.fallback,
             "personalised": listed.personalised, "degraded": listed.degraded, "as_of": now,
             "recommendation_id": listed.recommendation_id, "model_version": listed.model_version,
             "empty": rendered.empty, "heading": rendered.heading, "items": rendered.items, "offer": rendered.offer,
+            "no_offer": no_offer,
             "left_out": rendered.left_out, "html": rendered.html, "text": rendered.text,
             "html_bytes": rendered.html_bytes,
         }  # fmt: skip
@@ -120,6 +142,10 @@ def missing(order: SendOrder, message: Message, known: Known) -> list[BlockOrder
         block for block in order.blocks
         if (there := kept.get(block.spec.block_id)) is None or (there.personal and known.refused)
     ]  # fmt: skip
+
+
+def _for_them(offered: Campaign | NoOffer, known: Known) -> Campaign | NoOffer:
+    return offered if isinstance(offered, NoOffer) else known.why_not(offered) or offered
 
 
 def _first_full(block: BlockOrder, known: Known, taken: Sequence[str]) -> tuple[PlacementId, MailList]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from recommender.catalogue import CatalogueItem
 from recommender.email.blocks import BlockSpec
 from recommender.ids import PlacementId, StoreId, UserId
+from recommender.offers.campaign import Campaign
+from recommender.offers.reasons import NoOffer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +26,21 @@ class Recipient:
     age: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class OfferOrder:
+    """An offer that a block is to carry.
+
+    Attributes:
+        title, terms: as the mail says them; without a title that of the campaign.
+        days: how long a coupon is valid from when its reader asks for it, unless the campaign ends before.
+    """
+
+    campaign_id: str
+    title: str | None
+    terms: str | None
+    days: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockOrder:
     """One block of every message of a send.
@@ -31,6 +48,7 @@ class BlockOrder:
     Attributes:
         placements: asked in this order, until one has enough of its own.
         filter: a rule that every item must satisfy.
+        offer: None: the block carries none.
         asked: the whole order as JSON, by which a repetition is known.
     """
 
@@ -38,6 +56,7 @@ class BlockOrder:
     placements: tuple[PlacementId, ...]
     category: str | None = None
     filter: str | None = None
+    offer: OfferOrder | None = None
     asked: Mapping[str, object]
 
 
@@ -55,6 +74,11 @@ class SendOrder:
     recipients: tuple[Recipient, ...]
     distinct_sends: int
     locale: str
+
+    @property
+    def campaign_ids(self) -> list[str]:
+        """Campaigns that its blocks are to offer."""
+        return [block.offer.campaign_id for block in self.blocks if block.offer is not None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +125,12 @@ class Known:
     Attributes:
         refused: nothing personal of them may be used; that is certain, as it is not while Redis is gone.
         decide: blocks for a millisecond or two; raises as a recommendation does.
+        why_not: why a campaign is not for them, by its rule and what can be bought; None: it is.
     """
 
     refused: bool
     decide: Callable[[Wanted], MailList]
+    why_not: Callable[[Campaign], NoOffer | None]
+
+
+Offerable = Mapping[str, Campaign | NoOffer]  # by campaign id: what may be offered to a recipient, or why it may not

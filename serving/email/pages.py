@@ -6,7 +6,13 @@ from importlib.resources import files
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
+from starlette.requests import Request
 from starlette.responses import Response
+
+from recommender.errors import LinkInvalid, NoCoupon, RecommenderError
+
+ENDED = "This link leads nowhere any more", "It is too old, or was not copied whole."
+LATER = "This did not work just now", "Please try again in a minute."
 
 
 class Pages:
@@ -25,7 +31,15 @@ class Pages:
             "cache-control": "no-store", "x-robots-tag": "noindex",
         }  # fmt: skip
 
-    def show(self, status: int, title: str, text: str, *, button: str = "") -> Response:
-        """A page; with a button, which sends an empty form to the page's own address."""
-        html = self._template.render(**self._words, title=title, text=text, button=button)
+    def show(self, status: int, title: str, text: str, *, button: str = "", code: str = "") -> Response:
+        """A page; with a button, which sends an empty form to the page's own address, or with the code of a coupon."""
+        html = self._template.render(**self._words, title=title, text=text, button=button, code=code)
         return Response(html, status_code=status, headers=self._headers, media_type="text/html")
+
+    def refuse(self, request: Request, error: RecommenderError) -> Response:
+        """Say what went wrong: to a browser a page, to a program a problem."""
+        if "text/html" not in request.headers.get("accept", ""):
+            raise error
+        if isinstance(error, NoCoupon):
+            return self.show(409, "There is no coupon", str(error))
+        return self.show(410, *ENDED) if isinstance(error, LinkInvalid) else self.show(503, *LATER)

@@ -13,9 +13,10 @@ from recommender.email.blocks import (
     BlockSpec,
     Images,
     ThemeName,
+    Words,
 )
 from recommender.ids import PlacementId, StoreId, UserId
-from serving.email.orders import BlockOrder, Recipient, SendOrder
+from serving.email.orders import BlockOrder, OfferOrder, Recipient, SendOrder
 
 MOST_RECIPIENTS, MOST_BLOCKS, MOST_SENDS_BACK = 1_000, 10, 10
 
@@ -27,6 +28,28 @@ class Body(BaseModel):
     """Types are taken as they are: a number in quotes is refused, and so is a field that nobody reads."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class MailWords(Body):
+    """What is ours to say in a block, in the language of the mail."""
+
+    view: str = Field(default=Words().view, min_length=1, max_length=30, description="The link of an item.")
+    before: str = Field(
+        default=Words().before, min_length=1, max_length=30, description="Stands before an older price."
+    )
+    redeem: str = Field(default=Words().redeem, min_length=1, max_length=30, description="The link of an offer.")
+
+
+class Offer(Body):
+    """An offer in a block: whoever presses the button behind its link gets a coupon, while there are any."""
+
+    campaign_id: Id = Field(examples=["spring"], description="Of a campaign with a code for each coupon.")
+    title: str | None = Field(default=None, max_length=200, description="Absent: that of the campaign.")
+    terms: str | None = Field(default=None, max_length=500, description="In small letters below it.")
+    days: int = Field(
+        default=14, ge=1, le=90,
+        description="How long a coupon is valid from then on, unless the campaign ends before.",
+    )  # fmt: skip
 
 
 class Block(Body):
@@ -51,6 +74,8 @@ class Block(Body):
     byte_budget: int = Field(default=DEFAULT_BUDGET, ge=SMALLEST_BUDGET, le=LARGEST_BUDGET, description="Of the HTML.")
     accent: str | None = Field(default=None, pattern=r"^#[0-9a-fA-F]{6}$", description="Colour of buttons.")
     heading: str | None = Field(default=None, max_length=500)
+    words: MailWords = MailWords()
+    offer: Offer | None = Field(default=None, description="An offer beside the items.")
 
     @model_validator(mode="after")
     def _has_room(self) -> Self:
@@ -63,10 +88,12 @@ class Block(Body):
         spec = BlockSpec(
             block_id=self.block_id, columns=self.columns, count=self.count, min_items=self.min_items, theme=self.theme,
             byte_budget=self.byte_budget, images=Images(self.images), accent=self.accent, heading=self.heading,
+            words=Words(self.words.view, self.words.before, self.words.redeem),
         )  # fmt: skip
         return BlockOrder(
             spec=spec, placements=tuple(map(PlacementId, dict.fromkeys((self.placement, *self.fallback)))),
             category=self.category, filter=self.filter, asked=self.model_dump() | shared,
+            offer=None if self.offer is None else OfferOrder(**self.offer.model_dump()),
         )  # fmt: skip
 
 
@@ -108,6 +135,9 @@ class BlocksQuery(Body):
             raise ValueError("recipients must not name anybody twice")
         if len({one.block_id for one in self.blocks}) < len(self.blocks):
             raise ValueError("blocks must not name a block_id twice")
+        offered = [one.offer.campaign_id for one in self.blocks if one.offer is not None]
+        if len(set(offered)) < len(offered):
+            raise ValueError("blocks must not offer a campaign twice")
         return self
 
     def order(self) -> SendOrder:
@@ -144,7 +174,10 @@ class BlockPart(BaseModel):
     empty: bool = Field(description="There are fewer than `min_items`; leave the block out of the mail.")
     heading: str | None
     items: list[dict[str, Any]] = Field(description="What is shown: texts as they are, links as in the HTML.")
-    offer: dict[str, Any] | None
+    offer: dict[str, Any] | None = Field(description="That is shown: its title, terms and link.")
+    no_offer: str | None = Field(
+        description="Why this recipient is not shown the offer that was asked for.", examples=["not_eligible"]
+    )
     left_out: dict[str, str] = Field(description="Items that were decided on and not shown, and why.")
     html: str = Field(description="A fragment; put the `head` of its theme into the head of the mail.")
     text: str

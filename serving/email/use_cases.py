@@ -12,7 +12,8 @@ from recommender.consent_laws import Verdict
 from recommender.errors import RecommenderError, StoreUnavailable, UnknownPlacement
 from recommender.ids import PlacementId
 from serving.email.messages import NewBlock, Writer, missing
-from serving.email.orders import BlockOrder, Known, Recipient, SendOrder
+from serving.email.offers import MailOffers
+from serving.email.orders import BlockOrder, Known, Offerable, Recipient, SendOrder
 
 AT_ONCE = 50  # recipients of one transaction: of four items each, it holds others up for some 10 ms
 TRIES = 5  # of a recipient whose message others change meanwhile
@@ -48,6 +49,7 @@ class FillBlocks:
 
     store: BlockStore
     writer: Writer
+    offers: MailOffers
     catch_up: Callable[[], Awaitable[None]]
     may_mail: Callable[[Recipient], Verdict]
     know: Callable[[Sequence[Recipient], datetime], Awaitable[list[Known]]]
@@ -59,11 +61,15 @@ class FillBlocks:
         """Write down what the send is to be.
 
         Raises:
-            UnknownPlacement, InvalidRule, InvalidInput (a market): nothing was written. Conflict: the send is another.
+            UnknownPlacement, InvalidRule, UnknownCampaign, InvalidInput (a market, a campaign for no mail): nothing was
+            written. Conflict: the send is another.
         """
         for place, block in enumerate(order.blocks):
             with _within(f"blocks[{place}]."):
                 self._check(block)
+            if block.offer is not None:
+                with _within(f"blocks[{place}].offer."):
+                    await asyncio.to_thread(self.offers.check, block.offer.campaign_id)
         for place, one in enumerate(order.recipients):
             with _within(f"recipients[{place}]."):
                 self.may_mail(one)
@@ -129,17 +135,22 @@ class FillBlocks:
     ) -> dict[str, list[NewBlock]]:
         """What is new of each message, by user id; between two messages others have their turn."""
         found = dict[str, list[NewBlock]]()
-        for one in recipients:
+        lacking = [one for one in recipients if missing(order, messages[one.user_id], known[one.user_id])]
+        for one, offerable in zip(lacking, await self._offerable(order, lacking, now), strict=True):
             knows, message = known[one.user_id], messages[one.user_id]
-            if not missing(order, message, knows):
-                continue
             async with self.turn:
                 try:
-                    found[one.user_id] = self.writer.write(order, one, knows, message, now)
+                    found[one.user_id] = self.writer.write(order, one, knows, message, offerable, now)
                 except RecommenderError as error:
                     failed[one.user_id] = error
                 await asyncio.sleep(0)
         return found
+
+    async def _offerable(self, order: SendOrder, to: Sequence[Recipient], now: datetime) -> Sequence[Offerable]:
+        """What may be offered to each recipient."""
+        if not order.campaign_ids:
+            return [{}] * len(to)
+        return await asyncio.to_thread(self.offers.look, order.campaign_ids, to, now)
 
     async def _keep(
         self, order: SendOrder, new: Mapping[str, Sequence[NewBlock]], messages: dict[str, Message]

@@ -14,6 +14,8 @@ FREE_ROUTES = {
     "GET /e/i/{token}": "the same",
     "GET /u/{token}": "the same",
     "POST /u/{token}": "the same",
+    "GET /e/o/{token}": "a sealed link is the key; test_mail_offers.py forges it",
+    "POST /e/o/{token}": "the same",
     "GET /.well-known/gpc.json": "says nothing of people",
     "GET /.well-known/coupon-keys": "says nothing of people",
     "GET /healthz": "says nothing of people",
