@@ -15,18 +15,23 @@ MOST_GUESSERS = 10_000  # that a worker remembers; then those who failed least a
 
 @dataclass(slots=True)
 class _Guesser:
-    """Failures so far, how many of them Redis does not know of, and when the last was (seconds of the clock)."""
+    """Failures so far, how many of them Redis does not know of, when the last was, and when they are forgotten.
 
-    failures: int
-    unshared: int
-    failed_at: float
+    Both are seconds of the clock.
+    """
+
+    forgotten_at: float
+    failures: int = 0
+    unshared: int = 0
+    failed_at: float = 0.0
 
 
 class Lockout:
     """Counts wrong guesses of one thing by who made them, over all workers.
 
-    Beyond `free` failures, the next guess has to wait a second, then two, four, ... up to a quarter of an hour; an hour
-    without a failure forgets them. Without Redis each worker counts by itself.
+    Beyond `free` failures within an hour, the next guess has to wait a second, then two, four, ... up to a quarter of
+    an hour. An hour after the first of them all are forgotten, whatever failed since: so a few slips an hour never add
+    up, and nobody waits for ever. Without Redis each worker counts by itself.
 
     Args:
         what: is guessed: "credentials".
@@ -50,23 +55,23 @@ class Lockout:
 
     def held_seconds(self, *who: str) -> float:
         """How long they have to wait before the next guess; 0: they need not."""
-        found = self._guessers.get(who)
+        now, found = self._clock(), self._guessers.get(who)
         if found is None or found.failures <= self._free:
             return 0.0
-        return max(0.0, found.failed_at + self._hold(found.failures) - self._clock())
+        return max(0.0, min(found.failed_at + self._hold(found.failures), found.forgotten_at) - now)
 
     def failures(self, *who: str) -> int:
         """How often they guessed wrong within the hour, as far as this worker knows."""
         found = self._guessers.get(who)
-        return 0 if found is None or found.failed_at + FAILURES_SECONDS < self._clock() else found.failures
+        return 0 if found is None or found.forgotten_at <= self._clock() else found.failures
 
     def fail(self, *who: str) -> None:
         """Note a wrong guess; call `share` after it where the other workers must know at once."""
         now, found = self._clock(), self._guessers.get(who)
-        if found is None or found.failed_at + FAILURES_SECONDS < now:
+        if found is None or found.forgotten_at <= now:
             if len(self._guessers) >= MOST_GUESSERS:
                 self._forget()
-            found = self._guessers[who] = _Guesser(0, 0, 0.0)
+            found = self._guessers[who] = _Guesser(forgotten_at=now + FAILURES_SECONDS)
         found.failures, found.unshared, found.failed_at = found.failures + 1, found.unshared + 1, now
         self._waiting.add(who)
 
@@ -77,19 +82,20 @@ class Lockout:
             RedisError, OSError: Redis is gone; nothing is lost, the next call tells it.
         """
         waiting, self._waiting = self._waiting, set()
-        sent = {who: self._guessers[who].unshared for who in waiting if who in self._guessers}
-        if not sent:
+        told = {who: (found, found.unshared) for who in waiting if (found := self._guessers.get(who)) is not None}
+        if not told:
             return
         secret = self._secret()
         try:
-            counted = await self._shared.count({self._digest(secret, who): new for who, new in sent.items()})
+            counted = await self._shared.count({self._digest(secret, who): new for who, (_, new) in told.items()})
         except (RedisError, OSError):
             self._waiting |= waiting
             raise
-        for who, failures in zip(sent, counted, strict=True):
-            if (found := self._guessers.get(who)) is not None:
-                found.unshared -= sent[who]
-                found.failures = max(found.failures, failures + found.unshared)
+        now = self._clock()
+        for (found, new), (failures, left_seconds) in zip(told.values(), counted, strict=True):
+            found.unshared -= new
+            found.failures = max(found.failures, failures + found.unshared)
+            found.forgotten_at = min(found.forgotten_at, now + left_seconds)  # all workers forget together
 
     def _digest(self, secret: bytes, who: tuple[str, ...]) -> str:
         return digest_of_caller(secret, ("failures", self._what, *who))
@@ -98,6 +104,6 @@ class Lockout:
         return min(2.0 ** min(failures - self._free - 1, 20), LONGEST_HOLD_SECONDS)
 
     def _forget(self) -> None:
-        recent = self._clock() - FAILURES_SECONDS
+        now = self._clock()
         worst = sorted(self._guessers.items(), key=lambda entry: entry[1].failures)[len(self._guessers) // 2 :]
-        self._guessers = {who: found for who, found in worst if found.failed_at > recent}
+        self._guessers = {who: found for who, found in worst if found.forgotten_at > now}

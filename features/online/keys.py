@@ -57,7 +57,7 @@ MAIL_CLICKS_SECONDS = 15
 # limit:{<digest>}: nothing, but it expires when the limit of a caller is whole again: at most LIMIT_SECONDS from now.
 LIMIT_SECONDS = 120
 
-# failures:{<digest>}: how often a caller guessed wrong; gone FAILURES_SECONDS after the last time.
+# failures:{<digest>}: how often a caller guessed wrong; gone FAILURES_SECONDS after the first time.
 FAILURES_SECONDS = 3_600
 
 # changes: publish/subscribe channel that wakes the workers after a SQL change; holds nothing.

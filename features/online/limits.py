@@ -40,13 +40,16 @@ class SharedLimits:
         replies: list[list[int]] = await pipeline.execute()
         return [left / 1_000 for reply in replies for left in reply]
 
-    async def count(self, failures: Mapping[str, int]) -> list[int]:
-        """Add failures by digest of who failed; returns for each how many there are. One round trip."""
+    async def count(self, failures: Mapping[str, int]) -> list[tuple[int, float]]:
+        """Add failures by digest of who failed; returns for each how many there are, and how long still, in seconds.
+
+        One round trip.
+        """
         pipeline = self._redis.pipeline(transaction=False)
         for name, new in failures.items():
             pipeline.eval(self._count, 1, failures_of(name), str(new), str(1_000 * FAILURES_SECONDS))
-        counted: list[int] = await pipeline.execute()
-        return counted
+        replies: list[tuple[int, int]] = await pipeline.execute()
+        return [(counted, left / 1_000) for counted, left in replies]
 
 
 def digest_of_caller(secret: bytes, who: Sequence[str]) -> str:

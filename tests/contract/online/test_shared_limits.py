@@ -85,3 +85,33 @@ def test_a_guesser_is_held_off_by_all_workers(run: Any):
         assert second.held_seconds("ann") > 0
 
     run(use)
+
+
+def test_all_workers_forget_a_guesser_an_hour_after_the_first_failure(run: Any):
+    class Clock:
+        seconds = 0.0
+
+        def __call__(self) -> float:
+            return self.seconds
+
+    async def use(redis: Redis) -> None:
+        clock = Clock()
+        first, second = (Lockout(SharedLimits(redis), lambda: SECRET, "coupons", free=1, clock=clock) for _ in range(2))
+        first.fail("ann")
+        await first.share()
+        [kept] = [key async for key in redis.scan_iter(b"failures*")]
+        await redis.pexpire(kept, 600_000)  # fifty minutes later
+        clock.seconds += 3_000
+        for _ in range(3):
+            second.fail("ann")
+            await second.share()
+        assert second.held_seconds("ann") > 0
+        assert await redis.pttl(kept) <= 600_000
+        clock.seconds += 601
+        assert (second.failures("ann"), second.held_seconds("ann")) == (0, 0)
+        await redis.delete(kept)
+        second.fail("ann")
+        await second.share()
+        assert (second.failures("ann"), second.held_seconds("ann")) == (1, 0)
+
+    run(use)

@@ -33,7 +33,7 @@ class NoRedis(SharedLimits):
     async def advance(self, taken: Mapping[str, float]) -> list[float]:
         raise Gone
 
-    async def count(self, failures: Mapping[str, int]) -> list[int]:
+    async def count(self, failures: Mapping[str, int]) -> list[tuple[int, float]]:
         raise Gone
 
 
@@ -112,19 +112,44 @@ def test_without_redis_the_limit_holds_and_nothing_counted_is_lost():
     assert not passes(limits, quota)
 
 
-def test_each_wrong_guess_waits_twice_as_long_and_an_hour_forgets():
+def test_each_wrong_guess_waits_twice_as_long_until_an_hour_forgets_them_all():
     clock = Clock()
     lockout, waits = Lockout(NoRedis(), lambda: b"secret", "coupons", free=2, clock=clock), list[float]()
-    for _ in range(16):
+    for _ in range(15):
         lockout.fail("key", "ann")
         waits.append(lockout.held_seconds("key", "ann"))
         clock.seconds += waits[-1]
         assert lockout.held_seconds("key", "ann") == 0
-    assert waits == [0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, *[LONGEST_HOLD_SECONDS] * 4]
+    assert waits == [
+        0,
+        0,
+        1,
+        2,
+        4,
+        8,
+        16,
+        32,
+        64,
+        128,
+        256,
+        512,
+        LONGEST_HOLD_SECONDS,
+        LONGEST_HOLD_SECONDS,
+        3_600 - 1_023 - 2 * LONGEST_HOLD_SECONDS,
+    ]
     assert lockout.held_seconds("key", "bob") == 0
-    clock.seconds += 3_601
     lockout.fail("key", "ann")
-    assert lockout.held_seconds("key", "ann") == 0
+    assert (lockout.failures("key", "ann"), lockout.held_seconds("key", "ann")) == (1, 0)
+
+
+def test_slips_that_come_one_by_one_never_add_up():
+    clock = Clock()
+    lockout = Lockout(NoRedis(), lambda: b"secret", "coupons", free=2, clock=clock)
+    for _ in range(100):
+        lockout.fail("key")
+        clock.seconds += 1_900
+        assert lockout.failures("key") <= 2
+        assert lockout.held_seconds("key") == 0
 
 
 def test_of_ipv6_one_household_counts_as_one_address():
