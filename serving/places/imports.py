@@ -1,12 +1,14 @@
 """Zones and beacons of a whole file in one call: all of its rows hold, or none."""
 
+import json
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field, JsonValue, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, JsonValue, ValidationError
+from pydantic_core import PydanticCustomError
 
 from features.audit import Author
 from features.import_file import read_sent
@@ -26,10 +28,24 @@ EXAMPLE: dict[str, JsonValue] = {
 CSV = "beacon_id,uuid,major,minor,zone_id\n367-milk-1,5f0c3a1e-9b7d-4c62-a8e1-f00d2b6c9d13,367,4,367-milk\n"
 
 
+def _that_fits(cell: JsonValue) -> JsonValue:
+    """The cell, unless a number in it would be read as another one."""
+    try:
+        json.dumps(cell, allow_nan=False)
+        orjson.dumps(cell)  # no whole numbers beyond 64 bits
+    except (TypeError, ValueError):
+        message = "This number is too large. Send one of at most 64 bits, or an id as a text."
+        raise PydanticCustomError("number_too_large", message) from None
+    return cell
+
+
+Cell = Annotated[JsonValue, AfterValidator(_that_fits)]
+
+
 class ImportBody(Strict):
     """Rows of a file, each by column."""
 
-    rows: Annotated[list[dict[str, JsonValue]], Field(min_length=1, max_length=MOST_ROWS, examples=[[EXAMPLE]])]
+    rows: Annotated[list[dict[str, Cell]], Field(min_length=1, max_length=MOST_ROWS, examples=[[EXAMPLE]])]
 
 
 class ImportReply(BaseModel):

@@ -1,5 +1,6 @@
 """Stores, zones and beacons over HTTP, and what an app is told to watch."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,24 @@ def test_rows_of_a_file_come_in_together_as_csv_or_json_or_not_at_all(shop: Shop
         back = await import_rows(client, ROWS[0] | {"name": "New"}, ROWS[2] | {"since": "2020-01-01T00:00:00Z"})
         assert [one["pointer"] for one in back.json()["errors"]] == ["/rows/1/since"]  # before it was moved
         assert (await client.get("/v1/zones/milk")).json()["name"] == "Milk"
+
+    shop.run(use, ready=False)
+
+
+@pytest.mark.parametrize(
+    ("column", "cell"),
+    [("major", 10**30), ("zone_id", -(2**63) - 1), ("sensitive", float("inf")), ("categories", [{"weight": 2**64}])],
+)
+def test_a_number_that_cannot_be_kept_is_named_with_its_row(shop: Shop, column: str, cell: object) -> None:
+    async def use(client: Client) -> None:
+        rows = [*ROWS[1:], {column: cell}]
+        body = json.dumps({"rows": rows}).replace("Infinity", "1e400")
+        headers = {"content-type": "application/json"}
+        refused = await client.post("/v1/beacons/import", content=body, headers=headers)
+        assert (refused.status_code, refused.json()["code"]) == (422, "invalid_input"), refused.text
+        [error] = refused.json()["errors"]
+        assert error["pointer"] == f"/rows/2/{column}"
+        assert "as a text" in error["detail"]
 
     shop.run(use, ready=False)
 
