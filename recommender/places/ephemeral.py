@@ -15,7 +15,10 @@ from recommender.errors import InvalidInput
 from recommender.ids import BeaconKey
 
 KEY_BYTES, ID_BYTES, BLOCK_BYTES = 16, 8, 16
-MOST_EXPONENT, EARLIEST = 15, datetime(1970, 1, 1, tzinfo=UTC)
+# From 4 on a beacon may be sending one of 14 identifiers within the next minute at most, with 0 it would be 182: too
+# many to compute for a thousand beacons. More than 15 the frame cannot say: it has four bits.
+LEAST_EXPONENT, MOST_EXPONENT = 4, 15
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 DRIFT = timedelta(seconds=60)  # how far the clock of a beacon may be off: 150 ppm are 13 s a day
 
 
@@ -24,7 +27,7 @@ class Enrolment:
     """How a beacon with rotating identifiers was set up.
 
     Attributes:
-        rotation_exponent: K, 0 to MOST_EXPONENT.
+        rotation_exponent: K, LEAST_EXPONENT to MOST_EXPONENT.
         counter_began_at: when its counter of seconds was 0, aware.
         sealed_key: its identity key as it is kept; sealing it again gives another text, so it says nothing of equality:
             `identity_of` does.
@@ -36,10 +39,11 @@ class Enrolment:
 
     def __post_init__(self) -> None:
         """Raises InvalidInput."""
-        if not 0 <= self.rotation_exponent <= MOST_EXPONENT:
+        if not LEAST_EXPONENT <= self.rotation_exponent <= MOST_EXPONENT:
             raise InvalidInput(
-                f"rotation_exponent must be from 0 to {MOST_EXPONENT}.", field="rotation_exponent",
-                remedy="Send K: the beacon changes what it sends every 2^K seconds.",
+                f"rotation_exponent must be from {LEAST_EXPONENT} to {MOST_EXPONENT}.", field="rotation_exponent",
+                remedy="Send K: the beacon changes what it sends every 2^K seconds. Set it up to do so more seldom "
+                f"where K is below {LEAST_EXPONENT}.",
             )  # fmt: skip
         if self.counter_began_at < EARLIEST:  # a counter has 32 bits: 136 years
             raise InvalidInput(

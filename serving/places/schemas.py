@@ -8,7 +8,7 @@ from features.sealing import Seal
 from features.sql.place_store import Placed
 from recommender.ids import BeaconId, StoreId, ZoneId
 from recommender.places.beacons import eddystone_uid_key, ibeacon_key
-from recommender.places.ephemeral import MOST_EXPONENT, Enrolment, identity_of, read_identity_key
+from recommender.places.ephemeral import LEAST_EXPONENT, MOST_EXPONENT, Enrolment, identity_of, read_identity_key
 from recommender.places.manifest import MOST_REGIONS
 from recommender.places.store import Store, check_store
 from recommender.places.zone import CategoryWeight, Zone, ZoneKind
@@ -99,7 +99,9 @@ class RotatingFrame(Strict):
     """What an Eddystone-EID beacon makes its identifiers of."""
 
     type: Literal["eddystone_eid"]
-    rotation_exponent: int = Field(strict=True, ge=0, le=MOST_EXPONENT, description="A new one every 2^K seconds.")
+    rotation_exponent: int = Field(
+        strict=True, ge=LEAST_EXPONENT, le=MOST_EXPONENT, description="K: a new one every 2^K seconds."
+    )
     counter_began_at: AwareDatetime = Field(description="When its counter of seconds was 0.")
 
 

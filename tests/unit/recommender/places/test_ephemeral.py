@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from recommender.errors import InvalidInput
 from recommender.ids import BeaconKey
-from recommender.places.ephemeral import DRIFT, Enrolment, identifiers, identity_of, read_identity_key, resolve_all
+from recommender.places.ephemeral import (
+    DRIFT,
+    LEAST_EXPONENT,
+    Enrolment,
+    identifiers,
+    identity_of,
+    read_identity_key,
+    resolve_all,
+)
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 KEY = bytes.fromhex("0102030405060708090a111213141516")
@@ -28,7 +36,7 @@ def test_it_is_what_other_implementations_compute(second: int, sent: str) -> Non
     assert sent_at(KEY, 10, second) == sent
 
 
-@given(KEYS, st.integers(0, 15), SECONDS)
+@given(KEYS, st.integers(LEAST_EXPONENT, 15), SECONDS)
 def test_one_lasts_for_two_to_the_exponent_seconds(key: bytes, exponent: int, second: int) -> None:
     begins = second >> exponent << exponent
     assert sent_at(key, exponent, begins) == sent_at(key, exponent, second)
@@ -36,7 +44,7 @@ def test_one_lasts_for_two_to_the_exponent_seconds(key: bytes, exponent: int, se
     assert sent_at(key, exponent, second) != sent_at(key, exponent, begins + (1 << exponent))
 
 
-@given(KEYS, st.integers(0, 15), SECONDS, st.integers(-60, 60), st.integers(0, 60))
+@given(KEYS, st.integers(LEAST_EXPONENT, 15), SECONDS, st.integers(-60, 60), st.integers(0, 60))
 def test_a_beacon_is_known_while_its_clock_is_off_by_a_minute(
     key: bytes, exponent: int, second: int, off: int, later: int
 ) -> None:
@@ -68,9 +76,15 @@ def test_what_is_no_key_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("exponent", "began_at", "field"),
-    [(16, BEGAN, "rotation_exponent"), (4, datetime(1969, 12, 31, tzinfo=UTC), "counter_began_at")],
+    [
+        (3, BEGAN, "rotation_exponent"),
+        (16, BEGAN, "rotation_exponent"),
+        (4, datetime(1969, 12, 31, tzinfo=UTC), "counter_began_at"),
+    ],
 )
-def test_an_exponent_has_four_bits_and_a_counter_thirty_two(exponent: int, began_at: datetime, field: str) -> None:
+def test_an_exponent_is_from_four_to_fifteen_and_a_counter_begins_after_1970(
+    exponent: int, began_at: datetime, field: str
+) -> None:
     with pytest.raises(InvalidInput) as refused:
         Enrolment(exponent, began_at, "")
     assert refused.value.field == field
@@ -78,3 +92,8 @@ def test_an_exponent_has_four_bits_and_a_counter_thirty_two(exponent: int, began
 
 def test_a_counter_that_has_yet_to_begin_sends_nothing() -> None:
     assert [*identifiers(KEY, Enrolment(4, BEGAN, ""), BEGAN - timedelta(days=2), BEGAN - timedelta(days=1))] == []
+
+
+def test_the_fastest_beacon_has_few_identifiers_to_know_of() -> None:
+    enrolment, now = Enrolment(LEAST_EXPONENT, BEGAN, ""), BEGAN + timedelta(days=40, seconds=7)
+    assert len([*identifiers(KEY, enrolment, now, now + timedelta(seconds=60))]) <= 14
