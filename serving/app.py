@@ -296,7 +296,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         metrics=metrics,
     )
     take_feedback = TakeFeedback(ledger=coupon_ledger, stream=stream, may_log=may_log)
-    mails, mails_kept = BlockStore(engine), timedelta(days=settings.mail_days)
+    mails, mails_kept = BlockStore(engine, secret), timedelta(days=settings.mail_days)
     mail_offers = MailOffers(
         engine=engine,
         ledger=coupon_ledger,
@@ -310,6 +310,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         writer=Writer(secret=secret, public_url=settings.reachable_url, lifetime=mails_kept),
         offers=mail_offers,
         catch_up=overlay.catch_up,
+        ledger_at=ledger_at,
         may_mail=may_mail,
         know=MailLists(recommend, CatalogueStore(engine), campaigns, segments_of),
         find_placement=placements.find,

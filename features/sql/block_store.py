@@ -1,7 +1,7 @@
 """Blocks of emails in SQL: each is written once, and read as it was written."""
 
 import zlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import blake2b
 
@@ -14,6 +14,7 @@ from features.mails import Chosen, FoundBlock, MailBlock, Message
 from features.sql.bulk import insert_rows
 from features.sql.engine import exclusive, reading
 from features.sql.identity_rows import text_of
+from features.sql.mail_refusals import hold_changes, read_refusing
 from features.sql.tables.email import email_blocks, email_specs, email_swaps
 from recommender.errors import Conflict
 
@@ -45,8 +46,8 @@ Spec = Mapping[str, object]
 class BlockStore:
     """What each message shows; every call blocks, and raises StoreUnavailable when the database is not there."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, secret: Callable[[], bytes]) -> None:
+        self._engine, self._secret = engine, secret
 
     def keep_specs(self, send_id: str, specs: Mapping[str, Spec], now: datetime) -> None:
         """State what the blocks of a send are to be; those known already must be the same.
@@ -83,21 +84,32 @@ class BlockStore:
                         shown.setdefault(user_id, set()).update(_chosen_of(chosen).shown_ids)
         return {user: Message(blocks.get(user, {}), frozenset(shown.get(user, ()))) for user in user_ids}
 
-    def keep(self, send_id: str, decided: Mapping[str, Sequence[MailBlock]], seen: Mapping[str, Message]) -> set[str]:
+    def keep(
+        self,
+        send_id: str,
+        decided: Mapping[str, Sequence[MailBlock]],
+        seen: Mapping[str, Message],
+        judged_at: int,
+        now: datetime,
+    ) -> set[str]:
         """Write what was decided for people, by user id, in one transaction; on disk when it returns.
 
         Args:
             decided: their new blocks. One that takes the place of an older one has its `block_ref`.
             seen: what was known of their messages when that was decided.
+            judged_at: the change number as of which all of them may be written to.
 
         Returns:
-            Whose message is another by now: nothing of theirs was written; read and decide anew.
+            Whose message is another by now, or who may not be written to any more: nothing of theirs was written;
+            judge, read and decide anew.
         """
         with exclusive(self._engine, _lock_of(send_id)) as connection:
+            is_as_judged = hold_changes(connection) == judged_at
+            refusing = set() if is_as_judged else read_refusing(connection, decided, self._secret(), now)
             now_there = dict[str, dict[str, bool]]()  # whether it is personal, by user and reference
             for user_id, ref, personal in connection.execute(REFS, {"users": list(decided), "send": send_id}):
                 now_there.setdefault(user_id, {})[ref] = bool(personal)
-            changed = {
+            changed = refusing | {
                 user for user in decided
                 if now_there.get(user, {}) != {one.block_ref: one.personal for one in seen[user].blocks.values()}
             }  # fmt: skip

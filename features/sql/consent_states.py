@@ -36,12 +36,12 @@ class ConsentStates:
     def of(self, named: Collection[Identifier]) -> list[ConsentState]:
         """What holds for the people behind some identifiers, for each identifier of theirs; raises StoreUnavailable."""
         with reading(self._engine) as connection:
-            return _states_of(connection, named)
+            return read_states(connection, named)
 
     def of_as_of(self, named: Collection[Identifier]) -> tuple[list[ConsentState], int]:
         """The same, and the change number as of which it holds."""
         with reading(self._engine) as connection:
-            return _states_of(connection, named), read_change_number(connection)
+            return read_states(connection, named), read_change_number(connection)
 
     def answers(self, purpose: str, now: datetime) -> dict[Identifier, Answer]:
         """What holds on a purpose at a moment, of each identifier of whom anything holds; raises StoreUnavailable."""
@@ -58,7 +58,7 @@ def read_all_states(connection: Connection) -> Iterator[ConsentState]:
     spoke = select(ENTRIES.kind, ENTRIES.value).distinct().order_by(ENTRIES.kind, ENTRIES.value)
     named = [(kind, value) for kind, value in connection.execute(spoke)]
     for start in range(0, len(named), IDENTIFIERS_AT_ONCE):
-        yield from _states_of(connection, named[start : start + IDENTIFIERS_AT_ONCE])
+        yield from read_states(connection, named[start : start + IDENTIFIERS_AT_ONCE])
 
 
 def read_changed_states(connection: Connection, after: int) -> list[ConsentState]:
@@ -67,10 +67,11 @@ def read_changed_states(connection: Connection, after: int) -> list[ConsentState
     moved = select(identifiers.c.profile_number).where(identifiers.c.change_number > after)
     touched = [(kind, value) for kind, value in connection.execute(spoke)]
     members = read_members(connection, set(connection.execute(moved).scalars()))
-    return _states_of(connection, [*touched, *members])
+    return read_states(connection, [*touched, *members])
 
 
-def _states_of(connection: Connection, named: Collection[Identifier]) -> list[ConsentState]:
+def read_states(connection: Connection, named: Collection[Identifier]) -> list[ConsentState]:
+    """What holds for the people behind some identifiers, for each identifier of theirs."""
     profile_of = {one: node.profile for one, node in read_nodes(connection, named).items()}
     nodes = read_members(connection, set(profile_of.values()))
     people = dict[int | Identifier, list[Identifier]]()

@@ -234,12 +234,17 @@ def read_suppressions(connection: Connection, after: int | None = None) -> tuple
 
 def read_erased(connection: Connection, named: Collection[Identifier], secret: bytes) -> set[Identifier]:
     """Which of these were erased, as this transaction sees it."""
+    return {one for one, standing in read_suppressed(connection, named, secret).items() if standing == "erased"}
+
+
+def read_suppressed(connection: Connection, named: Collection[Identifier], secret: bytes) -> dict[Identifier, Standing]:
+    """How those of these stand that are erased or restricted, as this transaction sees it."""
     identifier_of = {digest_of(one, secret): one for one in named}
-    standing = _standing_of(connection, list(identifier_of))
-    return {identifier_of[digest] for digest, standing in standing.items() if standing == "erased"}
+    found = _standing_of(connection, list(identifier_of))
+    return {identifier_of[digest]: standing for digest, standing in found.items() if standing != "lifted"}
 
 
-def _standing_of(connection: Connection, digests: Sequence[str]) -> dict[str, str]:
+def _standing_of(connection: Connection, digests: Sequence[str]) -> dict[str, Standing]:
     query = select(suppressions.c.digest, suppressions.c.standing).where(suppressions.c.digest.in_(digests))
     return {row.digest: row.standing for row in connection.execute(query)}
 

@@ -17,6 +17,7 @@ from serving.email.orders import BlockOrder, Known, Offerable, Recipient, SendOr
 
 AT_ONCE = 50  # recipients of one transaction: of four items each, it holds others up for some 10 ms
 TRIES = 5  # of a recipient whose message others change meanwhile
+BUSY = StoreUnavailable("This message is being decided by others.", remedy="Send the same request again.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class FillBlocks:
 
     Attributes:
         catch_up: takes over what changed in SQL, so that who unsubscribed anywhere a moment ago counts here.
+        ledger_at: the change number up to which it is known.
         may_mail: whether somebody may be written to; raises InvalidInput for a market that is none.
         know: what may be known of recipients; raises StoreUnavailable.
         find_placement: raises UnknownPlacement.
@@ -51,6 +53,7 @@ class FillBlocks:
     writer: Writer
     offers: MailOffers
     catch_up: Callable[[], Awaitable[None]]
+    ledger_at: Callable[[], int]
     may_mail: Callable[[Recipient], Verdict]
     know: Callable[[Sequence[Recipient], datetime], Awaitable[list[Known]]]
     find_placement: Callable[[PlacementId], object]
@@ -98,24 +101,24 @@ class FillBlocks:
             self.compiled(block.filter)
 
     async def _fill(self, order: SendOrder, recipients: Sequence[Recipient], now: datetime) -> list[Outcome]:
-        await self.catch_up()
-        verdicts = {one.user_id: self.may_mail(one) for one in recipients}
-        allowed = [one for one in recipients if verdicts[one.user_id].allows]
-        known = dict(zip((str(one.user_id) for one in allowed), await self.know(allowed, now), strict=True))
-        messages, failed = dict[str, Message](), dict[str, RecommenderError]()
-        left = allowed
+        """The messages of some; whoever says no while theirs are decided gets none."""
+        messages, failed, left = dict[str, Message](), dict[str, RecommenderError](), recipients
         for _ in range(TRIES):
-            messages |= await self._read(order, left, now)
-            new = await self._decide(order, left, known, messages, failed, now)
-            changed = await self._keep(order, new, messages)
-            left = [one for one in left if one.user_id in changed]
+            await self.catch_up()
+            judged_at = self.ledger_at()
+            allowed = [one for one in left if self.may_mail(one).allows]
+            known = dict(zip((str(one.user_id) for one in allowed), await self.know(allowed, now), strict=True))
+            messages |= await self._read(order, allowed, now)
+            new = await self._decide(order, allowed, known, messages, failed, now)
+            changed = await self._keep(order, new, messages, judged_at, now)
+            left = [one for one in allowed if one.user_id in changed]
             if not left:
                 break
-        busy = StoreUnavailable("This message is being decided by others.", remedy="Send the same request again.")
-        failed |= {one.user_id: busy for one in left}
+        await self.catch_up()
         return [
-            Outcome(one, verdict=verdicts[one.user_id]) if one.user_id not in known
+            Outcome(one, verdict=verdict) if not (verdict := self.may_mail(one)).allows
             else Outcome(one, error=failed[one.user_id]) if one.user_id in failed
+            else Outcome(one, error=BUSY) if one in left or one.user_id not in messages
             else Outcome(one, tuple(messages[one.user_id].blocks[block.spec.block_id] for block in order.blocks))
             for one in recipients
         ]  # fmt: skip
@@ -153,13 +156,18 @@ class FillBlocks:
         return await asyncio.to_thread(self.offers.look, order.campaign_ids, to, now)
 
     async def _keep(
-        self, order: SendOrder, new: Mapping[str, Sequence[NewBlock]], messages: dict[str, Message]
+        self,
+        order: SendOrder,
+        new: Mapping[str, Sequence[NewBlock]],
+        messages: dict[str, Message],
+        judged_at: int,
+        now: datetime,
     ) -> set[str]:
-        """Write what is new, and take it into `messages`; returns whose message is another by now."""
+        """Write what is new, and take it into `messages`; returns for whom nothing was written."""
         if not new:
             return set()
         decided = {user: [one.block for one in theirs] for user, theirs in new.items()}
-        changed = await asyncio.to_thread(self.store.keep, order.send_id, decided, messages)
+        changed = await asyncio.to_thread(self.store.keep, order.send_id, decided, messages, judged_at, now)
         for user, theirs in new.items():
             if user in changed:
                 continue

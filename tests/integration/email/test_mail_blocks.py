@@ -12,6 +12,7 @@ import orjson
 import pytest
 
 from features.online.embedded import EmbeddedValkey, socket_path
+from features.sql.block_store import BlockStore
 from serving.app import create_app
 from tests.integration.serving.shop import NOW, Client, Shop, serving
 
@@ -156,6 +157,41 @@ def test_who_may_not_be_written_to_gets_nothing_at_once_and_everywhere(shop: Sho
             # What was chosen by their history is not shown to somebody who does not want that any more; then it stays.
             assert not any(block["personalised"] for block in again["regular"]["blocks"])
             assert again["regular"] == (await ask(client, order("regular")))["regular"]
+
+    shop.run(use)
+
+
+@pytest.mark.parametrize("moment", ["before it is kept", "after it is kept"])
+def test_who_says_no_while_theirs_is_decided_gets_nothing(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    keep, said = BlockStore.keep, list[int]()
+
+    async def use(client: Client) -> None:
+        await say(client, "granted", ["ann", "bob", "eve"])
+        loop, link = asyncio.get_running_loop(), (await ask(client, order("ann")))["ann"]["headers"]["List-Unsubscribe"]
+
+        async def say_no() -> None:
+            erased = {"kind": "erasure", "identifiers": [{"kind": "user_id", "value": "eve"}]}
+            said.append((await client.post(link.strip("<>"))).status_code)
+            said.append((await client.post("/v1/privacy/requests", json=erased)).status_code)
+
+        def in_between(*given: Any) -> set[str]:
+            first = not said
+            if first and moment.startswith("before"):
+                asyncio.run_coroutine_threadsafe(say_no(), loop).result()
+            kept = keep(*given)
+            if first and moment.startswith("after"):
+                asyncio.run_coroutine_threadsafe(say_no(), loop).result()
+            return kept
+
+        monkeypatch.setattr(BlockStore, "keep", in_between)
+        now = await ask(client, order("ann", "bob", "eve", send="s2"))
+        assert said == [200, 202]
+        assert [now[user].get("reason") for user in ("ann", "bob", "eve")] == ["refused", None, "suppressed"]
+        kept = BlockStore(shop.engine, lambda: b"").read("s2", ["ann", "bob", "eve"], 0, NOW)
+        who = {user for user, message in kept.items() if message.blocks}
+        assert who == ({"bob"} if moment.startswith("before") else {"ann", "bob", "eve"})  # erasure takes what is kept
 
     shop.run(use)
 
