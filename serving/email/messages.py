@@ -1,5 +1,6 @@
 """One message: what its blocks show, decided once."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -44,12 +45,12 @@ class Writer:
     public_url: str
     lifetime: timedelta
 
-    def write(
+    async def write(
         self, order: SendOrder, to: Recipient, known: Known, message: Message, offerable: Offerable, now: datetime
     ) -> list[NewBlock]:
         """Decide the blocks that are missing: no product in two blocks of the message, nor in the sends before.
 
-        It blocks for a millisecond or two a block.
+        Others have their turn between deciding on a block, which blocks for a millisecond or two, and drawing it.
         """
         new = missing(order, message, known)
         anew = {block.spec.block_id for block in new}
@@ -57,7 +58,7 @@ class Writer:
         taken = [*message.shown_before, *(item for one in stand for item in (*one.shown_ids, *one.spares))]
         written: list[NewBlock] = []
         for block in new:
-            decided = self._block(order, block, to, known, taken, offerable, now)
+            decided = await self._block(order, block, to, known, taken, offerable, now)
             written.append(decided)
             taken += [*decided.block.chosen.shown_ids, *decided.block.chosen.spares]
         return written
@@ -70,7 +71,7 @@ class Writer:
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         }
 
-    def _block(
+    async def _block(
         self,
         order: SendOrder,
         block: BlockOrder,
@@ -83,6 +84,7 @@ class Writer:
         spec, secret = block.spec, self.secret()
         ref = block_ref(secret, order.send_id, to.user_id, spec.block_id)
         placement, listed = _first_full(block, known, taken)
+        await asyncio.sleep(0)
         ends_at = now + self.lifetime
 
         def link(purpose: Purpose, *place: int) -> str:

@@ -73,9 +73,10 @@ class FillBlocks:
             if block.offer is not None:
                 with _within(f"blocks[{place}].offer."):
                     await asyncio.to_thread(self.offers.check, block.offer.campaign_id)
-        for place, one in enumerate(order.recipients):
+        first_of = {one.market: place for place, one in reversed(list(enumerate(order.recipients)))}
+        for place in sorted(first_of.values()):  # each market once: a judgement of everybody comes with their message
             with _within(f"recipients[{place}]."):
-                self.may_mail(one)
+                self.may_mail(order.recipients[place])
         asked = {block.spec.block_id: block.asked for block in order.blocks}
         await asyncio.to_thread(self.store.keep_specs, order.send_id, asked, now)
 
@@ -143,7 +144,7 @@ class FillBlocks:
             knows, message = known[one.user_id], messages[one.user_id]
             async with self.turn:
                 try:
-                    found[one.user_id] = self.writer.write(order, one, knows, message, offerable, now)
+                    found[one.user_id] = await self.writer.write(order, one, knows, message, offerable, now)
                 except RecommenderError as error:
                     failed[one.user_id] = error
                 await asyncio.sleep(0)

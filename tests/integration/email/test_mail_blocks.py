@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,13 @@ from typing import Any
 import orjson
 import pytest
 
+from features.mails import Message
 from features.online.embedded import EmbeddedValkey, socket_path
 from features.sql.block_store import BlockStore
+from recommender.errors import StoreUnavailable
 from serving.app import create_app
+from serving.email.messages import NewBlock, Writer
+from serving.email.orders import Known, Offerable, Recipient, SendOrder
 from tests.integration.serving.shop import NOW, Client, Shop, serving
 
 GROUPED = {f"i{number}": f"g{number // 2}" for number in range(80)}  # two variants of each product
@@ -253,5 +257,33 @@ def test_lines_come_with_progress_and_one_call_names_what_is_wrong_with_it(shop:
         for changed, status, pointer in wrong:
             refused = await client.post(URL, json=order("u1") | changed)
             assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (status, pointer), refused.text
+
+    shop.run(use)
+
+
+def test_one_recipient_who_fails_does_not_fail_the_others(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = Writer.write
+
+    async def write_unless_eve(
+        self: Writer, order: SendOrder, to: Recipient, known: Known, message: Message, offerable: Offerable,
+        now: datetime,
+    ) -> list[NewBlock]:  # fmt: skip
+        if to.user_id == "eve":
+            raise StoreUnavailable("This one is out of luck.")
+        return await write(self, order, to, known, message, offerable, now)
+
+    async def use(client: Client) -> None:
+        users = ["ann", "eve", "bob"]
+        await say(client, "granted", users)
+        with monkeypatch.context() as patch:
+            patch.setattr(Writer, "write", write_unless_eve)
+            reply = await client.post(URL, json=order(*users), headers={"accept": "application/x-ndjson"})
+        lines = [orjson.loads(line) for line in reply.content.splitlines()]
+        assert [line["kind"] for line in lines] == ["begin", *["recipient"] * 3, "progress", "end"]
+        assert [line["status"] for line in lines[1:4]] == ["ready", "failed", "ready"]
+        assert lines[2]["reason"] == "This one is out of luck."
+        again = await ask(client, order(*users))
+        assert [one["status"] for one in again.values()] == ["ready"] * 3
+        assert [again["ann"]["blocks"], again["bob"]["blocks"]] == [lines[1]["blocks"], lines[3]["blocks"]]
 
     shop.run(use)
