@@ -28,6 +28,7 @@ class ConsentStore:
     def append(self, entries: Sequence[Entry], *, by: Author | None = None) -> int:
         """Append those whose id is not in it yet; they are on disk when this returns. Returns how many were new.
 
+        A grant from a clock that runs ahead is taken to have been said when it was received.
         Few go in one transaction, many in several: after a failure the same call may be made again.
         `by`: who writes it down, for the audit trail; None: an event did, which is on record itself.
 
@@ -80,12 +81,15 @@ def entry_of(row: Row[*tuple[object, ...]]) -> Entry:
 
 def _values(entry: Entry, change_number: int) -> dict[str, object]:
     kind, value = entry.subject
+    # A clock that runs ahead must not let a yes outlive the no that is said after it.
+    is_ahead = entry.state is State.GRANTED and entry.occurred_at > entry.received_at
+    occurred_at = entry.received_at if is_ahead else entry.occurred_at
     return {
         "entry_id": entry.entry_id, "kind": kind, "value": value, "purpose": entry.purpose, "topic": entry.topic,
         "state": entry.state.value, "channel": entry.channel, "system": entry.system, "form": entry.form,
         "operator": entry.operator, "notice_version": entry.notice_version, "proof": entry.proof,
         "jurisdiction": entry.jurisdiction, "raw_signal": entry.raw_signal, "imported": entry.imported,
-        "vouched": entry.vouched, "guardian": entry.guardian, "occurred_at": text_of(entry.occurred_at),
+        "vouched": entry.vouched, "guardian": entry.guardian, "occurred_at": text_of(occurred_at),
         "received_at": text_of(entry.received_at),
         "expires_at": None if entry.expires_at is None else text_of(entry.expires_at), "change_number": change_number,
     }  # fmt: skip

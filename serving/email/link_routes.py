@@ -41,7 +41,7 @@ def link_routes(links: MailLinks, visits: Visits, unsubscribe: Unsubscribe, limi
     @router.head("/e/c/{token}", include_in_schema=False, openapi_extra=needs(FREE))
     @router.get(
         "/e/c/{token}", response_class=Response, status_code=302,
-        responses={302: {"description": "To what was shown."}, **documented(410, 422, 503)},
+        responses={302: {"description": "To what was shown."}, **documented(410, 422, 429, 503)},
         openapi_extra=needs(FREE),
     )  # fmt: skip
     async def follow(token: Token, request: Request) -> Response:
@@ -55,7 +55,7 @@ def link_routes(links: MailLinks, visits: Visits, unsubscribe: Unsubscribe, limi
         except LinkInvalid as error:
             visits.refused("click")
             return pages.refuse(request, error)
-        except StoreUnavailable as error:
+        except (StoreUnavailable, TooManyRequests) as error:
             return RedirectResponse(links.shop_url, 302) if links.shop_url else pages.refuse(request, error)
         await visits.clicked(found, link.place, visitor, now, f"click-{uuid4().hex}")
         return RedirectResponse(target, 302)

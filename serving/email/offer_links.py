@@ -18,7 +18,7 @@ from features.ledger.values import Coupon
 from features.mails import FoundBlock, MailBlock, Promised
 from recommender.consent_laws import Verdict
 from recommender.email.texts import clean
-from recommender.errors import LinkEnded, LinkInvalid, NoCoupon, StoreUnavailable
+from recommender.errors import LinkEnded, LinkInvalid, NoCoupon, StoreUnavailable, TooManyRequests
 from recommender.ids import StoreId, UserId
 from recommender.offers.reasons import NoOffer
 from serving.access import FREE, ScopedRoute, needs
@@ -105,7 +105,7 @@ def offer_link_routes(
         try:
             found, promised = await find(token, now)
             coupon = await claim.look(found.block, now)
-        except (LinkInvalid, StoreUnavailable) as error:
+        except (LinkInvalid, StoreUnavailable, TooManyRequests) as error:
             if isinstance(error, LinkInvalid):
                 visits.refused("offer")
             return pages.refuse(request, error)
@@ -125,7 +125,7 @@ def offer_link_routes(
             if visitor_of(request) is not Visitor.PERSON:
                 return ask(found, promised)
             coupon = await claim(found.block, promised, Author("shopper", request.scope.get("request_id")))
-        except (LinkInvalid, NoCoupon, StoreUnavailable) as error:
+        except (LinkInvalid, NoCoupon, StoreUnavailable, TooManyRequests) as error:
             if isinstance(error, LinkInvalid):
                 visits.refused("offer")
             return pages.refuse(request, error)

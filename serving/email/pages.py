@@ -9,10 +9,11 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
-from recommender.errors import LinkInvalid, NoCoupon, RecommenderError
+from recommender.errors import LinkInvalid, NoCoupon, RecommenderError, TooManyRequests
 
 ENDED = "This link leads nowhere any more", "It is too old, or was not copied whole."
 LATER = "This did not work just now", "Please try again in a minute."
+OFTEN = "This link was followed very often", "Please try again in a minute."
 
 
 class Pages:
@@ -42,4 +43,6 @@ class Pages:
             raise error
         if isinstance(error, NoCoupon):
             return self.show(409, "There is no coupon", str(error))
+        if isinstance(error, TooManyRequests):
+            return self.show(429, *OFTEN)
         return self.show(410, *ENDED) if isinstance(error, LinkInvalid) else self.show(503, *LATER)

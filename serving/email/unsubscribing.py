@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 from msgspec import DecodeError, json
@@ -12,8 +12,8 @@ from features.audit import Author
 from features.email_links import Purpose, unseal
 from features.identity import USER_ID, Identifier
 from features.sql.consent_states import ConsentStates
-from recommender.consent import MARKETING_EMAIL, WHOLE, Entry, State
-from recommender.errors import LinkInvalid
+from recommender.consent import MARKETING_EMAIL, WHOLE, Entry, Standing, State
+from recommender.errors import LinkInvalid, StoreUnavailable
 
 REFUSING = {State.DENIED, State.WITHDRAWN}
 
@@ -42,20 +42,30 @@ class Unsubscribe:
     async def __call__(self, user_id: str, send_id: str, by: Author, now: datetime) -> bool:
         """Withdraw; once this returns, no call renders a mail for them. Returns whether it was news.
 
-        Raises StoreUnavailable: it is perhaps not written down; the same call may be made again.
+        Raises StoreUnavailable: it is perhaps not written down, or does not hold; the same call may be made again.
         """
         subject = (USER_ID, user_id)
-        if self.is_erased(subject) or await asyncio.to_thread(self._has_refused, subject, now):
+        if self.is_erased(subject):
             return False
+        standing = await asyncio.to_thread(self._standing, subject)
+        if _refuses(standing, now):
+            return False
+        if standing is not None:  # what was taken down by a clock ahead of ours must not win
+            now = max(now, standing.entry.occurred_at + timedelta(microseconds=1))
         entry = Entry(
             entry_id=f"mail_{uuid4().hex}", subject=subject, purpose=MARKETING_EMAIL, state=State.WITHDRAWN,
             occurred_at=now, received_at=now, channel="email", system="recommender", form="unsubscribe",
             proof=f"the unsubscribe link of send {send_id}",
         )  # fmt: skip
         await self.record([entry], by)
+        if not _refuses(await asyncio.to_thread(self._standing, subject), now):
+            raise StoreUnavailable("Another word on mails is newer than this one.", remedy="Send it again.")
         return True
 
-    def _has_refused(self, subject: Identifier, now: datetime) -> bool:
+    def _standing(self, subject: Identifier) -> Standing | None:
         [standings] = [one.standings for one in self.states.of([subject]) if one.identifier == subject]
-        found = standings.get((MARKETING_EMAIL, WHOLE))
-        return found is not None and found.at(now) in REFUSING
+        return standings.get((MARKETING_EMAIL, WHOLE))
+
+
+def _refuses(standing: Standing | None, now: datetime) -> bool:
+    return standing is not None and standing.at(now) in REFUSING
