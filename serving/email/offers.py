@@ -19,6 +19,7 @@ from features.ledger.values import Coupon, IssueRequest
 from features.mails import MailBlock, Promised
 from features.sql.campaign_store import CampaignStore
 from features.sql.engine import reading
+from features.sql.mail_refusals import hold_changes, read_refusing
 from recommender.errors import InvalidInput, StoreUnavailable
 from recommender.offers.campaign import Campaign, Limit
 from recommender.offers.fatigue import About, Contact
@@ -77,7 +78,8 @@ class MailOffers:
         Asked again, it answers with the same coupon.
 
         Args:
-            is_allowed: whether the reader may still be written to; if not, only what they have is answered.
+            is_allowed: whether the reader may still be written to, as this worker knows; a no that it has not heard of
+                is found here. Then only what they have is answered.
         """
         holder = _holder_of(block.user_id)
         with self.ledger.writing(by) as books:
@@ -86,9 +88,12 @@ class MailOffers:
             known = coupon_of_decision(books, _decision_of(block))
             if known is not None:
                 return known
+            hold_changes(books.connection)
+            if not is_allowed or read_refusing(books.connection, [block.user_id], books.secret, books.now):
+                return NoOffer.NO_CONSENT
             campaign = self._running(promised.campaign_id, books.now)
-            if not is_allowed or campaign is None:
-                return NoOffer.KILLED if is_allowed else NoOffer.NO_CONSENT
+            if campaign is None:
+                return NoOffer.KILLED
             if self._is_capped(read_contacts(books.connection, person, books.now), campaign, books.now):
                 return NoOffer.FREQUENCY_CAP
             coupon = issue(books, _request(block, promised, campaign, books.now))

@@ -9,8 +9,12 @@ import pytest
 
 from features.online.embedded import socket_path
 from features.sql.campaign_store import CampaignStore
+from features.sql.consent_store import ConsentStore
+from recommender.consent import MARKETING_EMAIL, Entry, State
+from serving.catalogue.overlay import CatalogueOverlay
 from tests.integration.serving.aisle import CAMPAIGN, Aisle
 from tests.integration.serving.shop import Client
+from tests.integration.serving.test_withdrawal import never_follow
 
 BROWSER = {"user-agent": "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Safari/605.1.15", "accept": "text/html,*/*"}
 CODE = re.compile(r'<p class="code">([A-Z2-7-]{19})</p>')
@@ -116,6 +120,31 @@ def test_programs_and_those_who_left_get_no_coupon(shop: MailShop) -> None:
                 reply = await client.request(method, f"/e/o/{wrong}", headers=BROWSER)
                 assert reply.status_code == 410
         assert (await client.get(eve.replace("/o/", "/c/"), headers=BROWSER)).status_code == 410
+
+    shop.run(use)
+
+
+def test_a_no_that_this_worker_has_not_heard_of_counts(shop: MailShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    catch_up, is_deaf = CatalogueOverlay.catch_up, list[bool]()
+
+    async def catch_up_unless_deaf(overlay: CatalogueOverlay) -> None:
+        if not is_deaf:
+            await catch_up(overlay)
+
+    monkeypatch.setattr(CatalogueOverlay, "catch_up", catch_up_unless_deaf)
+    monkeypatch.setattr(CatalogueOverlay, "follow", never_follow)
+
+    async def use(client: Client) -> None:
+        await shop.agree(client, "ann")
+        [block] = await shop.send(client, *to("ann"))
+        is_deaf.append(True)
+        no = Entry(
+            entry_id="no", subject=("user_id", "ann"), purpose=MARKETING_EMAIL, state=State.WITHDRAWN,
+            occurred_at=shop.now, received_at=shop.now, channel="shop",
+        )  # fmt: skip
+        ConsentStore(shop.engine).append([no])
+        assert (await client.post(block["offer"]["url"], headers=BROWSER)).status_code == 409
+        assert (shop.n_coupons(), shop.n_contacts()) == (0, 0)
 
     shop.run(use)
 
