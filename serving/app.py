@@ -376,7 +376,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
             people, ProfileStore(engine), overlay.announce, rebuild, contacts, suppressions.refuse_erased, clock
         ),
         audit_routes(engine),
-        coupon_routes(tills, CodeGuesses(codes, metrics.codes_refused)),
+        coupon_routes(tills, CodeGuesses(codes, coupon_ledger.are_single, metrics.codes_refused)),
         offer_routes(request_offer, take_feedback, resolver.resolve, clock),
         email_routes(fill_blocks, clock),
         link_routes(links, visits, unsubscribe, limits, clock),

@@ -1,6 +1,6 @@
 """The ledger: each call is one transaction, on disk when it returns."""
 
-from collections.abc import Callable, Collection, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,8 +14,9 @@ from features.ledger import expiry, proof, rollback, tills
 from features.ledger.accounts import Key, read_balances
 from features.ledger.allowing import allow
 from features.ledger.books import Books
-from features.ledger.coupons import read_coupons
+from features.ledger.coupons import code_digest, find_ids, read_coupons
 from features.ledger.holders import person_digests
+from features.ledger.idempotency import Call, Reply, look_up
 from features.ledger.issuing import issue
 from features.ledger.proof import Flaw
 from features.ledger.values import (
@@ -99,6 +100,17 @@ class Ledger:
             expiry.forget_keys(books.connection, books.now - KEYS_KEPT)
             forget_old(books.connection, books.now)
             return expiry.expire(books, most)
+
+    def recall(self, call: Call) -> Reply | None:
+        """What a call was answered with, if it is in the books; raises KeyReused."""
+        with reading(self._engine) as connection:
+            return look_up(connection, call)
+
+    def are_single(self, codes: Sequence[str]) -> bool:
+        """Whether all of these, as they were typed, are codes of single coupons."""
+        with reading(self._engine) as connection:
+            found = find_ids(connection, codes)
+        return {code_digest(code) for code in codes} == {code_digest(code) for code in found}
 
     def wallet(self, shopper: Identifier) -> list[Coupon]:
         """Coupons that a person can still use, by whichever of their identifiers they came, the newest first."""

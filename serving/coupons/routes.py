@@ -48,7 +48,9 @@ def coupon_routes(desk: TillDesk, guesses: CodeGuesses) -> APIRouter:
         """Claim coupons by one of the desk's ways."""
         _must_act_in(request, body.store_id)
         call, by = await read_call(request), author_of(request)
-        reply = await guesses.watch(by.actor, body.coupons, lambda: work(body, call, by), lambda _: ())
+        reply = await guesses.watch(
+            by.actor, body.coupons, lambda: work(body, call, by), recall=lambda: desk.recall(call)
+        )
         return answered(reply)
 
     @router.post("/v1/coupons/validate", response_model=ValidateReply, responses=problems, openapi_extra=redeems)
@@ -58,7 +60,8 @@ def coupon_routes(desk: TillDesk, guesses: CodeGuesses) -> APIRouter:
         Nothing is reserved: only a reservation makes sure of it.
         """
         _must_act_in(request, body.store_id)
-        judged = await guesses.watch(author_of(request).actor, body.coupons, lambda: desk.validate(body), unknown_in)
+        who = author_of(request).actor
+        judged = await guesses.watch(who, body.coupons, lambda: desk.validate(body), unknown_in=unknown_in)
         return json_response(verdict_json(judged, body))
 
     @router.post(

@@ -39,6 +39,10 @@ class TillDesk:
         with self._ledger.trying() as books:
             return self._judge(books, body, keys)
 
+    def recall(self, call: Call) -> Reply | None:
+        """What a call was answered with before; raises KeyReused."""
+        return self._ledger.recall(call)
+
     def reserve(self, body: ValidateBody, call: Call, by: Author) -> Reply:
         """Claim all coupons or none; raises CouponRefused."""
         keys = self._keys_for(body)

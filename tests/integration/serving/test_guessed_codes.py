@@ -14,9 +14,12 @@ from serving.coupons.guesses import FREE_CODES
 from tests.integration.serving.desk import ALLOWANCE, Desk, ask, keyed
 from tests.integration.serving.shop import NOW, Client, serving
 
+LONG = "SUMMERSALEABCDEF"  # looks like the code of a single coupon
 SPRING = SharedCode(
     code="SPRING-20", most_discount=90, stores=(), valid_from=NOW, valid_until=NOW + timedelta(days=9)
 )  # fmt: skip
+
+BASE32 = str.maketrans("0189", "WXYZ")
 
 
 def key_of(desk: Desk) -> dict[str, str]:
@@ -30,7 +33,11 @@ async def validate(client: Client, headers: dict[str, str], *codes: str) -> http
 
 
 def guesses(start: int, n: int = 10) -> list[str]:
-    return [f"SPRING-{number}" for number in range(start, start + n)]
+    """Half of them look like the code of a single coupon."""
+    return [
+        f"SPRING-{number}" if number % 2 else f"SUMMERSALE{number:06}".translate(BASE32)
+        for number in range(start, start + n)
+    ]
 
 
 async def held_off(client: Client, headers: dict[str, str], *codes: str) -> dict[str, Any]:
@@ -41,8 +48,12 @@ async def held_off(client: Client, headers: dict[str, str], *codes: str) -> dict
     return reply.json()
 
 
+def allow(desk: Desk, campaign_id: str, shared: SharedCode) -> None:
+    desk.ledger.allow(replace(ALLOWANCE, campaign_id=campaign_id, caps=(), shared=shared))
+
+
 def test_who_guesses_waits_at_every_worker_and_nobody_else_does(desk: Desk) -> None:
-    desk.ledger.allow(replace(ALLOWANCE, campaign_id="spring", caps=(), shared=SPRING))
+    allow(desk, "spring", SPRING)
     coupon, guesser, neighbour = desk.issue(), key_of(desk), key_of(desk)
 
     async def use() -> None:
@@ -67,7 +78,7 @@ def test_who_guesses_waits_at_every_worker_and_nobody_else_does(desk: Desk) -> N
                 assert (await validate(client, neighbour, "SPRING-20")).json()["valid"]
             page = (await one.get("/metrics")).text
             assert f'recommender_coupon_codes_refused_total{{outcome="unknown"}} {FREE_CODES + 5}.0' in page
-            assert 'recommender_coupon_codes_refused_total{outcome="held"} 2.0' in page
+            assert 'recommender_coupon_codes_refused_total{outcome="held"} 3.0' in page
 
     asyncio.run(use())
     assert desk.ledger.verify() == []
@@ -84,3 +95,31 @@ def test_many_guesses_at_once_are_not_more_than_one_after_another(desk: Desk) ->
         assert {reply.status_code for reply in replies} == {200, 429}
 
     desk.run(use)
+
+
+def test_who_guessed_is_told_again_what_was_sold_and_still_sells_single_coupons(desk: Desk) -> None:
+    allow(desk, "summer", replace(SPRING, code=LONG))
+    coupon, till = desk.issue(), key_of(desk)
+    sale = ask(LONG, order_id="o")
+
+    async def use() -> None:
+        async with serving(desk.app()) as one:
+            await one.wait_until_ready()
+            sold = await one.post("/v1/redemptions", json=sale, headers=till | keyed("sold"))
+            assert sold.status_code == 201, sold.text
+        async with serving(desk.app()) as restarted:
+            await restarted.wait_until_ready()
+            for start in range(100, 101 + FREE_CODES, 10):
+                await validate(restarted, till, *guesses(start))
+            await held_off(restarted, till, LONG)
+            anew = await restarted.post("/v1/redemptions", json=sale, headers=till | keyed("anew"))
+            assert anew.status_code == 429
+            again = await restarted.post("/v1/redemptions", json=sale, headers=till | keyed("sold"))
+            assert (again.status_code, again.content) == (201, sold.content)
+            assert again.headers["idempotent-replayed"] == "true"
+            single = ask(coupon.code.lower(), order_id="p")
+            claimed = await restarted.post("/v1/redemptions", json=single, headers=till | keyed("single"))
+            assert claimed.status_code == 201, claimed.text
+
+    asyncio.run(use())
+    assert desk.ledger.verify() == []

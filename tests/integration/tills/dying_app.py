@@ -83,7 +83,9 @@ def application(engine: Engine) -> FastAPI:
     app = FastAPI()
     app.state.gate = open_gate()
     answer_with_problems(app)
-    app.include_router(coupon_routes(desk, CodeGuesses(lockout("codes", FREE_CODES), lambda *_: None)))
+    app.include_router(
+        coupon_routes(desk, CodeGuesses(lockout("codes", FREE_CODES), ledger.are_single, lambda *_: None))
+    )
     app.include_router(_issuing(ledger))
     app.add_middleware(DoomedReplies, doom=Doom(engine))
     return app
