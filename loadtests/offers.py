@@ -33,7 +33,7 @@ from recommender.places.beacons import ibeacon_key
 from recommender.places.store import Store
 from recommender.places.zone import Zone
 
-RATE, SECONDS, ROUNDS, CAMPAIGNS = 100.0, 8.0, 3, 40
+RATE, SECONDS, ROUNDS, CAMPAIGNS, WORKERS = 100.0, 8.0, 3, 40, 1
 DWELL_SECONDS = 8.0
 UUID = "0f0f0f0f-0000-4000-8000-000000000001"
 CAMPAIGN = {
@@ -140,7 +140,7 @@ def main() -> None:
     with copy_of(Settings()) as apart:
         set_up(apart)
         environment = {"RECOMMENDER_DATA_DIR": str(apart), "RECOMMENDER_CONFIG_DIR": str(apart / "config")}
-        serve = [sys.executable, "-m", "recommender", "serve", "--workers", "1", "--port", str(port)]
+        serve = [sys.executable, "-m", "recommender", "serve", "--workers", str(WORKERS), "--port", str(port)]
         with running(serve, port, "/readyz", environment):
             found, by_stage, ends = uvloop.run(measure(port)), stages(port), answered(port)
     table = Table("", "p50 ms", "p99 ms", "of the rounds", "failures", title=f"In the aisle, at {RATE:.0f} requests/s")

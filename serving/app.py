@@ -280,7 +280,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         law_of=law_of,
         verdict=permissions.judge,
         ledger_at=ledger_at,
-        read_live=lambda user_id, anonymous_id: live_reader.read(Caller(user_id=user_id, anonymous_id=anonymous_id)),
+        read_live=live_reader.read_patiently,
         shopper_of=lambda user_id, known, serving, now: shopper_of(user_id, known, serving, now, parted.since),
         current=current.get,
         presences=presences,

@@ -46,4 +46,13 @@ def _verified(token: bytes, secrets: Iterable[str]) -> dict[str, Any]:
 
 
 def _is_id(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= LONGEST_ID and "\0" not in value
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_ID and "\0" not in value and _is_text(value)
+
+
+def _is_text(value: str) -> bool:
+    """Whether it can be written as UTF-8; JSON can name halves of characters."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

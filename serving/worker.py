@@ -9,6 +9,8 @@ import uvicorn
 from serving.http_protocol import BoundedProtocol
 
 GRACE_SECONDS = 10
+# How long a thread that computes keeps one waiting that has an answer of SQLite: by default 5 ms, for each statement.
+SWITCH_SECONDS = float(__import__("os").environ.get("SWI", "0.0005"))
 
 
 def main(listener_fd: int, application: str) -> None:
@@ -25,6 +27,7 @@ def main(listener_fd: int, application: str) -> None:
         proxy_headers=False,  # the application itself believes the proxies that the settings name
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
+    sys.setswitchinterval(SWITCH_SECONDS)
     gc.disable()  # modules are here to stay: to look for garbage among them is a third of the time it takes to start
     config.load()
     gc.freeze()

@@ -42,7 +42,8 @@ NAMED = Prepared(
         among(accounts.dimension, "dimensions"),
         among(accounts.member, "members"),
         or_(accounts.dimension != "day", among(accounts.day, "days")),
-    )
+    ),
+    many=True,
 )
 HOLD = Prepared(upserts(ledger_accounts, _add))
 MOVE = Prepared(

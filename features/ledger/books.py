@@ -28,12 +28,18 @@ RESERVATION_LIFE = timedelta(minutes=15)  # how long a till has for one basket
 KEPT = allowances.c
 ALLOWED = (
     select(
-        KEPT.campaign_id, KEPT.version, KEPT.state, KEPT.halted, KEPT.timezone, KEPT.currency, cast(KEPT.limits, Text)
+        KEPT.campaign_id,
+        KEPT.version,
+        KEPT.state,
+        KEPT.halted,
+        KEPT.timezone,
+        KEPT.currency,
+        cast(KEPT.limits, Text).label("limits"),
     )
     .where(among(KEPT.campaign_id, "campaigns"))
     .order_by(KEPT.campaign_id)
 )
-LOOK, LOCK = Prepared(ALLOWED), Prepared(ALLOWED.with_for_update())
+LOOK, LOCK = Prepared(ALLOWED, many=True), Prepared(ALLOWED.with_for_update())
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,15 +49,18 @@ class Ledger:
         self._engine, self._secret, self._clock = engine, secret, clock
 
     @contextmanager
-    def writing(self, by: Author = SYSTEM) -> Generator[Books]:
-        """Open the books for one transaction; committed at the end, undone by an exception."""
-        with exclusive(self._engine) as connection:
+    def writing(self, by: Author = SYSTEM, *, shares: bool = True) -> Generator[Books]:
+        """Open the books for one transaction; committed at the end, undone by an exception.
+
+        `shares`: it is as short as a till's calls are, see `exclusive`.
+        """
+        with exclusive(self._engine, shares=shares) as connection:
             yield Books(connection, self._secret(), self._clock(), by.actor)
 
     @contextmanager
     def trying(self) -> Generator[Books]:
         """Open the books to see what would happen: whatever is written is undone at the end."""
-        with suppress(_Undo), exclusive(self._engine) as connection:
+        with suppress(_Undo), exclusive(self._engine, shares=True) as connection:
             yield Books(connection, self._secret(), self._clock())
             raise _Undo
 
@@ -96,7 +99,7 @@ class Ledger:
         with reading(self._engine) as connection:
             if not expiry.is_due(connection, self._clock()):
                 return 0
-        with self.writing() as books:
+        with self.writing(shares=False) as books:
             expiry.forget_keys(books.connection, books.now - KEYS_KEPT)
             forget_old(books.connection, books.now)
             return expiry.expire(books, most)
@@ -134,15 +137,15 @@ class Ledger:
 
     def verify(self) -> list[Flaw]:
         """What is not as the entries say it must be; nothing, if all is well."""
-        with self.writing() as books:
+        with self.writing(shares=False) as books:
             return proof.find_flaws(books)
 
     def overruns(self) -> list[Flaw]:
         """Budgets above their limit, which may only be where the limit was lowered afterwards."""
-        with self.writing() as books:
+        with self.writing(shares=False) as books:
             return proof.find_overruns(books)
 
     def rebuild(self) -> int:
         """Write all balances anew from the entries; returns how many accounts there are."""
-        with self.writing() as books:
+        with self.writing(shares=False) as books:
             return proof.rebuild(books)

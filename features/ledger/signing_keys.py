@@ -65,9 +65,10 @@ class SigningKeys:
         return self._open_once(*found)
 
     def _open_once(self, kid: str, sealed: str) -> tuple[str, Ed25519PrivateKey]:
-        if self._opened is None or self._opened[0] != sealed:
-            self._opened = sealed, self._open(sealed)
-        return kid, self._opened[1]
+        opened = self._opened
+        if opened is None or opened[0] != sealed:
+            opened = self._opened = sealed, self._open(sealed)
+        return kid, opened[1]
 
     def _open(self, sealed: str) -> Ed25519PrivateKey:
         try:

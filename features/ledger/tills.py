@@ -92,6 +92,8 @@ def redeem(books: Books, reservation_id: str, order_id: str, stores: Collection[
         row = rows[quote.coupon_id]
         if row.allowed.state == "killed":
             raise CouponRefused(Refusal.KILLED, quote.coupon_id)
+        if row.facts["reservation_id"] != reservation_id or row.facts["hold_number"] is None:
+            raise CouponRefused(Refusal.RESERVATION_EXPIRED, reservation_id)  # by a clock that is ahead of this one
         used.append(_use(books, row, quote, found, order_id))
     _end(books, reservation_id, "redeemed")
     return used

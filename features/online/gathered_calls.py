@@ -24,17 +24,18 @@ class GatheredCalls:
 
     def __init__(self, redis: "Redis") -> None:
         self._redis = redis
-        self._asked: list[tuple[Sequence[Argument], asyncio.Future[Any]]] = []
+        self._asked: list[tuple[Sequence[bytes], asyncio.Future[Any]]] = []
         self._sending: asyncio.Task[None] | None = None
         self._connection: AbstractConnection | None = None
 
     async def call(self, *command: Argument) -> Any:  # noqa: ANN401 - what Redis answers
-        """What Redis answers to one command; raises RedisError, OSError."""
+        """What Redis answers to one command; raises RedisError, OSError, and ValueError for what is no UTF-8."""
         if isinstance(self._redis, RedisCluster):  # whose keys lie on several nodes
             return await self._redis.execute_command(*command)
+        encoded = [encode(argument) for argument in command]  # here, so that only who asks hears what cannot be said
         loop = asyncio.get_running_loop()
         answered = loop.create_future()
-        self._asked.append((command, answered))
+        self._asked.append((encoded, answered))
         if self._sending is None or self._sending.done():
             self._sending = loop.create_task(self._send_on())
         return await answered
@@ -56,25 +57,30 @@ class GatheredCalls:
                 else:
                     answered.set_result(reply)
 
-    async def _exchange(self, commands: Sequence[Sequence[Argument]]) -> list[object]:
+    async def _exchange(self, commands: Sequence[Sequence[bytes]]) -> list[object]:
+        """Replies to commands; what Redis refuses has its error for a reply."""
+        replies: list[object] = []
         if self._connection is None:
             self._connection = await self._redis.connection_pool.get_connection()
-            return await _answers(self._connection, commands)
+            await _ask(self._connection, commands, replies)
+            return replies
         try:
-            return await _answers(self._connection, commands)
+            await _ask(self._connection, commands, replies)
         except ConnectionLost:  # as each that was kept is, when the server was started anew
-            return await _answers(self._connection, commands)
+            await _ask(self._connection, commands[len(replies) :], replies)
+        return replies
 
 
-async def _answers(connection: "AbstractConnection", commands: Sequence[Sequence[Argument]]) -> list[object]:
-    """Replies to commands; what Redis refuses has its error for a reply."""
+def encode(argument: Argument) -> bytes:
+    """An argument as it is sent; raises ValueError for text that is no UTF-8."""
+    return argument if isinstance(argument, bytes) else str(argument).encode()
+
+
+async def _ask(connection: "AbstractConnection", commands: Sequence[Sequence[bytes]], replies: list[object]) -> None:
     await connection.connect()  # nothing, if it is
     await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
-    return [await _answer(connection) for _ in commands]
-
-
-async def _answer(connection: "AbstractConnection") -> Any:  # noqa: ANN401 - what Redis answers
-    try:
-        return await connection.read_response()
-    except ResponseError as error:
-        return error
+    for _ in commands:
+        try:
+            replies.append(await connection.read_response())
+        except ResponseError as error:
+            replies.append(error)

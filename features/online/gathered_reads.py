@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from redis.asyncio.cluster import RedisCluster
 
-from features.online.gathered_calls import GatheredCalls
+from features.online.gathered_calls import GatheredCalls, encode
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -25,19 +25,23 @@ class GatheredReads:
         # The keys of a cluster lie on several nodes: it is asked for each slot of them.
         self._of_cluster: Any = redis.mget_nonatomic if isinstance(redis, RedisCluster) else None
         self._calls = GatheredCalls(redis)
-        self._asked: list[tuple[Sequence[str], asyncio.Future[Values]]] = []
+        self._asked: list[tuple[Sequence[bytes], asyncio.Future[Values]]] = []
         self._reading: asyncio.Task[None] | None = None
 
     async def get(self, keys: Sequence[str]) -> Values:
-        """The values of one caller's keys, in their order, None where there is none; raises what the read raises."""
+        """The values of one caller's keys, in their order, None where there is none; raises what the read raises.
+
+        Also ValueError, for a key that is no UTF-8.
+        """
+        encoded = [encode(key) for key in keys]
         loop = asyncio.get_running_loop()
         answered = loop.create_future()
-        self._asked.append((keys, answered))
+        self._asked.append((encoded, answered))
         if self._reading is None or self._reading.done():
             self._reading = loop.create_task(self._read_on())
         return await answered
 
-    async def _read(self, keys: Sequence[str]) -> list[Any]:
+    async def _read(self, keys: Sequence[bytes]) -> list[Any]:
         if self._of_cluster is not None:
             return await self._of_cluster(keys)
         return await self._calls.call("MGET", *keys)

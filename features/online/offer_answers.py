@@ -2,13 +2,20 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import RedisError
 
 from features.ledger.idempotency import Call, Reply, must_be_same
-from features.online.gathered_calls import GatheredCalls
-from features.online.keys import OFFER_ANSWER_SECONDS, OFFER_CLAIM_SECONDS, OFFER_TURN_SECONDS, offer_answer
+from features.online.gathered_calls import Argument, GatheredCalls
+from features.online.keys import (
+    OFFER_ANSWER_SECONDS,
+    OFFER_CLAIM_SECONDS,
+    OFFER_TURN_SECONDS,
+    load_script,
+    offer_answer,
+)
 from recommender.errors import StillRunning, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -20,57 +27,66 @@ BEGUN = b"@"  # an answer begins with a brace
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A call that is to be answered now, by nobody else; `again`: it was begun before, and did not end."""
+    """A call that is to be answered now, by nobody else, for OFFER_TURN_SECONDS.
+
+    Attributes:
+        again: it was begun before, and did not end.
+        held: what is kept of the call for as long as nobody else has its turn.
+    """
 
     again: bool
+    held: bytes
 
 
 class OfferAnswers:
     """What was answered to calls. Those that had an effect are in SQL, with it; here all are found without SQL.
 
-    The value of a call is the digest of its body, then its answer; while there is none, when it was begun. All methods
-    raise StoreUnavailable when Redis cannot be reached.
+    The value of a call is the digest of its body, then its answer; while there is none, when it was begun and a name of
+    that turn. All methods raise StoreUnavailable when Redis cannot be reached.
     """
 
     def __init__(self, redis: "Redis") -> None:
         self._calls = GatheredCalls(redis)
+        self._replace = load_script("replace_if_same")
 
     async def begin(self, call: Call, now: datetime) -> Reply | Turn:
-        """The answer to the same call before; or the turn to answer it, for OFFER_TURN_SECONDS.
+        """The answer to the same call before; or the turn to answer it.
 
         Raises:
             KeyReused: the key came with another body.
             StillRunning: the same call is under way.
         """
-        value = await self._set(call, b"%s%.0f" % (BEGUN, now.timestamp()), OFFER_CLAIM_SECONDS, is_new=True)
-        if value is None:
-            return Turn(again=False)
-        must_be_same(call, value[:DIGEST_CHARACTERS].decode())
-        rest = value[DIGEST_CHARACTERS:]
+        mine = call.body_digest.encode() + b"%s%.0f %s" % (BEGUN, now.timestamp(), token_hex(8).encode())
+        name = offer_answer(call.caller, call.key)
+        known: bytes | None = await self._ask("SET", name, mine, "EX", OFFER_CLAIM_SECONDS, "NX", "GET")
+        if known is None or known == mine:  # the latter if it was sent twice, because the first answer got lost
+            return Turn(again=False, held=mine)
+        must_be_same(call, known[:DIGEST_CHARACTERS].decode())
+        rest = known[DIGEST_CHARACTERS:]
         if not rest.startswith(BEGUN):
             return Reply(200, rest, replayed=True)
-        if now.timestamp() < float(rest.removeprefix(BEGUN)) + OFFER_TURN_SECONDS:
+        began = float(rest.removeprefix(BEGUN).split()[0])
+        if now.timestamp() < began + OFFER_TURN_SECONDS or not await self._put(call, known, mine, OFFER_CLAIM_SECONDS):
             raise StillRunning("The same call is under way.", remedy="Repeat it in a second, with the same key.")
-        await self._set(call, b"%s%.0f" % (BEGUN, now.timestamp()), OFFER_CLAIM_SECONDS)
-        return Turn(again=True)
+        return Turn(again=True, held=mine)
 
-    async def keep(self, call: Call, answer: bytes) -> None:
-        """Keep the answer to a call."""
-        await self._set(call, answer, OFFER_ANSWER_SECONDS)
+    async def keep(self, call: Call, turn: Turn, answer: bytes) -> None:
+        """Keep the answer to a call, unless somebody else has its turn by now."""
+        await self._put(call, turn.held, call.body_digest.encode() + answer, OFFER_ANSWER_SECONDS)
 
-    async def give_up(self, call: Call) -> None:
+    async def give_up(self, call: Call, turn: Turn) -> None:
         """End a turn without an answer: the call may be made again at once."""
-        await self._set(call, BEGUN + b"0", OFFER_CLAIM_SECONDS)
+        await self._put(call, turn.held, call.body_digest.encode() + BEGUN + b"0", OFFER_CLAIM_SECONDS)
 
-    async def _set(self, call: Call, value: bytes, seconds: int, *, is_new: bool = False) -> bytes | None:
-        """Set what is known of a call; with `is_new` only if nothing is, and return what was."""
-        name, value = offer_answer(call.caller, call.key), call.body_digest.encode() + value
+    async def _put(self, call: Call, before: bytes, after: bytes, seconds: int) -> bool:
+        """Put a value in the place of another; False: it is not there any more."""
+        name = offer_answer(call.caller, call.key)
+        return bool(await self._ask("EVAL", self._replace, 1, name, before, after, seconds))
+
+    async def _ask(self, *command: Argument) -> Any:  # noqa: ANN401 - what Redis answers
         try:
-            before: object = await self._calls.call(
-                "SET", name, value, "EX", seconds, *(["NX", "GET"] if is_new else [])
-            )
+            return await self._calls.call(*command)
         except (RedisError, OSError) as error:
             raise StoreUnavailable(
                 f"Redis cannot be reached: {error}", remedy="Send the same request again later."
             ) from error
-        return before if is_new and isinstance(before, bytes) else None

@@ -102,13 +102,15 @@ def writing(engine: Engine) -> Generator[Write]:
 
 
 @contextmanager
-def exclusive(engine: Engine, lock: int | None = None) -> Generator[Connection]:
+def exclusive(engine: Engine, lock: int | None = None, *, shares: bool = False) -> Generator[Connection]:
     """Write in one transaction what no worker follows; with a lock, beside no other that takes the same.
+
+    `shares`: it is short, and many of its kind come at once: on SQLite they share commits.
 
     Raises:
         StoreUnavailable: the database is not there, or stays busy for longer than BUSY_SECONDS.
     """
-    with _reachable(), _alone(engine, lock) as connection:
+    with _reachable(), _alone(engine, lock, shares=shares) as connection:
         yield connection
 
 
@@ -147,19 +149,19 @@ def _is_current(engine: Engine) -> bool:
 
 
 @contextmanager
-def _alone(engine: Engine, lock: int | None) -> Generator[Connection]:
-    with _begun(engine) as connection:
+def _alone(engine: Engine, lock: int | None, *, shares: bool = False) -> Generator[Connection]:
+    with _begun(engine, shares=shares) as connection:
         if lock is not None:
             take_lock(connection, lock)
         yield connection
 
 
 @contextmanager
-def _begun(engine: Engine) -> Generator[Connection]:
-    """A transaction that writes. On SQLite it waits for its turn, and shares its commit with those that wait."""
+def _begun(engine: Engine, *, shares: bool = False) -> Generator[Connection]:
+    """A transaction that writes. On SQLite it waits for its turn, and may share its commit with those that wait."""
     if engine.dialect.name == "sqlite":
         # Processes are kept apart by SQLite itself.
-        with turns_of(engine).writing(_writers(engine), BUSY_SECONDS) as connection:
+        with turns_of(engine).writing(_writers(engine), BUSY_SECONDS, shares=shares) as connection:
             yield connection
     else:
         with _writers(engine).begin() as connection:

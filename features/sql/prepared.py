@@ -7,6 +7,7 @@ long as SQLite takes for a row by its key.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
+import orjson
 from sqlalchemy import BindParameter, Connection, Dialect, Select
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DBAPIError
@@ -39,6 +40,7 @@ class Text(NamedTuple):
         positional: whether parameters go by their order, not by their names.
         columns: names of what a SELECT answers; none for others.
         taken: how values of some columns are changed, by their place.
+        in_one: whether it answers all rows as one JSON.
     """
 
     text: str
@@ -46,6 +48,7 @@ class Text(NamedTuple):
     parameters: Sequence[Parameter]
     columns: Sequence[str]
     taken: Mapping[int, Change]
+    in_one: bool = False
 
     def given(self, values: Values) -> tuple[object, ...] | dict[str, object]:
         """Values as the driver takes them."""
@@ -60,17 +63,25 @@ class Prepared:
     Args:
         statement: one for all databases, or one for each dialect.
         columns: what an INSERT or UPDATE sets that does not say so itself; None: all.
+        many: whether a SELECT answers so many rows that SQLite had better give them as one: its driver lets other
+            threads go first at each, and waits until they are done. Texts and whole numbers only.
     """
 
     def __init__(
-        self, statement: Statement | Mapping[str, Statement], columns: Sequence[str] | None = None
-    ) -> None:  # fmt: skip
-        self._statement, self._columns, self._texts = statement, columns, dict[str, Text]()
+        self,
+        statement: Statement | Mapping[str, Statement],
+        columns: Sequence[str] | None = None,
+        *,
+        many: bool = False,
+    ) -> None:
+        self._statement, self._columns, self._many, self._texts = statement, columns, many, dict[str, Text]()
 
     def rows(self, connection: Connection, values: Values) -> list[tuple[Any, ...]]:
         """What it answers; raises DBAPIError as `Connection.execute` does."""
         text = self._text(connection.dialect)
         found = cast("list[tuple[Any, ...]]", _sent(connection, text, values).fetchall())
+        if text.in_one:
+            found = orjson.loads(found[0][0])
         if not text.taken:
             return found
         return [tuple(text.taken[n](one) if n in text.taken else one for n, one in enumerate(row)) for row in found]
@@ -90,7 +101,11 @@ class Prepared:
         text = self._texts.get(dialect.name)
         if text is None:
             one = self._statement[dialect.name] if isinstance(self._statement, Mapping) else self._statement
-            text = self._texts[dialect.name] = _text_of(one, dialect, self._columns)
+            text = _text_of(one, dialect, self._columns)
+            if self._many and dialect.name == "sqlite":
+                row = f"json_array({', '.join(text.columns)})"
+                text = text._replace(text=f"SELECT json_group_array({row}) FROM ({text.text})", in_one=True)
+            self._texts[dialect.name] = text
         return text
 
 
@@ -137,4 +152,6 @@ def _sent(connection: Connection, text: Text, values: Values) -> DBAPICursor:
             text.text, parameters, error, connection.dialect.loaded_dbapi.Error, connection_invalidated=lost,
             dialect=connection.dialect,
         ) from error  # fmt: skip
+    for tell in listeners.after_cursor_execute:
+        tell(connection, cursor, text.text, parameters, None, False)
     return cursor

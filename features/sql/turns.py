@@ -2,7 +2,7 @@
 
 A commit waits for the disk, several milliseconds, and SQLite has one writer at a time. So a writer who is done leaves
 the transaction open for the next in the queue, and the last of them commits for all; nobody goes on before that. The
-work of each is undone by itself, by a savepoint.
+work of each is undone by itself, by a savepoint. Who does much writes alone: nobody waits for its end to be answered.
 """
 
 from collections.abc import Callable, Generator
@@ -43,18 +43,28 @@ class Shared:
 
     @contextmanager
     def work(self) -> Generator[Connection]:
-        """The work of one writer, undone by an exception; what others did stays, unless SQLite itself undid it all."""
+        """The work of one writer, undone by an exception; what others did stays, unless SQLite itself undid it all.
+
+        An exception is raised at once, though what it was raised for may be work of others that is not on disk yet."""
         if self._n_done:
             self._driver.execute("SAVEPOINT work")
         try:
             yield self._connection
         except BaseException as error:
-            if self._n_done and self._driver.in_transaction:
-                self._driver.execute("ROLLBACK TO work")
-            else:  # nobody else's is in it; or all is lost, as when the disk is full
-                self._end(self._transaction.rollback, error)
+            self._undo(error)
             raise
         self._n_done += 1
+
+    def _undo(self, error: BaseException) -> None:
+        """Undo the work of one, and all if that cannot be, or is all there is; as when the disk is full."""
+        undone = False
+        try:
+            if self._n_done and self._driver.in_transaction:
+                self._driver.execute("ROLLBACK TO work")
+                undone = True
+        finally:
+            if not undone:
+                self._end(self._transaction.rollback, error)
 
     def commit(self) -> None:
         """End it for all; `wait` says how it went."""
@@ -74,9 +84,11 @@ class Shared:
         self._error = error
         try:
             end()
-        except SQLAlchemyError as failed:
+        except BaseException as failed:
             self._error = failed
             self._connection.invalidate()  # its transaction is still open
+            if not isinstance(failed, SQLAlchemyError):
+                raise
         finally:
             self._ended.set()
             self._connection.close()
@@ -98,19 +110,22 @@ class Turns:
         self.n_waiting, self.shared = 0, None
 
     @contextmanager
-    def writing(self, engine: Engine, seconds: float) -> Generator[Connection]:
+    def writing(self, engine: Engine, seconds: float, *, shares: bool) -> Generator[Connection]:
         """A turn to write; what was written is on disk when it ends, and undone by an exception.
 
-        Raises StoreUnavailable if it does not come within so many seconds.
+        `shares`: its work is short, so that others may wait for it to be committed.
+
+        Raises:
+            StoreUnavailable: the turn does not come within so many seconds, or nothing could be kept.
         """
         self._queue(seconds)
         try:
-            shared = self._join(engine)
+            shared = self._join(engine, shares=shares)
             try:
                 with shared.work() as connection:
                     yield connection
             finally:
-                if not self.n_waiting or not shared.is_open:
+                if not shares or not self.n_waiting or not shared.is_open:
                     self._commit(shared)
         finally:
             self._turn.release()
@@ -134,9 +149,9 @@ class Turns:
             with self._counting:
                 self.n_waiting -= 1
 
-    def _join(self, engine: Engine) -> Shared:
+    def _join(self, engine: Engine, *, shares: bool) -> Shared:
         """The transaction that is open, else a new one."""
-        if self.shared is not None and not self.shared.is_open:
+        if self.shared is not None and not (shares and self.shared.is_open):
             self._commit(self.shared)
         if self.shared is None:
             self.shared = Shared(engine)

@@ -1,6 +1,7 @@
 """The one transaction of an offer: budgets looked at, one arm drawn, its coupon issued and the contact counted."""
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -24,6 +25,8 @@ from recommender.offers.refusal import Refusal
 from recommender.offers.terms import Terms
 from serving.offers.arms import Arm, Place
 from serving.offers.asks import Ask
+
+READERS, WRITERS = 2, 16  # threads: reading takes a processor, writing mostly waits, and who waits shares a commit
 
 Signing = Callable[[Connection], Callable[[Coupon, Terms], str]]
 
@@ -97,8 +100,16 @@ class ContactsChanged(Exception):
     """The person was contacted, or said something, since their contacts were read: decide anew."""
 
 
+class _Taken(Exception):
+    """Somebody took the last coupon of a campaign since it was looked at."""
+
+    def __init__(self, campaign_id: str, reason: NoOffer) -> None:
+        super().__init__(campaign_id)
+        self.campaign_id, self.reason = campaign_id, reason
+
+
 class Settling:
-    """Transactions of offers; every call blocks, so run it in a thread.
+    """Transactions of offers; every call blocks: run `remember` in `readers` and `settle` in `writers`.
 
     Args:
         signing: gives what signs coupons in a transaction.
@@ -107,6 +118,7 @@ class Settling:
 
     def __init__(self, engine: Engine, ledger: Ledger, signing: Signing, secret: Callable[[], bytes]) -> None:
         self._engine, self._ledger, self._signing, self._secret = engine, ledger, signing, secret
+        self.readers, self.writers = ThreadPoolExecutor(READERS), ThreadPoolExecutor(WRITERS)
 
     def remember(self, ask: Ask, now: datetime) -> Remembered:
         """What is known of the call and the person; takes no lock. Raises KeyReused."""
@@ -125,6 +137,16 @@ class Settling:
             ContactsChanged: nothing was done.
             KeyReused, StillRunning, StoreUnavailable.
         """
+        taken = dict[str, NoOffer]()
+        while True:
+            try:
+                return self._settle(proposal, answer_of, taken)
+            except _Taken as faster:  # undone; each time there is one arm less, so it ends
+                taken[faster.campaign_id] = faster.reason
+
+    def _settle(
+        self, proposal: Proposal, answer_of: Callable[[Settled], object], taken: Mapping[str, NoOffer]
+    ) -> tuple[Settled | None, Reply]:
         ask = proposal.ask
         books_of = self._ledger.trying() if ask.dry_run else self._ledger.writing(ask.by)
         with books_of as books:
@@ -134,46 +156,53 @@ class Settling:
             lock_person(books.connection, person)
             if read_contacts(books.connection, person, proposal.now) != list(proposal.contacts):
                 raise ContactsChanged
-            settled = self._draw(books, proposal, person, self._signing(books.connection))
+            settled = self._draw(books, proposal, person, taken)
             answer = answer_of(settled)
             if settled.offers:
                 return settled, keep(books, ask.call, 200, answer)
             return settled, Reply(200, orjson.dumps(answer))
 
-    def _draw(self, books: Books, proposal: Proposal, person: Person, sign: Callable[[Coupon, Terms], str]) -> Settled:
+    def _draw(self, books: Books, proposal: Proposal, person: Person, taken: Mapping[str, NoOffer]) -> Settled:
+        """Draw from the arms that have room, then issue what was drawn.
+
+        All campaigns drawn are locked at once: who took one lock after the other could wait for somebody who waits for
+        the first.
+
+        Raises _Taken if one has no room by then: it was no arm, so all is drawn again without it.
+        """
         seed = seed_of(books.secret, person.shopper, proposal.occasion)
         subject = proposal.ask.subject
         wanted = {name: arm.campaign.most_discount for name, arm in proposal.arms.items()}
         room = room_for(books, wanted, subject.holder, subject.device_id, proposal.place.store_id)
-        settled = Settled([], [], {name: NoOffer(no.value) for name, no in room.items() if no is not None}, seed)
-        left = {name: worth for name, worth in proposal.worth.items() if room[name] is None}
-        counted = list(proposal.contacts)
+        refused = {name: NoOffer(no.value) for name, no in room.items() if no is not None} | dict(taken)
+        settled = Settled([], [], refused, seed)
+        left = {name: worth for name, worth in proposal.worth.items() if name not in refused}
+        counted, drawn = list(proposal.contacts), list[Arm]()
         while left:
-            choice = choose(left, proposal.rules.policy, seed, len(settled.offers))
+            choice = choose(left, proposal.rules.policy, seed, len(drawn))
+            settled.draws.append(choice)
             if choice.arm == NO_OFFER:
-                settled.draws.append(choice)
                 break
             del left[choice.arm]
-            made = self._make(books, proposal, proposal.arms[choice.arm], person, sign)
-            if isinstance(made, Refusal):
-                settled.refused[choice.arm] = NoOffer(made.value)
-                continue  # somebody took the last one since we looked: it was no arm, so draw again without it
-            settled.draws.append(choice)
-            settled.offers.append(made)
-            if len(settled.offers) == proposal.ask.limit:
+            drawn.append(proposal.arms[choice.arm])
+            if len(drawn) == proposal.ask.limit:
                 break  # as most are: nobody asks what could come after it
-            counted.append(Contact(about=made.arm.about, made_at=books.now))
+            counted.append(Contact(about=drawn[-1].about, made_at=books.now))
             left = {name: worth for name, worth in left.items() if _allows(proposal, counted, proposal.arms[name])}
+        books.lock([arm.campaign.campaign_id for arm in drawn])
+        if drawn:
+            sign = self._signing(books.connection)
+            settled.offers.extend(self._make(books, proposal, arm, person, sign) for arm in drawn)
         return settled
 
     def _make(
         self, books: Books, proposal: Proposal, arm: Arm, person: Person, sign: Callable[[Coupon, Terms], str]
-    ) -> Made | Refusal:
+    ) -> Made:
         offer_id = new_id("off")
         request = _request(proposal, arm, offer_id)
         coupon = issue(books, request)
         if isinstance(coupon, Refusal):
-            return coupon
+            raise _Taken(request.campaign_id, NoOffer(coupon.value))
         if coupon.version != arm.campaign.version:
             raise StoreUnavailable("The campaign was changed this moment.", remedy="Send the same request again.")
         write_contact(books, person, NewContact(contact_id=offer_id, about=arm.about, coupon_id=coupon.coupon_id))

@@ -14,7 +14,7 @@ from features.events.stream import EventStream
 from features.identity import Identifier
 from features.ledger.idempotency import Reply
 from features.online.live_state import LiveEvents
-from features.online.offer_answers import OfferAnswers
+from features.online.offer_answers import OfferAnswers, Turn
 from features.online.presence_states import Kept, PresenceStates
 from recommender.consent import IN_STORE_LOCATION, PERSONALISATION
 from recommender.consent_laws import Circumstances, Law, Verdict
@@ -64,6 +64,21 @@ class Gathered:
     kept: Kept
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a call is answered with.
+
+    Attributes:
+        record: of the decision, to be logged; None: there was none.
+        replayed: the same call was answered so before.
+    """
+
+    answer: Json
+    record: Json | None
+    decided_at: datetime
+    replayed: bool = False
+
+
 @dataclass(frozen=True, kw_only=True)
 class RequestOffer:
     """Answers a phone that heard beacons: with offers whose coupons are reserved, or with why there is none.
@@ -73,7 +88,7 @@ class RequestOffer:
             none.
         verdict: the gate of consent.
         ledger_at: the change number up to which `verdict` knows the ledger of consents.
-        read_live: recent events of a user and an installation; None: Redis did not say in time.
+        read_live: recent events of a shopper; None: Redis did not say in time.
         shopper_of: all that is known of a user, with these events.
         current: raises NoArtifact.
     """
@@ -104,45 +119,55 @@ class RequestOffer:
         ledger_at = self.ledger_at()  # before consent is judged: whoever withdraws from here on is found out
         refusal = self._consent(ask, now) or self._beacons(ask, now)
         if refusal is not None:  # nothing was read, so nothing is written: these cost little, however many come
-            return self._reply(answer_without(refusal, self.rules, now))
+            return self._reply(Told(answer_without(refusal, self.rules, now), None, now))
         if ask.dry_run:
-            return await self._answer(ask, ledger_at, now, again=False)
-        turn = await self.answers.begin(ask.call, now)
+            known = await self._gather(ask, ledger_at, now)
+            return self._reply(await self._answer(ask, known, ledger_at, now, again=False))
+        with self._timed("gather"):  # the turn is taken while all is read: each waits for Redis
+            turn, known = await asyncio.gather(
+                self.answers.begin(ask.call, now), self._gather(ask, ledger_at, now), return_exceptions=True
+            )
         if isinstance(turn, Reply):
             return turn
+        if isinstance(turn, BaseException):
+            raise turn
         try:
-            reply = await self._answer(ask, ledger_at, now, again=turn.again)
+            if turn.again or isinstance(known, BaseException):  # what was read may be from before the first call ended
+                known = await self._gather(ask, ledger_at, now)
+            told = await self._answer(ask, known, ledger_at, now, again=turn.again)
+            with self._timed("record"):
+                await self._record(ask, turn, told)
         except BaseException:
             with suppress(StoreUnavailable):  # then the turn ends by itself
-                await self.answers.give_up(ask.call)
+                await self.answers.give_up(ask.call, turn)
             raise
-        await self.answers.keep(ask.call, reply.body)
-        return reply
+        return self._reply(told)
 
-    async def _answer(self, ask: Ask, ledger_at: int, now: datetime, *, again: bool) -> Reply:
+    async def _answer(
+        self, ask: Ask, known: Gathered | Refusal, ledger_at: int, now: datetime, *, again: bool
+    ) -> Told:  # fmt: skip
         """Answer a call that nobody else makes; `again`: it was begun before, so that its sightings may be known."""
-        with self._timed("gather"):
-            known = await self._gather(ask, ledger_at, now)
         if isinstance(known, Refusal):
-            return self._reply(answer_without(known, self.rules, now))
+            return Told(answer_without(known, self.rules, now), None, now)
         if known.reply is not None:
-            return await self._repeat(ask, known.reply)
+            return _again(known.reply)
         with self._timed("place"):
             judgement = await self._place(ask, known.kept, ledger_at, now, again=again)
         if isinstance(judgement, Refusal):
-            return self._reply(answer_without(judgement, self.rules, now))
+            return Told(answer_without(judgement, self.rules, now), None, now)
         for _ in range(TRIES):
             with self._timed("decide"):
                 decided = self._decide(ask, known, judgement, now)
             if isinstance(decided, Refusal):
-                return await self._refuse(ask, decided, now)
+                answer = answer_without(decided, self.rules, now)
+                return Told(answer, record_of(answer, None, decided.thought, self.rules, ask.limit, now), now)
             proposal, thought = decided
             try:
                 return await self._settle(ask, proposal, thought, now)
             except ContactsChanged:
                 known = await self._gather(ask, ledger_at, now)
                 if isinstance(known, Refusal):
-                    return self._reply(answer_without(known, self.rules, now))
+                    return Told(answer_without(known, self.rules, now), None, now)
         raise StillRunning("Other calls of this person are under way.", remedy="Repeat it, with the same key.")
 
     # The layers, in their order. Those that read nothing come first: consent and place.
@@ -218,7 +243,7 @@ class RequestOffer:
         subject = ask.subject
         try:
             remembered, live, kept = await asyncio.gather(
-                asyncio.to_thread(self.settling.remember, ask, now),
+                asyncio.get_running_loop().run_in_executor(self.settling.readers, self.settling.remember, ask, now),
                 self.read_live(subject.user_id, subject.anonymous_id),
                 self.presences.read(subject.holder),
             )
@@ -230,8 +255,8 @@ class RequestOffer:
             return Refusal(reasons=[NoOffer.NO_CONSENT])
         return Gathered(remembered.reply, remembered.contacts, live, kept)
 
-    async def _settle(self, ask: Ask, proposal: Proposal, thought: Thought, now: datetime) -> Reply:
-        """Draw, issue, count and keep in one transaction; then log; then answer."""
+    async def _settle(self, ask: Ask, proposal: Proposal, thought: Thought, now: datetime) -> Told:
+        """Draw, issue, count and keep in one transaction."""
 
         def answer_of(settled: Settled) -> Json:
             if settled.offers:
@@ -243,31 +268,21 @@ class RequestOffer:
             return {"answer": answer, "record": record_of(answer, settled, thought, self.rules, ask.limit, now)}
 
         with self._timed("settle"):
-            settled, reply = await asyncio.to_thread(self.settling.settle, proposal, answer_of)
-        if settled is None:
-            return await self._repeat(ask, reply)
-        kept = orjson.loads(reply.body)
-        return await self._record(ask, kept["answer"], kept["record"], now)
+            settling = asyncio.get_running_loop().run_in_executor(
+                self.settling.writers, self.settling.settle, proposal, answer_of
+            )
+            settled, reply = await settling
+        return _again(reply) if settled is None else Told(**orjson.loads(reply.body), decided_at=now)
 
-    async def _refuse(self, ask: Ask, refusal: Refusal, now: datetime) -> Reply:
-        answer = answer_without(refusal, self.rules, now)
-        record = record_of(answer, None, refusal.thought, self.rules, ask.limit, now)
-        return await self._record(ask, answer, record, now)
-
-    async def _record(self, ask: Ask, answer: Json, record: Json, now: datetime) -> Reply:
-        """Log the decision before it is answered."""
-        if not ask.dry_run:
-            with self._timed("record"):
-                await self.stream.append_once([[event_of(record, answer["place"], ask.subject, now)]])
-        return self._reply(answer)
-
-    async def _repeat(self, ask: Ask, reply: Reply) -> Reply:
-        """Answer as the first time. If that ended before its decision was logged, it is logged now."""
-        kept = orjson.loads(reply.body)
-        answer, record = kept["answer"], kept["record"]
-        decided_at = datetime.fromisoformat(answer["decided_at"]).astimezone(UTC)
-        await self.stream.append_once([[event_of(record, answer["place"], ask.subject, decided_at)]])
-        return Reply(reply.status, orjson.dumps(answer), replayed=True)
+    async def _record(self, ask: Ask, turn: Turn, told: Told) -> None:
+        """Log the decision, and keep the answer meanwhile: who fails at the first gives up the second."""
+        waits: list[Awaitable[object]] = [self.answers.keep(ask.call, turn, orjson.dumps(told.answer))]
+        if told.record is not None:
+            row = event_of(told.record, told.answer["place"], ask.subject, told.decided_at)
+            waits.append(self.stream.append_once([[row]]))
+        for done in await asyncio.gather(*waits, return_exceptions=True):
+            if isinstance(done, BaseException):
+                raise done
 
     @contextmanager
     def _timed(self, stage: str) -> Generator[None]:
@@ -275,15 +290,23 @@ class RequestOffer:
         yield
         self.metrics.stages_timed([f"offer {stage}"], [perf_counter() - started])
 
-    def _reply(self, answer: Json) -> Reply:
-        self.metrics.offer_decided(answer["outcome"], next(iter(answer["reason_codes"]), ""))
-        return Reply(200, orjson.dumps(answer))
+    def _reply(self, told: Told) -> Reply:
+        if not told.replayed:
+            self.metrics.offer_decided(told.answer["outcome"], next(iter(told.answer["reason_codes"]), ""))
+        return Reply(200, orjson.dumps(told.answer), replayed=told.replayed)
 
     def _store_heard(self, ask: Ask, now: datetime) -> str | None:
         """The store of the first beacon that is ours; None: none is."""
         places = self.places()
         zones = (places.zone_of(one.key, now) for one in ask.sightings)
         return next((zone.store_id for zone in zones if zone is not None and zone.store_id in places.stores), None)
+
+
+def _again(reply: Reply) -> Told:
+    """What the same call was answered with. If that ended before its decision was logged, it is logged now."""
+    kept = orjson.loads(reply.body)
+    decided_at = datetime.fromisoformat(kept["answer"]["decided_at"]).astimezone(UTC)
+    return Told(kept["answer"], kept["record"], decided_at, replayed=True)
 
 
 def _redis_is_gone(error: Exception) -> StoreUnavailable:

@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 from features.identity import Identifier, Presented
 from features.online.live_events import NO_PLACES
 from features.online.live_state import NO_LIVE_EVENTS, LiveEvents, LiveState
+from recommender.ids import AnonymousId, UserId
 from serving.metrics import Metrics
 from serving.recommendations.questions import Caller
 
@@ -51,6 +52,11 @@ class LiveReader:
         except (RedisError, OSError):
             self._metrics.live_state_missed("gone")
         return None
+
+    async def read_patiently(self, user_id: UserId | None, anonymous_id: AnonymousId | None) -> LiveEvents | None:
+        """The same of one who is not answered without; None: Redis is gone, or did not say within MOST_SECONDS."""
+        [live] = await self.read_all([Caller(user_id=user_id, anonymous_id=anonymous_id)])
+        return live
 
     async def read_all(self, callers: Sequence[Caller]) -> Sequence[LiveEvents | None]:
         """The same of many callers whom nobody waits for, in round trips that they share; all None: no Redis."""

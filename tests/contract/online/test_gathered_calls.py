@@ -1,13 +1,20 @@
 """Commands that many callers share a connection for, on a real Valkey."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
+import pytest
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
+from features.ledger.idempotency import Call, Reply
 from features.online.connection import connect
 from features.online.gathered_calls import GatheredCalls
+from features.online.gathered_reads import GatheredReads
+from features.online.keys import OFFER_TURN_SECONDS
+from features.online.offer_answers import OfferAnswers, Turn
 from features.settings import Settings
+from recommender.errors import StillRunning
 from tests.contract.online.test_live_state import with_redis
 
 
@@ -58,3 +65,52 @@ def test_all_callers_hear_that_redis_is_not_there(tmp_path):
     found = asyncio.run(ask())
     assert all(isinstance(error, (RedisError, OSError)) for error in found)
     assert len(found) == 3
+
+
+def test_what_cannot_be_sent_is_told_to_its_caller_alone(valkey_data_dir):
+    async def ask(redis: Redis) -> list[object]:
+        calls, reads = GatheredCalls(redis), GatheredReads(redis)
+        await calls.call("SET", "sent", "value")
+        asked = [calls.call("GET", "sent"), calls.call("GET", "\ud800"), reads.get(["\ud800"]), reads.get(["sent"])]
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    first, cut, also_cut, last = with_redis(Settings(data_dir=valkey_data_dir), ask)
+    assert (first, last) == (b"value", [b"value"])
+    assert isinstance(cut, ValueError)
+    assert isinstance(also_cut, ValueError)
+
+
+def test_what_was_answered_before_the_connection_was_cut_is_not_sent_again(valkey_data_dir):
+    async def ask(redis: Redis) -> object:
+        calls = GatheredCalls(redis)
+        me = await calls.call("CLIENT", "ID")
+        name, other = f"counted-{me}", f"other-{me}"
+        cut = ("CLIENT", "KILL", "ID", me, "SKIPME", "no")  # answered, then closed; sent again it finds nobody
+        asked = [("INCR", name), cut, ("INCR", other)]
+        found = await asyncio.gather(*(calls.call(*one) for one in asked), return_exceptions=True)
+        return found[0], await calls.call("GET", name), await calls.call("GET", other)
+
+    first, counted, other = with_redis(Settings(data_dir=valkey_data_dir), ask)
+    assert (first, counted, other) == (1, b"1", b"1")
+
+
+def test_a_turn_is_one_callers_and_what_it_keeps_is_lost_once_another_has_it(valkey_data_dir):
+    async def use(redis: Redis) -> None:
+        answers, call = OfferAnswers(redis), Call("caller", "/path", f"key-{id(redis)}", "d" * 64)
+        now = datetime(2026, 11, 1, 12, tzinfo=UTC)
+        late = now + timedelta(seconds=OFFER_TURN_SECONDS)
+        first = await answers.begin(call, now)
+        assert isinstance(first, Turn)
+        assert not first.again
+        with pytest.raises(StillRunning):
+            await answers.begin(call, now)
+        begun = await asyncio.gather(*(answers.begin(call, late) for _ in range(4)), return_exceptions=True)
+        [second] = [one for one in begun if isinstance(one, Turn)]
+        assert second.again
+        await answers.keep(call, second, b"{}")
+        await answers.give_up(call, first)  # too late to undo what is told by now
+        found = await answers.begin(call, late)
+        assert isinstance(found, Reply)
+        assert found.body == b"{}"
+
+    with_redis(Settings(data_dir=valkey_data_dir), use)

@@ -27,8 +27,10 @@ def sqlite(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
     engine.dispose()
 
 
-def write(engine: Engine, name: str, then: Callable[[Connection], object] = lambda _: None) -> str:
-    with exclusive(engine) as connection:
+def write(
+    engine: Engine, name: str, then: Callable[[Connection], object] = lambda _: None, *, shares: bool = True
+) -> str:
+    with exclusive(engine, shares=shares) as connection:
         connection.execute(WRITE, {"name": name})
         then(connection)
     return name
@@ -114,8 +116,53 @@ def test_who_waits_too_long_is_told_and_holds_nobody_up(sqlite: Engine) -> None:
     with ThreadPoolExecutor(1) as threads:
         first = threads.submit(write, sqlite, "first", slow)
         assert begun.wait(10)
-        with pytest.raises(StoreUnavailable), turns_of(sqlite).writing(sqlite, 0.01):
+        with pytest.raises(StoreUnavailable), turns_of(sqlite).writing(sqlite, 0.01, shares=True):
             pass
         go.set()
         assert first.result() == "first"
     assert written(sqlite) == {"first"}
+
+
+def test_nobody_waits_for_the_end_of_one_who_writes_much(sqlite: Engine) -> None:
+    go, begun = Event(), Event()
+
+    def much(_: Connection) -> None:
+        begun.set()
+        assert go.wait(10)
+
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(write, sqlite, "first", lambda _: time.sleep(0.05))
+        while not turns_of(sqlite).shared:
+            time.sleep(0.001)
+        second = threads.submit(write, sqlite, "second", much, shares=False)
+        assert first.result(5) == "first"
+        assert begun.wait(10)
+        assert written(sqlite) == {"first"}
+        go.set()
+        assert second.result(5) == "second"
+
+
+class Interrupted(BaseException):
+    """As a signal's handler raises it, at any moment."""
+
+
+def test_an_interrupted_commit_is_acknowledged_to_nobody(sqlite: Engine) -> None:
+    def cut(_: Connection) -> None:
+        raise Interrupted
+
+    event.listen(sqlite, "commit", cut, once=True)
+    found = queued(sqlite, {"one": nothing})
+    assert not [name for name, outcome in found.items() if outcome.exception() is None]
+    assert written(sqlite) == set()
+    assert write(sqlite, "later") == "later"
+
+
+def test_work_that_cannot_be_undone_by_itself_is_undone_with_that_of_others(sqlite: Engine) -> None:
+    def lose_the_savepoint(connection: Connection) -> None:
+        connection.exec_driver_sql("RELEASE work")
+        raise ZeroDivisionError
+
+    found = queued(sqlite, {"one": lose_the_savepoint})
+    assert not [name for name, outcome in found.items() if outcome.exception() is None]
+    assert written(sqlite) == set()
+    assert write(sqlite, "later") == "later"
