@@ -17,13 +17,11 @@ class Promised(Struct, frozen=True):
 
     Attributes:
         title: as the mail has it.
-        market: whose law counted when the mail was decided, as the caller named it.
     """
 
     campaign_id: str
     title: str
     days: int
-    market: str | None = None
 
 
 class Chosen(Struct, frozen=True, kw_only=True):
@@ -34,6 +32,7 @@ class Chosen(Struct, frozen=True, kw_only=True):
         shown: places of those that are shown, ascending.
         recommendation_id: of the list that they are from.
         store_id: whose stock counts; None: the chain's.
+        market: whose law counted, as the caller named it; None: that of the store, else the default's.
         offer: None: the block shows none.
     """
 
@@ -41,6 +40,7 @@ class Chosen(Struct, frozen=True, kw_only=True):
     shown: tuple[int, ...]
     recommendation_id: str
     store_id: str | None = None
+    market: str | None = None
     offer: Promised | None = None
 
     @property

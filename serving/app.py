@@ -17,6 +17,7 @@ from features.identity import USER_ID, Contacts, Identifier, Presented, read_sec
 from features.identity_rules import read_rules
 from features.ledger.ledger import Ledger
 from features.ledger.signing_keys import SigningKeys
+from features.mails import Chosen
 from features.markets import read_markets
 from features.offer_rules import read_offer_rules
 from features.online.connection import connect
@@ -197,6 +198,17 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         here = Circumstances(law=markets.law_of(None), said={})
         return permissions.judge(PERSONALISATION, named, here).allows
 
+    def may_log_of_mail(user_id: str, chosen: Chosen | None) -> bool:
+        named = [(USER_ID, user_id)]
+        if chosen is None:  # where no law is known, only their own word counts
+            return (
+                permissions.judge(PERSONALISATION, named, Circumstances(law=law_of(None, None), said={}))
+                is Verdict.GRANTED
+            )
+        # A market that is none any more has the strictest law.
+        law = law_of(None, chosen.store_id) if chosen.market is None else markets.law_of(chosen.market)
+        return permissions.judge(PERSONALISATION, named, Circumstances(law=law, said={})).allows
+
     def segments_of(user_id: UserId) -> frozenset[str]:
         return segments.of(*consents.same_person(user_id))
 
@@ -317,7 +329,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         compiled=recommend.compiled,
     )
     resolver = EidResolver(places.get, secret, clock)
-    visits = Visits(stream, MailClicks(redis), metrics, secret, may_log)
+    visits = Visits(stream, MailClicks(redis), metrics, secret, may_log_of_mail)
     links = MailLinks(
         store=mails,
         catalogue=CatalogueStore(engine),

@@ -51,8 +51,12 @@ OFFER_TURN_SECONDS = 10
 OFFER_CLAIM_SECONDS = 600
 OFFER_ANSWER_SECONDS = 3_600
 
-# clicks:{<digest of a mail>}: set of the links of it that were followed; gone MAIL_CLICKS_SECONDS after the last.
+# clicks:{<digest of a mail>}: sorted set of the links of it that were followed within MAIL_CLICKS_SECONDS, by when (in
+# seconds); gone as long after the last.
 MAIL_CLICKS_SECONDS = 15
+
+# opened:{<digest of a mail>}:<by whom>: nothing, but it lasts MAIL_OPENED_SECONDS from when a mail was opened.
+MAIL_OPENED_SECONDS = 3_600
 
 # limit:{<digest>}: nothing, but it expires when the limit of a caller is whole again: at most LIMIT_SECONDS from now.
 LIMIT_SECONDS = 120
@@ -97,6 +101,11 @@ def offer_answer(caller: str, key: str) -> str:
 def clicks_of_mail(digest: str) -> str:
     """Which links of a mail were followed just now."""
     return f"clicks:{{{digest}}}"
+
+
+def opening_of_mail(digest: str, by: str) -> str:
+    """That a kind of visitor opened a mail."""
+    return f"opened:{{{digest}}}:{by}"
 
 
 def limit_of(digest: str) -> str:

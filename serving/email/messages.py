@@ -117,9 +117,9 @@ class Writer:
         place_of = {str(item.item_id): place for place, item in enumerate(listed.items)}
         chosen = Chosen(
             items=tuple(place_of), shown=tuple(place_of[item.item_id] for item in rendered.items),
-            recommendation_id=listed.recommendation_id, store_id=to.store_id,
+            recommendation_id=listed.recommendation_id, store_id=to.store_id, market=to.market,
             offer=None if rendered.offer is None or block.offer is None
-            else Promised(block.offer.campaign_id, rendered.offer.title, block.offer.days, to.market),
+            else Promised(block.offer.campaign_id, rendered.offer.title, block.offer.days),
         )  # fmt: skip
         reply = {
             "block_id": spec.block_id, "placement": placement, "fallback": listed.fallback,

@@ -61,7 +61,7 @@ class ClaimCoupon:
         """The coupon, issued now or before. Raises NoCoupon, StoreUnavailable."""
         await self.catch_up()
         store_id = None if block.chosen.store_id is None else StoreId(block.chosen.store_id)
-        reader = Recipient(user_id=UserId(block.user_id), market=promised.market, store_id=store_id)
+        reader = Recipient(user_id=UserId(block.user_id), market=block.chosen.market, store_id=store_id)
         is_allowed = self.may_mail(reader).allows
         coupon = await asyncio.to_thread(self.offers.claim, block, promised, by, is_allowed=is_allowed)
         if isinstance(coupon, NoOffer):

@@ -22,8 +22,9 @@ APPLE_PROXY = "Mozilla/5.0"
 PROXIES = re.compile(
     r"GoogleImageProxy|ggpht\.com|YahooMailProxy|YahooCacheSystem|FastmailImageProxy|ProtonMail", re.IGNORECASE
 )
+# CUBOT makes telephones.
 SCANNERS = re.compile(
-    r"bot\b|crawl|spider|slurp|scan|preview|monitor|curl|wget|python|okhttp|java/|go-http|axios|headless|phantom|"
+    r"(?<!\bcu)bot\b|crawl|spider|slurp|scan|preview|monitor|curl|wget|python|okhttp|java/|go-http|axios|headless|phantom|"
     r"barracuda|proofpoint|mimecast|safelinks|symantec|messagelabs|fireeye|trendmicro|sophos|forcepoint|ironport|"
     r"zscaler|urldefense|whatsapp|facebookexternalhit|slack|telegram",
     re.IGNORECASE,

@@ -6,28 +6,28 @@ A click waits for some seconds: only then it shows whether the other links of it
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from time import monotonic
+from time import monotonic, time
+from uuid import uuid4
 
 import orjson
 from redis.exceptions import RedisError
 
 from features.events.schema import EMAIL_LINK_CLICKED, EMAIL_OPENED, UNSUBSCRIBED
 from features.events.stream import EventRow, EventStream
-from features.identity import USER_ID, Identifier
-from features.mails import FoundBlock, block_ref
+from features.mails import Chosen, FoundBlock, MailBlock, block_ref
 from features.online.mail_clicks import MailClicks
 from recommender.errors import StoreUnavailable
 from serving.cancellation import heed_cancellation
 from serving.email.visitors import Visitor
 from serving.metrics import Metrics
 
-HELD_SECONDS = 4.0  # scanners follow all links of a mail within a second or two
+HELD_SECONDS = 4.0  # by then all that BURST_SECONDS are about has come
 LOOK_SECONDS = 1.0
 QUEUED = 20_000
-MANY = 3  # different links of one mail within HELD_SECONDS: no person reads that fast
+MANY = 3  # different links of one mail within BURST_SECONDS of each other: no person reads that fast
 AT_ONCE = 200
 
 log = logging.getLogger(__name__)
@@ -43,6 +43,7 @@ class Click:
     at: datetime
     mail: str
     event_id: str
+    seconds: float  # when that was, by the clock of the machine
     due: float
 
 
@@ -50,7 +51,8 @@ class Visits:
     """Notes who opened mails and followed their links.
 
     Args:
-        may_log: whether what these identifiers do may be logged under their names.
+        may_log: whether what a user does with what a block shows may be logged under their name; None: with something
+            of which nobody knows where it was sent.
     """
 
     def __init__(
@@ -59,7 +61,7 @@ class Visits:
         clicks: MailClicks,
         metrics: Metrics,
         secret: Callable[[], bytes],
-        may_log: Callable[[Sequence[Identifier]], bool],
+        may_log: Callable[[str, Chosen | None], bool],
     ) -> None:
         self._stream, self._clicks, self._metrics, self._secret = stream, clicks, metrics, secret
         self._may_log = may_log
@@ -72,14 +74,14 @@ class Visits:
     async def clicked(self, found: FoundBlock, place: int, visitor: Visitor, at: datetime, event_id: str) -> None:
         """A link was followed. What does not fit into the queue is counted, and not logged."""
         block = found.block
-        mail = block_ref(self._secret(), block.send_id, block.user_id, "")
+        mail, seconds = block_ref(self._secret(), block.send_id, block.user_id, ""), time()
         try:
-            await self._clicks.note([(mail, f"{block.block_ref}{place}")])
+            await self._clicks.note(mail, f"{block.block_ref}{place}", seconds)
         except (RedisError, OSError) as error:
             log.debug("a click is not compared with others of its mail: %s", error)
         if len(self._held) < QUEUED:
             due = monotonic() + HELD_SECONDS
-            self._held.append(Click(found, place, visitor, at, mail, event_id, due))
+            self._held.append(Click(found, place, visitor, at, mail, event_id, seconds, due))
         else:
             self._metrics.mail_visited("click", visitor)
 
@@ -89,17 +91,17 @@ class Visits:
         block = found.block
         mail = block_ref(self._secret(), block.send_id, block.user_id, "")
         about = {"send_id": block.send_id, "by": visitor}
-        event_id = f"open-{mail}-{visitor}-{at:%Y%m%d%H}"
-        row = self._row(EMAIL_OPENED, event_id, block.user_id, about, at, visitor)
+        row = self._row(EMAIL_OPENED, f"open-{uuid4().hex}", block.user_id, about, at, visitor, block)
         try:
-            await self._stream.append_once([[row]])
-        except StoreUnavailable as error:
+            if await self._clicks.is_first_opening(mail, visitor):
+                await self._stream.append_once([[row]])
+        except (StoreUnavailable, RedisError, OSError) as error:
             log.warning("an opening is not logged: %s", error)
 
     async def unsubscribed(self, user_id: str, send_id: str, at: datetime, event_id: str) -> None:
         """Somebody does not want mails any more."""
         self._metrics.mail_visited("unsubscribe", Visitor.PERSON)
-        row = self._row(UNSUBSCRIBED, event_id, user_id, {"send_id": send_id}, at, Visitor.PERSON)
+        row = self._row(UNSUBSCRIBED, event_id, user_id, {"send_id": send_id}, at, Visitor.PERSON, None)
         try:
             await self._stream.append_once([[row]])
         except StoreUnavailable as error:
@@ -120,7 +122,7 @@ class Visits:
         while self._held and self._held[0].due <= now:
             some = [self._held.popleft() for _ in range(min(AT_ONCE, len(self._held))) if self._held[0].due <= now]
             try:
-                counts = await self._clicks.count([one.mail for one in some])
+                counts = await self._clicks.count([(one.mail, one.seconds) for one in some])
             except (RedisError, OSError):
                 counts = [0] * len(some)
             rows = [self._click_row(one, n_links=n) for one, n in zip(some, counts, strict=True)]
@@ -135,7 +137,7 @@ class Visits:
         self._metrics.mail_visited("click", visitor)
         block = click.found.block
         about = {"send_id": block.send_id, "block_id": block.block_id, "by": visitor}
-        row = self._row(EMAIL_LINK_CLICKED, click.event_id, block.user_id, about, click.at, visitor)
+        row = self._row(EMAIL_LINK_CLICKED, click.event_id, block.user_id, about, click.at, visitor, block)
         if row["user_id"] is not None:
             row["item_id"] = click.found.item_at(click.place)
             row["recommendation_id"] = block.chosen.recommendation_id
@@ -144,10 +146,18 @@ class Visits:
         return row
 
     def _row(
-        self, event: str, event_id: str, user_id: str, about: dict[str, str], at: datetime, visitor: Visitor
+        self,
+        event: str,
+        event_id: str,
+        user_id: str,
+        about: dict[str, str],
+        at: datetime,
+        visitor: Visitor,
+        block: MailBlock | None,
     ) -> EventRow:
-        """Under the name of the person only what they did themselves, and allow to be known."""
-        named = visitor is Visitor.PERSON and self._may_log([(USER_ID, user_id)])
+        """Under the name of the person only what they did themselves, and allow to be known, then and now."""
+        named = visitor is Visitor.PERSON and (block is None or block.personal)
+        named = named and self._may_log(user_id, None if block is None else block.chosen)
         return {
             "event_id": event_id, "line": 0, "event": event, "user_id": user_id if named else None, "channel": "email",
             "synthetic": False, "occurred_at": at, "received_at": at, "properties": orjson.dumps(about).decode(),

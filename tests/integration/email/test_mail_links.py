@@ -2,7 +2,9 @@
 
 import asyncio
 import base64
+import tomllib
 from datetime import timedelta
+from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from redis import Redis
 from features.email_links import Purpose, seal, unseal
 from features.events.drain import read_rows
 from features.identity import read_secret
+from features.mails import block_ref
 from features.offline.attribution import attribute
 from features.online.embedded import socket_path
 from features.online.keys import EVENT_STREAM
@@ -28,6 +31,7 @@ from recommender.consent import MARKETING_EMAIL, Entry, State
 from recommender.errors import LinkEnded, LinkInvalid
 from serving.app import create_app
 from serving.email import link_routes
+from serving.email.visitors import SCANNERS
 from tests.integration.serving.shop import NOW, Client, Shop, serving
 
 BROWSER = {"user-agent": "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Safari/605.1.15"}
@@ -263,6 +267,61 @@ def test_no_clock_that_runs_ahead_brings_mails_back_to_who_wants_none(shop: Shop
             assert (message["status"], message.get("reason")) == ("suppressed", "refused"), user
 
     shop.run(use)
+
+
+def test_nothing_is_logged_under_the_name_of_who_may_not_be_known_where_the_mail_went(
+    valkey_data_dir: Path, tmp_path: Path
+) -> None:
+    """The default market asks nobody, the recipient's does; the link to unsubscribe does not know the market."""
+    config = tmp_path / "config"
+    config.mkdir()
+    lenient = next(
+        name for name, law in tomllib.loads(files("recommender.config").joinpath("laws.toml").read_text()).items()
+        if "personalisation" in law["without_answer"]
+    )  # fmt: skip
+    markets = {"default": (lenient, "USD", "en"), "at": ("eu", "EUR", "de")}
+    lines = [
+        f'[{name}]\nlaw = "{law}"\ncurrency = "{money}"\nlocale = "{locale}"\n'
+        for name, (law, money, locale) in markets.items()
+    ]
+    (config / "markets.toml").write_text("".join(lines))
+    shop = Shop(
+        tmp_path, redis_url=f"unix://{socket_path(valkey_data_dir)}", public_url="http://shop",
+        shop_url="https://shop.example/", config_dir=config,
+    )  # fmt: skip
+    shop.publish("a1")
+
+    async def use(client: Client) -> None:
+        for user, market in (("ann", "at"), ("bob", "default")):
+            said = {"user_id": user, "purpose": "marketing_email", "state": "granted", "source": {"channel": "web"}}
+            assert (await client.post("/v1/consents", json={"consents": [said]})).status_code == 200
+            blocks = [{"block_id": "top", "placement": "home", "images": "open_time"}]
+            to = [{"user_id": user, "market": market}]
+            message = await message_of(client, {"send_id": "s1", "recipients": to, "blocks": blocks})
+            item = message["blocks"][0]["items"][0]
+            for address in (item["image"]["url"], item["url"]) * 2:
+                await client.get(address, headers=BROWSER)
+            await client.post(message["headers"]["List-Unsubscribe"].strip("<>"))
+
+    shop.run(use)
+    names = {
+        event: [row["user_id"] for row in logged(valkey_data_dir, event)]
+        for event in ("Email Opened", "Email Link Clicked", "Unsubscribed")
+    }
+    assert names == {
+        "Email Opened": [None, "bob"], "Email Link Clicked": [None, None, "bob", "bob"], "Unsubscribed": [None, None],
+    }  # fmt: skip
+    digests = [block_ref(read_secret(shop.settings), "s1", user, "") for user in ("ann", "bob")]
+    texts = [repr(row) for event in names for row in logged(valkey_data_dir, event)]
+    assert not any(digest in text for digest in digests for text in texts)
+
+
+def test_telephones_are_not_taken_for_programs() -> None:
+    agents = {
+        "Mozilla/5.0 (Linux; Android 10; CUBOT NOTE 20) AppleWebKit/537.36 Mobile Safari/537.36": False,
+        "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)": True, "bot": True, "my-bot/1": True,
+    }  # fmt: skip
+    assert {agent: SCANNERS.search(agent) is not None for agent in agents} == agents
 
 
 def test_a_link_that_is_followed_too_often_still_shows_people_the_shop(
