@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -176,15 +177,13 @@ def _silent(url: str, why: str) -> StoreUnavailable:
 def _file_name(user_id: str) -> str:
     """The user id as part of the name of a file: percent-encoded, so that it names no folder and ends at the first dot.
 
-    Raises:
-        InvalidInput: it would be too long for a file system.
+    One that is too long for a file system is cut, with a digest of all of it in the place of the rest.
     """
     name = quote(user_id, safe=" @+=,").replace(".", "%2E")
-    if len(name) > LONGEST_NAME:
-        raise InvalidInput(
-            f"{user_id[:40]!r}… is too long for the name of a file", field="recipients", remedy="Use the API."
-        )
-    return name
+    if len(name) <= LONGEST_NAME:
+        return name
+    digest = blake2b(user_id.encode(), digest_size=16).hexdigest()
+    return f"{name[: LONGEST_NAME - len(digest) - 1]}#{digest}"  # no id comes to this: `quote` leaves no #
 
 
 def _text(file: Path) -> str:

@@ -116,7 +116,7 @@ def _shown(item: CatalogueItem | None, found: FoundBlock, *, can_be_bought: bool
         return Shown(width, height, "", "", "", accent)
     drawn = block_item(item, "", None)
     price = price_text(drawn.price, spec["locale"]) if can_be_bought and drawn.price is not None else ""
-    return Shown(width, height, item.title[:200], (drawn.detail or "")[:100], price, accent)
+    return Shown(width, height, item.title, drawn.detail or "", price, accent)
 
 
 def _with_campaign(address: str, found: FoundBlock) -> str:

@@ -12,6 +12,7 @@ from features.mails import Chosen, MailBlock, Message, Promised, block_ref
 from recommender.catalogue import CatalogueItem
 from recommender.email.blocks import BlockItem, BlockOffer, Images, Price, RenderedBlock
 from recommender.email.render import render
+from recommender.errors import InvalidInput
 from recommender.ids import PlacementId
 from recommender.offers.campaign import Campaign
 from recommender.offers.reasons import NoOffer
@@ -19,6 +20,7 @@ from serving.email.orders import BlockOrder, Known, MailList, Offerable, Recipie
 from serving.email.pictures import is_drawable
 
 SPARES = 4  # items behind those that are shown, for what is sold out when the mail is opened
+LONGEST_LINE = 998  # characters of a line of a mail, without its end (RFC 5322)
 NEVER = datetime(2100, 1, 1, tzinfo=UTC)  # when the link of an unsubscription ends
 PATH_OF = {Purpose.CLICK: "c", Purpose.IMAGE: "i", Purpose.OFFER: "o"}
 OWN_LEVELS = {"none", "contextual"}  # fallback levels of lists that were not filled up
@@ -64,12 +66,19 @@ class Writer:
         return written
 
     def headers(self, order: SendOrder, to: Recipient) -> dict[str, str]:
-        """What a mail needs so that its reader can unsubscribe with one click (RFC 8058)."""
+        """What a mail needs so that its reader can unsubscribe with one click (RFC 8058).
+
+        Raises:
+            InvalidInput: their id is so long that the link does not fit into a line.
+        """
         token = seal(self.secret(), Purpose.UNSUBSCRIBE, json.encode([to.user_id, order.send_id]), NEVER)
-        return {
-            "List-Unsubscribe": f"<{self.public_url}/u/{token}>",
-            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
-        }
+        link = f"<{self.public_url}/u/{token}>"
+        if len("List-Unsubscribe: ") + len(link) > LONGEST_LINE:
+            raise InvalidInput(
+                "this user_id is too long: the link to unsubscribe does not fit into a line of a mail", field="user_id",
+                remedy="Write to them under a shorter id, or give the send a shorter one.",
+            )  # fmt: skip
+        return {"List-Unsubscribe": link, "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
 
     async def _block(
         self,

@@ -1,5 +1,6 @@
 """Draws what a mail shows of an item at the moment it is opened: a PNG, twice as large as it stands in the mail."""
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -13,6 +14,7 @@ DENSITY = 2
 GROUND, INK, MUTED = "#ffffff", "#1f2328", "#6a737d"
 COLOURS = 32  # of the palette: few kilobytes, and nobody sees it
 LARGEST_TITLE = 3  # lines
+LONGEST_TEXT = 200  # characters: more do not fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +75,15 @@ def _png(picture: Image.Image) -> bytes:
 
 
 def _lines(text: str, font: ImageFont.FreeTypeFont, room: int) -> list[str]:
-    """The text in lines that fit into `room` pixels; a word that is longer is cut."""
+    """The text in lines that fit into `room` pixels; a word that is longer is cut, and so is the text."""
     lines: list[str] = []
-    for word in _drawable(text).split():
+    for word in _drawable(text[:LONGEST_TEXT]).split():
         if lines and font.getlength(f"{lines[-1]} {word}") <= room:
             lines[-1] += f" {word}"
             continue
-        while len(word) > 1 and font.getlength(word) > room:
-            word = word[:-1]
+        if font.getlength(word) > room:
+            n_fitting = bisect_right(range(1, len(word)), room, key=lambda n: font.getlength(word[:n]))
+            word = word[: max(n_fitting, 1)]
         lines.append(word)
     return lines
 

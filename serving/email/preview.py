@@ -1,5 +1,6 @@
 """The preview of blocks over HTTP: what sells best now, as every theme shows it."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Annotated
 
@@ -35,7 +36,8 @@ def preview_routes(current: Callable[[], Serving], locale: str) -> APIRouter:
         A browser asks for a user name: give it the key.
         """
         items = best_sellers(current(), wanted.count)
-        return Response(page.show(wanted, items, wanted.locale or locale), headers=HEADERS, media_type="text/html")
+        html = await asyncio.to_thread(page.show, wanted, items, wanted.locale or locale)
+        return Response(html, headers=HEADERS, media_type="text/html")
 
     return router
 

@@ -5,7 +5,7 @@ from starlette.responses import Response, StreamingResponse
 
 from serving.access import EMAIL_RENDER, needs
 from serving.clock import Clock
-from serving.email.replies import LINES, lines, whole
+from serving.email.replies import LINES, lines, refuse_too_much, whole
 from serving.email.schemas import BlocksQuery, BlocksReply
 from serving.email.use_cases import FillBlocks
 from serving.encoding import json_response
@@ -33,9 +33,11 @@ def email_routes(fill: FillBlocks, clock: Clock) -> APIRouter:
 
         Who may not be written to is `suppressed`. One recipient that fails does not fail the others.
         """
-        order, now = body.order(), clock()
+        order, now, as_lines = body.order(), clock(), LINES in request.headers.get("accept", "")
+        if not as_lines:
+            refuse_too_much(order)
         await fill.begin(order, now)
-        if LINES in request.headers.get("accept", ""):
+        if as_lines:
             return StreamingResponse(lines(fill, order, now), media_type=LINES)
         return json_response(await whole(fill, order, now))
 

@@ -26,12 +26,14 @@ class Outcome:
 
     Attributes:
         blocks: in the order of the order; empty if they get none.
+        headers: of the mail.
         verdict: why they get none: what the law and their own word say.
         error: why it could not be decided.
     """
 
     recipient: Recipient
     blocks: tuple[MailBlock, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
     verdict: Verdict | None = None
     error: RecommenderError | None = None
 
@@ -103,7 +105,8 @@ class FillBlocks:
 
     async def _fill(self, order: SendOrder, recipients: Sequence[Recipient], now: datetime) -> list[Outcome]:
         """The messages of some; whoever says no while theirs are decided gets none."""
-        messages, failed, left = dict[str, Message](), dict[str, RecommenderError](), recipients
+        headers, failed = self._headers(order, recipients)
+        messages, left = dict[str, Message](), [one for one in recipients if one.user_id in headers]
         for _ in range(TRIES):
             await self.catch_up()
             judged_at = self.ledger_at()
@@ -120,9 +123,21 @@ class FillBlocks:
             Outcome(one, verdict=verdict) if not (verdict := self.may_mail(one)).allows
             else Outcome(one, error=failed[one.user_id]) if one.user_id in failed
             else Outcome(one, error=BUSY) if one in left or one.user_id not in messages
-            else Outcome(one, tuple(messages[one.user_id].blocks[block.spec.block_id] for block in order.blocks))
+            else Outcome(one, _in_order(order, messages[one.user_id]), headers[one.user_id])
             for one in recipients
         ]  # fmt: skip
+
+    def _headers(
+        self, order: SendOrder, recipients: Sequence[Recipient]
+    ) -> tuple[dict[str, Mapping[str, str]], dict[str, RecommenderError]]:
+        """Of each mail by user id, and why some can have none."""
+        headers, failed = dict[str, Mapping[str, str]](), dict[str, RecommenderError]()
+        for one in recipients:
+            try:
+                headers[one.user_id] = self.writer.headers(order, one)
+            except RecommenderError as error:
+                failed[one.user_id] = error
+        return headers, failed
 
     async def _read(self, order: SendOrder, of: Sequence[Recipient], now: datetime) -> Mapping[str, Message]:
         users = [one.user_id for one in of]
@@ -177,6 +192,10 @@ class FillBlocks:
             for one in theirs:
                 await one.listed.record(one.block.chosen.shown_ids)
         return changed
+
+
+def _in_order(order: SendOrder, message: Message) -> tuple[MailBlock, ...]:
+    return tuple(message.blocks[block.spec.block_id] for block in order.blocks)
 
 
 @contextmanager

@@ -231,6 +231,23 @@ def test_without_redis_model_or_history_the_blocks_come_and_say_so(tmp_path: Pat
         valkey.stop()
 
 
+def test_who_has_an_id_that_no_link_can_hold_fails_alone(shop: Shop) -> None:
+    users = ["\U0001f600" * 200, "é" * 200, "x" * 200, "\x01" * 200]
+
+    async def use(client: Client) -> None:
+        await say(client, "granted", users, EMAIL)
+        messages = await ask(client, order(*users, send="s" * 100))
+        assert [messages[user]["status"] for user in users] == ["failed", "ready", "ready", "failed"]
+        assert "user_id is too long" in messages[users[0]]["reason"]
+        for user in users[1:3]:
+            link = messages[user]["headers"]["List-Unsubscribe"]
+            assert len(f"List-Unsubscribe: {link}") <= 998
+            assert (await client.post(link.strip("<>"))).status_code == 200
+            assert (await ask(client, order(user)))[user]["reason"] == "refused"
+
+    shop.run(use)
+
+
 def test_lines_come_with_progress_and_one_call_names_what_is_wrong_with_it(shop: Shop) -> None:
     users = [f"u{number}" for number in range(120)]
     wrong: list[tuple[dict[str, Any], int, str]] = [
@@ -238,6 +255,14 @@ def test_lines_come_with_progress_and_one_call_names_what_is_wrong_with_it(shop:
         ({"recipients": []}, 422, "/recipients"),
         ({"recipients": [{"user_id": "a"}, {"user_id": "b", "market": "mars"}]}, 422, "/recipients/1/market"),
         ({"recipients": [{"user_id": "a"}] * 2}, 422, ""),
+        (
+            {
+                "recipients": [{"user_id": f"{number}"} for number in range(1_000)],
+                "blocks": [{"block_id": f"b{number}", "placement": "home"} for number in range(3)],
+            },
+            422,
+            "/recipients",
+        ),
         ({"blocks": [{"block_id": "top", "placement": "hom"}]}, 404, "/blocks/0/placement"),
         ({"blocks": [{"block_id": "top", "placement": "home", "fallback": ["x"]}]}, 404, "/blocks/0/fallback"),
         ({"blocks": [{"block_id": "top", "placement": "home", "filter": "item.pric < 3"}]}, 422, "/blocks/0/filter"),

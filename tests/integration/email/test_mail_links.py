@@ -31,6 +31,7 @@ from recommender.consent import MARKETING_EMAIL, Entry, State
 from recommender.errors import LinkEnded, LinkInvalid
 from serving.app import create_app
 from serving.email import link_routes
+from serving.email.pictures import Shown, draw
 from serving.email.visitors import SCANNERS
 from tests.integration.serving.shop import NOW, Client, Shop, serving
 
@@ -314,6 +315,12 @@ def test_nothing_is_logged_under_the_name_of_who_may_not_be_known_where_the_mail
     digests = [block_ref(read_secret(shop.settings), "s1", user, "") for user in ("ann", "bob")]
     texts = [repr(row) for event in names for row in logged(valkey_data_dir, event)]
     assert not any(digest in text for digest in digests for text in texts)
+
+
+def test_a_title_without_end_is_cut_before_it_is_drawn() -> None:
+    drawn = [draw(Shown(162, 192, "W" * n, "d" * n, "€ 3,99", "#0b6e4f")) for n in (200, 100_000)]
+    assert drawn[0] == drawn[1]
+    assert drawn[0] != draw(Shown(162, 192, "W", "d" * 200, "€ 3,99", "#0b6e4f"))
 
 
 def test_telephones_are_not_taken_for_programs() -> None:

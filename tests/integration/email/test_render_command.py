@@ -17,7 +17,7 @@ from recommender.errors import InvalidInput, RecommenderError
 from tests.integration.serving.listening import listening
 from tests.integration.serving.shop import Shop
 
-ANN, SLASHED = "ann", "../../etc/pass.wd"
+ANN, SLASHED, LONG = "ann", "../../etc/pass.wd", "é" * 200
 BLOCKS = [
     {"block_id": "top", "placement": "home", "images": "none", "theme": "magazine", "heading": "For you"},
     {"block_id": "none", "placement": "trending", "images": "catalogue", "count": 3},  # no item has a picture
@@ -35,7 +35,7 @@ def url(valkey: EmbeddedValkey, tmp_path_factory: pytest.TempPathFactory) -> Ite
             sleep(0.02)
         said = [
             {"user_id": user, "purpose": "marketing_email", "state": "granted", "source": {"channel": "web"}}
-            for user in (ANN, SLASHED)
+            for user in (ANN, SLASHED, LONG, f"{LONG[1:]}e")
         ]
         assert httpx.post(f"{base}/v1/consents", json={"consents": said}).is_success
         yield base
@@ -79,6 +79,13 @@ def test_files_are_written_for_every_recipient_and_block_and_again_the_same(url:
     assert index[2]["files"] == []
     assert run(url, tmp_path).exit_code == 0
     assert {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir()} == files
+
+
+def test_ids_that_are_too_long_for_files_get_files_of_their_own(url: str, tmp_path: Path) -> None:
+    done = run(url, tmp_path, recipients=f"{LONG}\n{LONG[1:]}e\n{ANN}\n", send="week-14")
+    assert done.exit_code == 0, done.output
+    files = [file.name for file in (tmp_path / "out").iterdir()]
+    assert sum(name.endswith(".top.html") and len(name) < 255 for name in files) == 3
 
 
 def test_what_the_service_refuses_is_told_with_its_field_and_remedy(url: str, tmp_path: Path) -> None:
