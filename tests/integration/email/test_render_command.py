@@ -7,8 +7,7 @@ from time import sleep
 
 import httpx
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from features.online.embedded import EmbeddedValkey
 from recommender.cli.app import app as commands

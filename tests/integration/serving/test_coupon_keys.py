@@ -7,9 +7,8 @@ from xml.etree import ElementTree
 
 import orjson
 import pytest
-from click.testing import Result
 from sqlalchemy import Engine
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from features.identity import read_secret
 from features.ledger.books import LONGEST_COUPON, TILL_GRACE
