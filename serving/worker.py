@@ -9,8 +9,8 @@ import uvicorn
 from serving.http_protocol import BoundedProtocol
 
 GRACE_SECONDS = 10
-# How long a thread that computes keeps another waiting, which has had its answer from SQLite: 5 ms by default, and there
-# are thirty answers in an offer.
+# How long a thread that computes keeps one waiting that has had its answer from SQLite: 5 ms by default, and there are
+# thirty answers in an offer.
 SWITCH_SECONDS = 0.0005
 
 
