@@ -1,8 +1,9 @@
 """`make bench-offers`: the in-aisle call at 100 requests a second, with a coupon that is on disk when it is answered.
 
-One worker over the artifact, database and campaigns of the data folder (`make demo`), and forty campaigns for everybody
-beside them; a store with one zone that sells everything. Beside it what costs less: a phone whose shopper allows
-nothing, and beacons that nobody knows. Latency counts from when a request should have been sent.
+Two workers (`OFFER_WORKERS`; `OFFER_RATE` for another rate) over the artifact, database and campaigns of the data
+folder (`make demo`), and forty campaigns for everybody beside them; a store with one zone that sells everything.
+Beside it what costs less: a phone whose shopper allows nothing, and beacons that nobody knows. Latency counts from
+when a request should have been sent.
 """
 
 import os
@@ -33,7 +34,8 @@ from recommender.places.beacons import ibeacon_key
 from recommender.places.store import Store
 from recommender.places.zone import Zone
 
-RATE, SECONDS, ROUNDS, CAMPAIGNS, WORKERS = 100.0, 8.0, 3, 40, 1
+RATE, WORKERS = float(os.environ.get("OFFER_RATE", "100")), int(os.environ.get("OFFER_WORKERS", "2"))
+SECONDS, ROUNDS, CAMPAIGNS = 8.0, 3, 40
 DWELL_SECONDS = 8.0
 UUID = "0f0f0f0f-0000-4000-8000-000000000001"
 CAMPAIGN = {
@@ -143,7 +145,14 @@ def main() -> None:
         serve = [sys.executable, "-m", "recommender", "serve", "--workers", str(WORKERS), "--port", str(port)]
         with running(serve, port, "/readyz", environment):
             found, by_stage, ends = uvloop.run(measure(port)), stages(port), answered(port)
-    table = Table("", "p50 ms", "p99 ms", "of the rounds", "failures", title=f"In the aisle, at {RATE:.0f} requests/s")
+    table = Table(
+        "",
+        "p50 ms",
+        "p99 ms",
+        "of the rounds",
+        "failures",
+        title=f"In the aisle, {WORKERS} workers, at {RATE:.0f} requests/s",
+    )
     for kind, rounds in found.items():
         p99 = [outcome.percentile(99) for outcome in rounds]
         middle = median(outcome.percentile(50) for outcome in rounds)
