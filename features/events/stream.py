@@ -43,7 +43,8 @@ class EventStream:
     """Appends events; when it returns, they survive the end of any process.
 
     All methods raise StoreUnavailable when Redis cannot be reached or is full, or too much waits to be drained; then
-    nothing of the call is stored, or, if only the answer was lost, all of it.
+    nothing of the call is stored, or, if only the answer was lost, all of it. What `append` was asked once may be there
+    twice, if its first answer was lost with the connection.
     """
 
     def __init__(self, redis: "Redis", waiting_bytes: int = WAITING_BYTES) -> None:
