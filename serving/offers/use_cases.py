@@ -132,7 +132,8 @@ class RequestOffer:
         if isinstance(turn, BaseException):
             raise turn
         try:
-            if turn.again or isinstance(known, BaseException):  # what was read may be from before the first call ended
+            # What could not be read is tried once more; after a call that ended in between, all is read anew.
+            if turn.again or isinstance(known, BaseException):
                 known = await self._gather(ask, ledger_at, now)
             told = await self._answer(ask, known, ledger_at, now, again=turn.again)
             with self._timed("record"):
