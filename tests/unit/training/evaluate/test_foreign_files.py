@@ -1,0 +1,141 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from recommender.errors import InvalidInput, NotEnoughData
+from training.evaluate.files import read_events, read_lists, read_prefixes
+from training.evaluate.foreign import LAST_DAY, as_training_data, catalogue_of, events_of_lists
+
+
+def parquet(folder: Path, columns: dict[str, list[object]]) -> Path:
+    file = folder / "given.parquet"
+    pl.DataFrame(columns).write_parquet(file)
+    return file
+
+
+def csv(folder: Path, text: str) -> Path:
+    file = folder / "given.csv"
+    file.write_text(text)
+    return file
+
+
+def test_a_row_without_more_is_an_order_of_one(tmp_path):
+    events = read_events(parquet(tmp_path, {"user_id": [1, 2], "item_id": [7, 8]}), "train")
+    assert events.rows() == [
+        ("1", "7", "Order Completed", None, 1.0),
+        ("2", "8", "Order Completed", None, 1.0),
+    ]
+
+
+@pytest.mark.parametrize(
+    "noon",
+    [
+        datetime(2024, 3, 1, 12, tzinfo=UTC),
+        datetime(2024, 3, 1, 12),  # noqa: DTZ001 a file may have no zone
+        "2024-03-01T12:00:00Z",
+        "2024-03-01 12:00:00",
+        1_709_294_400,
+        1_709_294_400_000,
+        "1709294400",
+    ],
+)
+def test_a_time_may_be_written_in_any_usual_way(tmp_path, noon):
+    file = parquet(tmp_path, {"user_id": ["a"], "item_id": ["x"], "occurred_at": [noon]})
+    assert read_events(file, "train")["day"].to_list() == [19_783.5]
+
+
+def test_lists_are_read_from_parquet_and_csv_alike(tmp_path):
+    from_parquet = read_lists(parquet(tmp_path, {"user_id": [5, 6], "items": [[1, 2, 3], [4]]}), "train")
+    from_csv = read_lists(csv(tmp_path, "user_id,items\n5,1 2 3\n6,4\n"), "train")
+    assert from_parquet.rows() == from_csv.rows() == [("5", ["1", "2", "3"]), ("6", ["4"])]
+
+
+def test_lists_of_nobody_are_told_apart_by_their_row(tmp_path):
+    assert read_lists(parquet(tmp_path, {"items": [[1, 2], [3]]}), "train")["user_id"].to_list() == ["0", "1"]
+
+
+def test_rows_with_times_become_lists(tmp_path):
+    file = csv(tmp_path, "user_id,item_id,occurred_at\nb,1,2024-01-02\na,2,2024-01-03\na,3,2024-01-01\n")
+    assert read_lists(file, "train").rows() == [("a", ["3", "2"]), ("b", ["1"])]
+
+
+def test_a_beginning_has_its_target(tmp_path):
+    file = parquet(tmp_path, {"prefix": [[1, 2]], "target": [3]})
+    assert read_prefixes(file, "test").rows() == [(["1", "2"], "3")]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("user_id,thing\n1,2\n", "no column item_id; it has user_id, thing"),
+        ("user_id,item_id\n1,2\n1,\n", "row 2, column item_id"),
+        ("user_id,item_id,event\n1,2,sneeze\n", "'sneeze'"),
+        ("user_id,item_id,occurred_at\n1,2,soon\n", "row 1, column occurred_at: 'soon'"),
+        ("user_id,item_id,quantity\n1,2,-1\n", "row 1, column quantity: '-1'"),
+        ("user_id,item_id\n", "has no rows"),
+    ],
+)
+def test_an_error_names_file_row_and_column(tmp_path, text, said):
+    with pytest.raises(InvalidInput) as refused:
+        read_events(csv(tmp_path, text), "train")
+    assert said in str(refused.value)
+    assert "given.csv" in str(refused.value)
+    assert (refused.value.field, bool(refused.value.remedy)) == ("train", True)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"items": [[1], []]},
+        {"items": [[1], None]},
+        {"items": [[1, None]]},
+        {"items": [1, 2]},
+        {"user_id": [1, 1], "items": [[1], [2]]},
+    ],
+)
+def test_lists_with_gaps_are_refused(tmp_path, columns):
+    with pytest.raises(InvalidInput):
+        read_lists(parquet(tmp_path, columns), "train")
+
+
+def test_what_is_no_table_is_refused(tmp_path):
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 and no more")
+    for name in ("broken.parquet", "missing.parquet", "notes.txt"):
+        (tmp_path / "notes.txt").write_text("user_id")
+        with pytest.raises(InvalidInput) as refused:
+            read_events(tmp_path / name, "test")
+        assert name in str(refused.value)
+
+
+def test_order_becomes_times_that_end_together():
+    lists = pl.DataFrame({"user_id": ["a", "b"], "items": [["x", "y", "z"], ["y"]]})
+    events = events_of_lists(lists)
+    assert events.select("user_id", "item_id", "day").rows() == [
+        ("a", "x", LAST_DAY - 2),
+        ("a", "y", LAST_DAY - 1),
+        ("a", "z", LAST_DAY),
+        ("b", "y", LAST_DAY),
+    ]
+
+
+def test_items_known_by_their_ids_alone_can_be_shown():
+    catalogue = catalogue_of(["x", "y"])
+    assert catalogue.row_of == {"x": 0, "y": 1}
+    assert catalogue.visible.all()
+    assert catalogue.in_stock.all()
+
+
+def test_what_is_bought_at_one_moment_is_one_order(tmp_path):
+    rows = "user_id,item_id,occurred_at,event\na,x,1000,buy\na,y,1000,buy\na,x,2000,buy\na,y,500,click\n"
+    data = as_training_data(read_events(csv(tmp_path, rows), "train"), "train")
+    assert data.interactions.purchases.group_by("order_id").len()["len"].sort().to_list() == [1, 2]
+    assert data.interactions.touches["event"].to_list() == ["Product Viewed"]
+
+
+def test_views_alone_are_not_enough(tmp_path):
+    events = read_events(csv(tmp_path, "user_id,item_id,occurred_at,event\na,y,500,click\n"), "train")
+    with pytest.raises(NotEnoughData) as refused:
+        as_training_data(events, "train")
+    assert "--train" in str(refused.value)
