@@ -12,22 +12,62 @@ Moment = Annotated[
 ]
 Json = Annotated[Path | None, typer.Option("--json", help="Write all figures to this file.")]
 
+Protocol = Annotated[
+    str,
+    typer.Option(
+        help="time-split: the last weeks are the test. leave-last: the last item of each list is. "
+        "given-split: a file is."
+    ),
+]
+Train = Annotated[
+    Path | None,
+    typer.Option(
+        help="A file of others in place of our own data, Parquet or CSV. time-split: rows of user_id, item_id, "
+        "occurred_at and, if known, event (order, cart, view), quantity, channel. given-split: the same, without times "
+        "too. leave-last: lists of items in order, a row each (user_id, items)."
+    ),
+]
+Test = Annotated[
+    Path | None,
+    typer.Option(help="What is tested. given-split: rows of user_id, item_id."),
+]
+Window = Annotated[
+    float | None,
+    typer.Option("--window-days", min=0.01, help="Length of the test of a time split, and of what teaches before it."),
+]
+
 evaluate_app = typer.Typer(
     invoke_without_command=True,
-    help="Measure the served pipeline beside every baseline on the last four weeks (docs/protocol.md).\n\n"
-    "[bold]recommender evaluate coupons[/] measures how well the response to coupons is foreseen.",
+    help="Measure the served pipeline beside every baseline, on your own data or on files of others "
+    "(docs/protocol.md).\n\n"
+    "Nothing is published and nothing changes: a model is fitted for the occasion, on what comes before the test, and "
+    "asked through the functions that answer requests.\n\n"
+    "[bold]recommender evaluate[/]  the last four weeks of your own data\n\n"
+    "[bold]recommender evaluate --protocol leave-last --train lists.parquet[/]\n\n"
+    "[bold]recommender evaluate --protocol given-split --train train.parquet --test test.parquet[/]\n\n"
+    "[bold]recommender evaluate coupons[/]  how well the response to coupons is foreseen",
 )
 
 
 @evaluate_app.callback()
-def evaluate(context: typer.Context, until: Moment = None, json_file: Json = None) -> None:
+def evaluate(
+    context: typer.Context,
+    protocol: Protocol = "time-split",
+    train: Train = None,
+    test: Test = None,
+    until: Moment = None,
+    window_days: Window = None,
+    json_file: Json = None,
+) -> None:
     """Measure the served pipeline, unless a command says otherwise."""
     from features.progress import Terminal
     from features.settings import read_settings
     from training.evaluate.run import evaluate as run
+    from training.evaluate.trial import Wanted
 
     if context.invoked_subcommand is None:
-        run(read_settings(), until=_in_utc(until), json_file=json_file, progress=Terminal())
+        wanted = Wanted(train=train, test=test, until=_in_utc(until), window_days=window_days)
+        run(read_settings(), protocol=protocol, wanted=wanted, json_file=json_file, progress=Terminal())
 
 
 @evaluate_app.command()

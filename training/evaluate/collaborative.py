@@ -1,6 +1,7 @@
 """Baselines that learn from what other shoppers bought: item neighbours and matrix factorisation, each on its own."""
 
 from collections.abc import Callable
+from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +66,7 @@ def factorisation(weighting: Weighting, factors: int = 64) -> Baseline:
 
 def order_counts(past: PastPurchases) -> csr_matrix:
     """In how many orders each shopper had each item."""
-    return _matrix(past, np.ones(len(past.day)))
+    return shopper_items(past, np.ones(len(past.day)))
 
 
 def log_counts(past: PastPurchases) -> csr_matrix:
@@ -90,7 +91,7 @@ def bm25_counts(past: PastPurchases) -> csr_matrix:
 
 def bm25_decayed(past: PastPurchases) -> csr_matrix:
     """BM25 of orders that count less the older they are."""
-    return bm25(_matrix(past, np.exp(-ages(past) / DECAY_DAYS)), saturation=100.0, by_length=0.8)
+    return bm25(shopper_items(past, np.exp(-ages(past) / DECAY_DAYS)), saturation=100.0, by_length=0.8)
 
 
 def bm25(counts: csr_matrix, *, saturation: float, by_length: float) -> csr_matrix:
@@ -115,22 +116,23 @@ def bm25(counts: csr_matrix, *, saturation: float, by_length: float) -> csr_matr
 
 def best_by_score(past: PastPurchases, scores_of: ScoreShoppers) -> BaselineLists:
     """The items with the highest scores above 0; what is then still free is filled with recent popularity."""
+    started = perf_counter()
     popular = np.argsort(-buyers(past, RECENT_DAYS), kind="stable").astype(np.int32)
     popular = popular[past.for_sale[popular]]
     bought = order_counts(past)
     every = np.full((past.n_asked, LENGTH), NO_ITEM, dtype=np.int32)
-    new = every.copy()
+    new, marks = every.copy(), np.zeros(past.n_items, dtype=np.bool_)
     for start in range(0, past.n_asked, SHOPPERS_AT_ONCE):
         shoppers = slice(start, min(start + SHOPPERS_AT_ONCE, past.n_asked))
         scores = np.where(past.for_sale, scores_of(shoppers), 0.0)
         for shopper, row_scores in zip(range(start, shoppers.stop), scores, strict=True):
             best = _best(row_scores)
-            fill(every[shopper], best, popular, without=best)
+            fill(every[shopper], best, popular, without=best, marks=marks)
             own: Rows = bought.indices[bought.indptr[shopper] : bought.indptr[shopper + 1]].astype(np.int32)
             row_scores[own] = 0.0
             best = _best(row_scores)
-            fill(new[shopper], best, popular, without=np.concatenate([own, best]))
-    return BaselineLists(every=every, new=new)
+            fill(new[shopper], best, popular, without=np.concatenate([own, best]), marks=marks)
+    return BaselineLists(every=every, new=new, seconds=perf_counter() - started)
 
 
 def _best(scores: NDArray[np.floating]) -> Rows:
@@ -140,7 +142,8 @@ def _best(scores: NDArray[np.floating]) -> Rows:
     return few[np.argsort(-scores[few], kind="stable")].astype(np.int32)
 
 
-def _matrix(past: PastPurchases, weights: NDArray[np.float64]) -> csr_matrix:
+def shopper_items(past: PastPurchases, weights: NDArray[np.float64]) -> csr_matrix:
+    """(n_shoppers, n_items) float32: the weights of the entries of `past`, summed over each shopper and item."""
     pairs = weigh_pairs(past, weights)
     entries = (pairs.weight.astype(np.float32), (pairs.shopper, pairs.row))
     return csr_matrix(entries, shape=(past.n_shoppers, past.n_items))

@@ -23,9 +23,9 @@ def read_events(file: Path, option: str) -> pl.DataFrame:
     """Read rows of what shoppers did.
 
     In:  user_id, item_id; as far as there: event (KINDS; without it each row is an order), occurred_at (an instant, an
-         ISO 8601 text, or seconds or milliseconds since 1970), quantity. Other columns are not looked at.
+         ISO 8601 text, or seconds or milliseconds since 1970), quantity, channel. Other columns are not looked at.
     Out: user_id, item_id, event str; day f64 (days since 1970-01-01 UTC; null throughout where the file has no times),
-         quantity f64; in the order of the file.
+         quantity f64, channel str or null; in the order of the file.
 
     Args:
         option: what the caller calls the file, for errors.
@@ -41,6 +41,7 @@ def read_events(file: Path, option: str) -> pl.DataFrame:
             "event": table.kinds(),
             "day": table.days(),
             "quantity": table.quantities(),
+            "channel": table.words("channel"),
         }
     )
 
@@ -139,6 +140,12 @@ class _Table:
         )
         self.refuse("quantity", wrong, "is no number above 0", "Correct it, or leave it empty for 1.")
         return quantities.fill_null(1.0)
+
+    def words(self, name: str) -> pl.Series:
+        """A column of text that may be missing; null where nothing is said."""
+        if name not in self.frame.columns:
+            return pl.repeat(None, len(self.frame), dtype=pl.String(), eager=True)
+        return self.frame[name].cast(pl.String)
 
     def refuse(self, name: str, wrong: pl.Series, why: str, remedy: str) -> None:
         """Raise InvalidInput where a row is wrong; names the first."""

@@ -58,6 +58,7 @@ def events_of_lists(lists: pl.DataFrame) -> pl.DataFrame:
             event=pl.lit(ORDER_COMPLETED),
             day=LAST_DAY - STEP_DAYS * behind.cast(pl.Float64),
             quantity=pl.lit(1.0),
+            channel=pl.lit(None, dtype=pl.String()),
         )
     )
 

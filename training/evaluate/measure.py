@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from time import perf_counter_ns
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from features.online.live_state import NO_LIVE_EVENTS
@@ -20,6 +21,7 @@ from training.evaluate.metrics import NO_ITEM, Lists
 # Shoppers with a history are holders of the shop's card, and adults. Without their age the rule on it fails closed, and
 # the lists would lack what the shoppers buy and the baselines, which know no rules, propose.
 VOUCHED_AGE = 21
+STRANGERS = 50  # who all get the same list, asked to time it
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +30,13 @@ class Measured:
 
     Attributes:
         lists: (n_shoppers, limit), in the order of `HeldOut.user_ids`.
-        microseconds: (n_shoppers,) of one query: shopper assembled and list decided.
+        scores: (n_shoppers, limit) of what is shown, as the ranker gives them; NaN where a list ran out.
+        microseconds: (n_asked,) of one query: shopper assembled and list decided.
     """
 
     lists: Lists
-    microseconds: np.ndarray[tuple[int], np.dtype[np.float64]]
+    scores: NDArray[np.float32]
+    microseconds: NDArray[np.float64]
 
 
 def measure_pipeline(
@@ -49,14 +53,17 @@ def measure_pipeline(
     """Ask one placement once for each held-out shopper, at `now_day`, without a store and with nothing in live state.
 
     `model` and `catalogue` must know nothing later than `now_day` (days since 1970-01-01 UTC). Without being
-    `permitted` to know the shoppers, it asks as the service does once it has dropped who asks.
+    `permitted` to know the shoppers, it asks as the service does once it has dropped who asks: a few times, since all
+    get the same list.
     """
-    lists = np.full((len(held_out), limit), NO_ITEM, dtype=np.int32)
-    microseconds = np.zeros(len(held_out))
+    user_ids = held_out.user_ids if permitted else held_out.user_ids[:STRANGERS]
+    lists = np.full((len(user_ids), limit), NO_ITEM, dtype=np.int32)
+    scores = np.full((len(user_ids), limit), np.nan, dtype=np.float32)
+    microseconds = np.zeros(len(user_ids))
     # More threads than one slow down calls as small as these, many times over.
-    asking = progress.step(f"Ask {placement.placement_id} for {len(held_out)} shoppers", len(held_out))
+    asking = progress.step(f"Ask {placement.placement_id} for {len(user_ids)} shoppers", len(user_ids))
     with threadpool_limits(1), asking as step:
-        for number, user_id in enumerate(held_out.user_ids):
+        for number, user_id in enumerate(user_ids):
             started = perf_counter_ns()
             shopper = assemble(
                 user_id=user_id if permitted else None,
@@ -66,11 +73,14 @@ def measure_pipeline(
                 now_day=now_day,
             )
             query = query_at_cut(placement, limit, number if permitted else 0)
-            rows = decide(query, placement, shopper, catalogue, model, now_day).rows
+            decision = decide(query, placement, shopper, catalogue, model, now_day)
             microseconds[number] = (perf_counter_ns() - started) / 1000
-            lists[number, : len(rows)] = rows
+            lists[number, : len(decision.rows)] = decision.rows
+            scores[number, : len(decision.rows)] = decision.scores
             step.advance()
-    return Measured(lists=lists, microseconds=microseconds)
+    if not permitted:
+        lists, scores = np.repeat(lists[:1], len(held_out), axis=0), np.repeat(scores[:1], len(held_out), axis=0)
+    return Measured(lists, scores, microseconds)
 
 
 def query_at_cut(placement: Placement, limit: int, number: int) -> Query:

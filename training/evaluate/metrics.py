@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.arrays import Mask, Offsets, Rows
+from training.evaluate.bootstrap import Interval, intervals
 
 Lists = NDArray[np.int32]  # (n_shoppers, k) item rows, best first, no repeats in a list; -1 pads a list that ran out
 PerShopper = NDArray[np.float64]  # (n_shoppers,)
@@ -131,27 +132,13 @@ def quality(lists: Lists, relevant: Relevant, *, popularity: NDArray[np.floating
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """How much better one recommender is than another: the mean over shoppers and its 95 % interval."""
-
-    mean: float
-    low: float
-    high: float
-
-
-def difference(ours: PerShopper, theirs: PerShopper, rng: np.random.Generator, n_samples: int = 2000) -> Difference:
-    """Mean of ours minus theirs, with the percentile interval of a bootstrap over shoppers.
+def difference(ours: PerShopper, theirs: PerShopper, rng: np.random.Generator) -> Interval:
+    """How much better one recommender is than another: mean of ours minus theirs, and its interval.
 
     Both were measured on the same shoppers; those without right items are left out.
-
-    Source: Efron & Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
     """
     paired = (ours - theirs)[~np.isnan(ours)]
-    n = len(paired)
-    means = np.array([paired[rng.integers(0, n, n)].mean() for _ in range(n_samples)])
-    low, high = np.percentile(means, [2.5, 97.5])
-    return Difference(mean=float(paired.mean()), low=float(low), high=float(high))
+    return intervals(paired[:, None], rng)[0]
 
 
 def _divide(part: NDArray[np.generic], whole: NDArray[np.generic]) -> PerShopper:

@@ -1,16 +1,13 @@
-"""The evaluation: learn what was known at the cut, ask about every held-out shopper, measure beside every baseline."""
+"""The evaluation: learn what a protocol allows, ask about every held-out shopper, measure beside every baseline."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
 from features.progress import ProgressReport
 from features.settings import Settings
-from recommender.errors import NotEnoughData
-from recommender.ids import PlacementId
-from recommender.placements import Placement
+from recommender.errors import InvalidInput
 from training.config import read_training_config
 from training.evaluate.baselines import (
     LENGTH,
@@ -29,24 +26,32 @@ from training.evaluate.collaborative import (
     log_counts,
     unit_log_counts,
 )
-from training.evaluate.cost import Cost, costing
+from training.evaluate.cost import costing
+from training.evaluate.given_split import PROTOCOL as GIVEN_SPLIT
+from training.evaluate.given_split import given_split
+from training.evaluate.leave_last import PROTOCOL as LEAVE_LAST
+from training.evaluate.leave_last import leave_last
+from training.evaluate.linear import linear_items
 from training.evaluate.measure import measure_pipeline
 from training.evaluate.metrics import Lists, Quality, quality
-from training.evaluate.ran_on import describe, read_shift_weeks
+from training.evaluate.ran_on import describe
 from training.evaluate.report import (
     PIPELINE,
-    SCOPES,
     WITHOUT_CONSENT,
     EvaluationReport,
     Result,
+    intervals_of,
     lead_over_baselines,
 )
 from training.evaluate.report_file import check_folder, write_text
+from training.evaluate.segments import by_segment
+from training.evaluate.sequences import nearest_shoppers, sequential_rules
 from training.evaluate.table import show
+from training.evaluate.time_split import PROTOCOL as TIME_SPLIT
+from training.evaluate.time_split import time_split
+from training.evaluate.trial import NEW, Scope, Trial, Wanted
 from training.past import Past
-from training.read import read_placements, read_training_data
-from training.rehearse import rehearse
-from training.windows import cut_windows
+from training.read import read_placements
 
 BASELINES: Mapping[str, Baseline] = {
     "popularity": popularity,
@@ -58,92 +63,106 @@ BASELINES: Mapping[str, Baseline] = {
     "item-kNN, BM25, 200": item_neighbours(bm25_counts, 200),
     "ALS, log counts": factorisation(log_counts),
     "ALS, BM25 x decay": factorisation(bm25_decayed),
+    "EASE, decay 120 d": linear_items(200.0),
+    "sequential rules": sequential_rules,
+    "VS-kNN, 200": nearest_shoppers(200),
 }
-PLACEMENT_OF_SCOPE = {"all": PlacementId("home"), "new": PlacementId("discover")}
 
 
 def evaluate(
-    settings: Settings, *, until: datetime | None, json_file: Path | None, progress: ProgressReport
+    settings: Settings,
+    *,
+    progress: ProgressReport,
+    protocol: str = TIME_SPLIT,
+    wanted: Wanted | None = None,
+    json_file: Path | None = None,
 ) -> EvaluationReport:
-    """Measure the served pipeline beside every baseline on the last window of the data, and print it.
+    """Measure the served pipeline beside every baseline, and print it.
 
     What is measured is fitted here, on what precedes the cut: the artifact that serves has seen the test window.
     docs/protocol.md says what the figures mean.
 
     Raises:
-        NotEnoughData: no purchases, or too short a history to hold a window out.
-        InvalidInput: the configuration, or `json_file` cannot be written.
+        NotEnoughData: no purchases, or too short a history to hold any out.
+        InvalidInput: the configuration, a file of others, or `json_file` cannot be written.
     """
     if json_file is not None:
         check_folder(json_file)
-    config = read_training_config(settings, None)
-    placements = read_placements(settings)
-    with progress.step("Read events, catalogue and consents"):
-        data = read_training_data(settings, until)
-    windows = cut_windows(data.interactions.first_day, data.interactions.end_day, config.windows)
-    rehearsal, cost = costing(lambda: rehearse(data, windows, placements, config, progress))
-    past = rehearsal.past
-    if past is None or not len(past.held_out):
-        needed = config.windows.min_history_days + config.windows.window_days
-        message = f"No window of {config.windows.window_days:g} days with purchases can be held out."
-        raise NotEnoughData(message, remedy=f"Bring at least {needed:g} days of purchases.")
-    results = (*measure_baselines(past, progress), measure_served(past, placements, cost, progress))
-    without_consent = measure_served(past, placements, cost, progress, permitted=False)
-    report = EvaluationReport(
-        ran_on=describe(data, windows, past, config, read_shift_weeks(settings)),
-        results=results,
-        leads={scope: lead_over_baselines(results, scope, config.seed) for scope in SCOPES},
-        without_consent=without_consent,
-    )
+    trial = prepare(settings, protocol, wanted or Wanted(), progress)
+    report = measure(trial, progress)
     if json_file is not None:
         write_text(report.as_json(), json_file)
     show(report)
     return report
 
 
-def measure_baselines(past: Past, progress: ProgressReport) -> list[Result]:
+def prepare(settings: Settings, protocol: str, wanted: Wanted, progress: ProgressReport) -> Trial:
+    """Learn what the protocol allows, and hold out what it tests."""
+    config, placements = read_training_config(settings, None), read_placements(settings)
+    if protocol == TIME_SPLIT:
+        return time_split(settings, wanted, placements, config, progress)
+    if protocol == LEAVE_LAST:
+        return leave_last(wanted, placements, config, progress)
+    if protocol == GIVEN_SPLIT:
+        return given_split(wanted, placements, config, progress)
+    remedy = f"Use {TIME_SPLIT}, {LEAVE_LAST} or {GIVEN_SPLIT}."
+    raise InvalidInput(f"There is no protocol {protocol!r}.", field="protocol", remedy=remedy)
+
+
+def measure(trial: Trial, progress: ProgressReport) -> EvaluationReport:
+    """Measure every baseline, then the pipeline, on the shoppers of a trial."""
+    results = (*measure_baselines(trial, progress), measure_served(trial, progress))
+    seed = trial.config.seed
+    with progress.step("Draw the shoppers anew, for intervals"):
+        return EvaluationReport(
+            ran_on=describe(trial),
+            scopes=trial.scopes,
+            results=results,
+            intervals={scope.name: intervals_of(results, scope, seed) for scope in trial.scopes},
+            leads={scope.name: lead_over_baselines(results, scope, seed) for scope in trial.scopes},
+            without_consent=measure_served(trial, progress, permitted=False),
+            comparisons=tuple(by_segment(trial, results)),
+        )
+
+
+def measure_baselines(trial: Trial, progress: ProgressReport) -> list[Result]:
     """Measure every baseline, with what it cost."""
-    results = list[Result]()
+    results, past = list[Result](), trial.past
     for name, baseline in BASELINES.items():
         with progress.step(f"Baseline: {name}"):
             lists, cost = costing(lambda baseline=baseline: baseline(past.purchases))
-        figures = {"all": _quality(past, lists.every, "all"), "new": _quality(past, lists.new, "new")}
-        results.append(Result(name, figures, cost.seconds, cost.mebibytes))
+        shown = {scope.name: lists.new if scope.name == NEW else lists.every for scope in trial.scopes}
+        figures = {scope.name: quality_of(past, shown[scope.name], scope) for scope in trial.scopes}
+        microseconds = 1e6 * lists.seconds / (2 * past.purchases.n_asked)
+        results.append(Result(name, figures, shown, cost.seconds, cost.mebibytes, microseconds))
     return results
 
 
-def measure_served(
-    past: Past,
-    placements: Mapping[PlacementId, Placement],
-    fitting: Cost,
-    progress: ProgressReport,
-    *,
-    permitted: bool = True,
-) -> Result:
-    """Measure what requests at the cut would have got, with the shoppers' permission to know them or without.
-
-    `fitting`: what the model and its rankers cost.
-    """
-    figures, seconds, microseconds = dict[str, Quality](), fitting.seconds, list[float]()
-    for scope, placement_id in PLACEMENT_OF_SCOPE.items():
+def measure_served(trial: Trial, progress: ProgressReport, *, permitted: bool = True) -> Result:
+    """Measure what requests at the cut would have got, with the shoppers' permission to know them or without."""
+    past, shown = trial.past, dict[str, Lists]()
+    figures, seconds, microseconds = dict[str, Quality](), trial.fitting.seconds, list[float]()
+    for scope in trial.scopes:
         measured = measure_pipeline(
             past.model,
             past.catalogue,
-            placements[placement_id],
+            trial.placements[scope.placement],
             past.held_out,
             now_day=past.cut_day,
             limit=LENGTH,
             progress=progress,
             permitted=permitted,
         )
-        figures[scope] = _quality(past, measured.lists, scope)
+        shown[scope.name] = measured.lists
+        figures[scope.name] = quality_of(past, measured.lists, scope)
         microseconds.append(float(np.median(measured.microseconds)))
         seconds += float(measured.microseconds.sum()) / 1e6
     name = PIPELINE if permitted else WITHOUT_CONSENT
-    return Result(name, figures, seconds, fitting.mebibytes, max(microseconds))
+    return Result(name, figures, shown, seconds, trial.fitting.mebibytes, max(microseconds))
 
 
-def _quality(past: Past, lists: Lists, scope: str) -> Quality:
-    right = past.held_out.bought if scope == "all" else past.held_out.new
+def quality_of(past: Past, lists: Lists, scope: Scope) -> Quality:
+    """The figures of lists, one per shopper who is asked about."""
+    right = past.held_out.new if scope.name == NEW else past.held_out.bought
     n_assortment = int(np.count_nonzero(past.purchases.for_sale))
     return quality(lists, right, popularity=buyers(past.purchases), n_assortment=n_assortment)

@@ -46,13 +46,13 @@ def _linear(weights: csr_matrix, config: NeighboursConfig) -> Entries:
         return NO_ENTRIES
     gram = (weights.T @ weights).toarray().astype(np.float32)
     gram[np.diag_indices_from(gram)] += np.float32(config.regularization)
-    inverse = _inverse(gram)
+    inverse = inverse_of_definite(gram)
     linear = -inverse / np.diag(inverse)[None, :]
     np.fill_diagonal(linear, 0.0)
     return _best_of_dense(linear, config.kept)
 
 
-def _inverse(definite: Matrix) -> Matrix:
+def inverse_of_definite(definite: Matrix) -> Matrix:
     """Inverse of a symmetric positive definite matrix, at half the cost of a general one; overwrites its input."""
     factorise, invert = get_lapack_funcs(("potrf", "potri"), (definite,))
     factor, _ = factorise(definite, lower=1, overwrite_a=1)

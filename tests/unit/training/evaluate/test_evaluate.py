@@ -24,7 +24,7 @@ def shop_at(folder, log) -> Settings:
 
 
 def run(settings, json_file=None) -> EvaluationReport:
-    return evaluate(settings, until=None, json_file=json_file, progress=Silent())
+    return evaluate(settings, json_file=json_file, progress=Silent())
 
 
 def figures(report):

@@ -24,8 +24,8 @@ def csv(folder: Path, text: str) -> Path:
 def test_a_row_without_more_is_an_order_of_one(tmp_path):
     events = read_events(parquet(tmp_path, {"user_id": [1, 2], "item_id": [7, 8]}), "train")
     assert events.rows() == [
-        ("1", "7", "Order Completed", None, 1.0),
-        ("2", "8", "Order Completed", None, 1.0),
+        ("1", "7", "Order Completed", None, 1.0, None),
+        ("2", "8", "Order Completed", None, 1.0, None),
     ]
 
 

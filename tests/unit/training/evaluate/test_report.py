@@ -8,15 +8,26 @@ from rich.console import Console
 from training.evaluate.cost import costing
 from training.evaluate.metrics import Quality
 from training.evaluate.ran_on import RanOn, original_date
-from training.evaluate.report import PIPELINE, WITHOUT_CONSENT, EvaluationReport, Result, lead_over_baselines
+from training.evaluate.report import (
+    PIPELINE,
+    WITHOUT_CONSENT,
+    EvaluationReport,
+    Result,
+    intervals_of,
+    lead_over_baselines,
+)
 from training.evaluate.table import show
+from training.evaluate.trial import EVERY_ITEM, NEW_ITEMS
 
+NO_LISTS = np.empty((3, 0), dtype=np.int32)
 METRICS = [f"{name}@{k}" for name in ("ndcg", "recall", "hit_rate") for k in (10, 20)]
 RAN_ON = RanOn(
+    protocol="time-split",
     first_at="2017-01-01T00:00:00+00:00",
     cut_at="2017-12-04T04:01:20+00:00",
     end_at="2018-01-01T04:01:20+00:00",
     shifted_weeks=463,
+    files={},
     shoppers=3,
     strangers=0,
     shoppers_with_new=3,
@@ -29,19 +40,30 @@ RAN_ON = RanOn(
     departments_left_out=("fuel", "coupon"),
     code="0.1.0",
     seed=1,
+    settings={},
+    versions={"python": "3.11"},
+    machine={"cores": 2},
 )
+SCOPES = (EVERY_ITEM, NEW_ITEMS)
 
 
 def result(name, value):
     per_shopper = {metric: np.array([value, value + 0.1, np.nan]) for metric in METRICS}
     quality = Quality(per_shopper=per_shopper, coverage=0.1, popularity_rank=10.0)
-    return Result(name, {"all": quality, "new": quality}, seconds=1.5, mebibytes=20.0)
+    lists = {"all": NO_LISTS, "new": NO_LISTS}
+    return Result(name, {"all": quality, "new": quality}, lists, seconds=1.5, mebibytes=20.0, microseconds=5.0)
 
 
 def report():
     results = (result("popularity", 0.1), result("personal", 0.3), result(PIPELINE, 0.4))
-    leads = {scope: lead_over_baselines(results, scope, seed=0) for scope in ("all", "new")}
-    return EvaluationReport(ran_on=RAN_ON, results=results, leads=leads, without_consent=result(WITHOUT_CONSENT, 0.15))
+    return EvaluationReport(
+        ran_on=RAN_ON,
+        scopes=SCOPES,
+        results=results,
+        intervals={scope.name: intervals_of(results, scope, seed=0) for scope in SCOPES},
+        leads={scope.name: lead_over_baselines(results, scope, seed=0) for scope in SCOPES},
+        without_consent=result(WITHOUT_CONSENT, 0.15),
+    )
 
 
 def test_the_lead_is_over_the_best_baseline():
