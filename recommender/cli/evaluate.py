@@ -36,6 +36,10 @@ Window = Annotated[
     typer.Option("--window-days", min=0.01, help="Length of the test of a time split, and of what teaches before it."),
 ]
 
+Report = Annotated[
+    Path | None, typer.Option("--report", help="Write an HTML page with figures, plots and examples into this folder.")
+]
+
 evaluate_app = typer.Typer(
     invoke_without_command=True,
     help="Measure the served pipeline beside every baseline, on your own data or on files of others "
@@ -58,6 +62,7 @@ def evaluate(
     until: Moment = None,
     window_days: Window = None,
     json_file: Json = None,
+    report: Report = None,
 ) -> None:
     """Measure the served pipeline, unless a command says otherwise."""
     from features.progress import Terminal
@@ -67,7 +72,14 @@ def evaluate(
 
     if context.invoked_subcommand is None:
         wanted = Wanted(train=train, test=test, until=_in_utc(until), window_days=window_days)
-        run(read_settings(), protocol=protocol, wanted=wanted, json_file=json_file, progress=Terminal())
+        run(
+            read_settings(),
+            protocol=protocol,
+            wanted=wanted,
+            json_file=json_file,
+            report_folder=report,
+            progress=Terminal(),
+        )
 
 
 @evaluate_app.command()

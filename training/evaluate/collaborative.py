@@ -124,22 +124,29 @@ def best_by_score(past: PastPurchases, scores_of: ScoreShoppers) -> BaselineList
     new, marks = every.copy(), np.zeros(past.n_items, dtype=np.bool_)
     for start in range(0, past.n_asked, SHOPPERS_AT_ONCE):
         shoppers = slice(start, min(start + SHOPPERS_AT_ONCE, past.n_asked))
-        scores = np.where(past.for_sale, scores_of(shoppers), 0.0)
+        scores = np.where(past.for_sale, scores_of(shoppers), 0.0).astype(np.float32)
         for shopper, row_scores in zip(range(start, shoppers.stop), scores, strict=True):
-            best = _best(row_scores)
-            fill(every[shopper], best, popular, without=best, marks=marks)
             own: Rows = bought.indices[bought.indptr[shopper] : bought.indptr[shopper + 1]].astype(np.int32)
+            of_own = row_scores[own]
             row_scores[own] = 0.0
-            best = _best(row_scores)
-            fill(new[shopper], best, popular, without=np.concatenate([own, best]), marks=marks)
+            best_new = _best(row_scores)
+            row_scores[own] = of_own
+            best = _in_order(np.concatenate([own, best_new]), row_scores)
+            fill(every[shopper], best, popular, without=best, marks=marks)
+            fill(new[shopper], best_new, popular, without=np.concatenate([own, best_new]), marks=marks)
     return BaselineLists(every=every, new=new, seconds=perf_counter() - started)
 
 
-def _best(scores: NDArray[np.floating]) -> Rows:
+def _best(scores: NDArray[np.float32]) -> Rows:
     """Rows of the highest scores above 0, best first; equals by row."""
-    few = np.sort(np.argpartition(-scores, min(LENGTH, len(scores) - 1))[:LENGTH])
-    few = few[scores[few] > 0]
-    return few[np.argsort(-scores[few], kind="stable")].astype(np.int32)
+    kept = min(LENGTH, len(scores))
+    return _in_order(np.argpartition(scores, len(scores) - kept)[-kept:].astype(np.int32), scores)
+
+
+def _in_order(rows: Rows, scores: NDArray[np.float32]) -> Rows:
+    """The best LENGTH of the rows with a score above 0, best first; equals by row."""
+    rows = np.sort(rows[scores[rows] > 0])
+    return rows[np.argsort(-scores[rows], kind="stable")][:LENGTH]
 
 
 def shopper_items(past: PastPurchases, weights: NDArray[np.float64]) -> csr_matrix:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from training.evaluate.bootstrap import Interval, intervals
 from training.evaluate.metrics import Lists, Quality
 from training.evaluate.ran_on import RanOn
 from training.evaluate.trial import Scope
+from training.offers.report import Tenth
 
 PIPELINE, WITHOUT_CONSENT = "served pipeline", "without consent"
 
@@ -22,6 +23,7 @@ class Result:
     Attributes:
         quality: by scope.
         lists: by scope, what each shopper was shown.
+        scores: by scope, of the same places, as the ranker gives them; empty for a baseline.
         seconds, mebibytes: to learn and to write the lists of all shoppers; memory at its peak above what was in use.
         microseconds: of one query: the median of the pipeline; of a baseline, which writes all lists at once, the mean.
     """
@@ -32,6 +34,7 @@ class Result:
     seconds: float
     mebibytes: float
     microseconds: float
+    scores: Mapping[str, NDArray[np.float32]] = field(default_factory=dict[str, NDArray[np.float32]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,29 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """An item of a list, in words, and whether the shopper bought it afterwards."""
+
+    title: str
+    right: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One shopper: what they had bought, the latest first, what we show, and what the best baseline shows.
+
+    Attributes:
+        bought: how many items are right in all.
+    """
+
+    history: tuple[str, ...]
+    ours: tuple[Shown, ...]
+    baseline: str
+    theirs: tuple[Shown, ...]
+    bought: int
+
+
+@dataclass(frozen=True, slots=True)
 class EvaluationReport:
     """Every recommender beside every other, on the same shoppers.
 
@@ -73,6 +99,8 @@ class EvaluationReport:
         intervals: by scope and name of the recommender, of each metric.
         without_consent: the pipeline, asked by the same shoppers as if none of them had agreed to be known.
         comparisons: for some shoppers, and in some situations.
+        calibration: by scope, how much of what the pipeline shows is right, by tenth of its score.
+        examples: lists of a few shoppers.
     """
 
     ran_on: RanOn
@@ -82,6 +110,8 @@ class EvaluationReport:
     leads: Mapping[str, Lead]
     without_consent: Result
     comparisons: tuple[Comparison, ...] = ()
+    calibration: Mapping[str, tuple[Tenth, ...]] = field(default_factory=dict[str, tuple[Tenth, ...]])
+    examples: tuple[Example, ...] = ()
 
     def as_json(self) -> str:
         """As programs read it; of each metric the mean over shoppers, and its interval."""
@@ -99,6 +129,7 @@ class EvaluationReport:
             "leads": {scope: asdict(lead) for scope, lead in self.leads.items()},
             "without_consent": _as_plain(self.without_consent),
             "comparisons": [asdict(one) for one in self.comparisons],
+            "calibration": {scope: [asdict(tenth) for tenth in found] for scope, found in self.calibration.items()},
         }
         return json.dumps(whole, indent=2) + "\n"
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.progress import ProgressReport
 from features.settings import Settings
@@ -27,6 +28,7 @@ from training.evaluate.collaborative import (
     unit_log_counts,
 )
 from training.evaluate.cost import costing
+from training.evaluate.examples import calibrate, pick_examples
 from training.evaluate.given_split import PROTOCOL as GIVEN_SPLIT
 from training.evaluate.given_split import given_split
 from training.evaluate.leave_last import PROTOCOL as LEAVE_LAST
@@ -34,6 +36,7 @@ from training.evaluate.leave_last import leave_last
 from training.evaluate.linear import linear_items
 from training.evaluate.measure import measure_pipeline
 from training.evaluate.metrics import Lists, Quality, quality
+from training.evaluate.page import make_folder, write_page
 from training.evaluate.ran_on import describe
 from training.evaluate.report import (
     PIPELINE,
@@ -76,6 +79,7 @@ def evaluate(
     protocol: str = TIME_SPLIT,
     wanted: Wanted | None = None,
     json_file: Path | None = None,
+    report_folder: Path | None = None,
 ) -> EvaluationReport:
     """Measure the served pipeline beside every baseline, and print it.
 
@@ -84,14 +88,18 @@ def evaluate(
 
     Raises:
         NotEnoughData: no purchases, or too short a history to hold any out.
-        InvalidInput: the configuration, a file of others, or `json_file` cannot be written.
+        InvalidInput: the configuration, a file of others, or what is to be written cannot be.
     """
     if json_file is not None:
         check_folder(json_file)
+    if report_folder is not None:
+        make_folder(report_folder)
     trial = prepare(settings, protocol, wanted or Wanted(), progress)
     report = measure(trial, progress)
     if json_file is not None:
         write_text(report.as_json(), json_file)
+    if report_folder is not None:
+        write_page(report, report_folder)
     show(report)
     return report
 
@@ -122,6 +130,8 @@ def measure(trial: Trial, progress: ProgressReport) -> EvaluationReport:
             leads={scope.name: lead_over_baselines(results, scope, seed) for scope in trial.scopes},
             without_consent=measure_served(trial, progress, permitted=False),
             comparisons=tuple(by_segment(trial, results)),
+            calibration={scope.name: calibrate(trial, scope, results[-1]) for scope in trial.scopes},
+            examples=pick_examples(trial, results),
         )
 
 
@@ -140,7 +150,7 @@ def measure_baselines(trial: Trial, progress: ProgressReport) -> list[Result]:
 
 def measure_served(trial: Trial, progress: ProgressReport, *, permitted: bool = True) -> Result:
     """Measure what requests at the cut would have got, with the shoppers' permission to know them or without."""
-    past, shown = trial.past, dict[str, Lists]()
+    past, shown, scores = trial.past, dict[str, Lists](), dict[str, NDArray[np.float32]]()
     figures, seconds, microseconds = dict[str, Quality](), trial.fitting.seconds, list[float]()
     for scope in trial.scopes:
         measured = measure_pipeline(
@@ -153,12 +163,12 @@ def measure_served(trial: Trial, progress: ProgressReport, *, permitted: bool = 
             progress=progress,
             permitted=permitted,
         )
-        shown[scope.name] = measured.lists
+        shown[scope.name], scores[scope.name] = measured.lists, measured.scores
         figures[scope.name] = quality_of(past, measured.lists, scope)
         microseconds.append(float(np.median(measured.microseconds)))
         seconds += float(measured.microseconds.sum()) / 1e6
     name = PIPELINE if permitted else WITHOUT_CONSENT
-    return Result(name, figures, shown, seconds, trial.fitting.mebibytes, max(microseconds))
+    return Result(name, figures, shown, seconds, trial.fitting.mebibytes, max(microseconds), scores)
 
 
 def quality_of(past: Past, lists: Lists, scope: Scope) -> Quality:

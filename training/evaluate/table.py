@@ -43,10 +43,11 @@ def _ran_on(ran_on: RanOn) -> str:
     files = [f"{option}: {file.name}, SHA-256 {file.sha256[:16]}." for option, file in ran_on.files.items()]
     sold = f"{ran_on.items} items for sale, {ran_on.purchases} purchases before the cut. Left out: {left_out}."
     rules = f"Protocol {ran_on.protocol}; docs/protocol.md says what the figures mean.\n"
-    return "\n".join([f"\n{_source(ran_on)}", *files, asked, sold, rules])
+    return "\n".join([f"\n{source_of(ran_on)}", *files, asked, sold, rules])
 
 
-def _source(ran_on: RanOn) -> str:
+def source_of(ran_on: RanOn) -> str:
+    """Where the data is from, in a sentence or two."""
     if ran_on.first_at is None or ran_on.cut_at is None or ran_on.end_at is None:
         return "A file of others without dates."
     dates = f"{ran_on.first_at[:10]} to {ran_on.end_at[:10]} (original dates); the cut is {ran_on.cut_at[:16]}."
