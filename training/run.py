@@ -72,7 +72,7 @@ def train(
     rehearsal = rehearse(data, windows, placements, config, watch)
     examination, verdict = None, NOT_MEASURED
     if rehearsal.past is not None and len(rehearsal.past.held_out):
-        examination = examine(rehearsal.past, placements, watch)
+        examination = examine(rehearsal.past, placements, watch, config.seed)
         current = current_figure(shelf, rehearsal.past, windows.end_day, placements, watch)
         verdict = judge(examination, current, config.gate)
     if not verdict.passed and not force:

@@ -104,9 +104,19 @@ def _quality(shown: Manifest) -> RenderableType:
     table.add_column("measured on the test window")
     for placement, metric in HEADLINES:
         table.add_column(f"{placement}\n{metric}", justify="right")
-    for what, figures in _figures(cast("Mapping[str, Any]", shown.metrics)):
+    metrics = cast("Mapping[str, Any]", shown.metrics)
+    for what, figures in _figures(metrics):
         table.add_row(what, *(f"{figures[placement][metric]:.4f}" for placement, metric in HEADLINES))
-    return Group(table, f"response to coupons: {shown.response.get('reason', 'nothing was learnt.')}")
+    return Group(table, *_leads(metrics), f"response to coupons: {shown.response.get('reason', 'nothing was learnt.')}")
+
+
+def _leads(metrics: Mapping[str, Any]) -> list[str]:
+    """How far the pipeline is ahead of the best baseline, a line a placement; artifacts of before say nothing of it."""
+    return [
+        f"{placement}: {lead['metric']} {lead['difference']['mean']:+.4f} over {lead['baseline']}, 95 % interval "
+        f"{lead['difference']['low']:+.4f} to {lead['difference']['high']:+.4f}, {metrics['shoppers']:,} shoppers"
+        for placement, lead in metrics.get("leads", {}).items()
+    ]
 
 
 def _figures(metrics: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Mapping[str, float]]]]:

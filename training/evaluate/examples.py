@@ -30,7 +30,7 @@ def pick_examples(trial: Trial, results: tuple[Result, ...]) -> tuple[Example, .
     ours, theirs = (result.lists[scope.name][drawn] for result in (results[-1], best))
     chosen = Relevant(
         offsets=np.concatenate([[0], np.cumsum(relevant.sizes[drawn])]).astype(np.int64),
-        rows=np.concatenate([np.empty(0, np.int32), *(_right(relevant, shopper) for shopper in drawn)]).astype(
+        rows=np.concatenate([np.empty(0, np.int32), *(relevant.of(int(shopper)) for shopper in drawn)]).astype(
             np.int32
         ),
     )
@@ -52,10 +52,6 @@ def calibrate(trial: Trial, scope: Scope, result: Result) -> tuple[Tenth, ...]:
     lists, scores = result.lists[scope.name], result.scores[scope.name]
     shown = lists != NO_ITEM
     return tenths(scores[shown], hits(lists, relevant_of(trial, scope))[shown])
-
-
-def _right(relevant: Relevant, shopper: int) -> Rows:
-    return relevant.rows[relevant.offsets[shopper] : relevant.offsets[shopper + 1]]
 
 
 def _latest(trial: Trial, shopper: int) -> Rows:

@@ -30,6 +30,10 @@ class Relevant:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
+    def of(self, shopper: int) -> Rows:
+        """The items that are right for one shopper."""
+        return self.rows[self.offsets[shopper] : self.offsets[shopper + 1]]
+
     @property
     def sizes(self) -> NDArray[np.int64]:
         """(n_shoppers,) how many items are right for each shopper."""

@@ -1,6 +1,7 @@
 """The evaluation: learn what a protocol allows, ask about every held-out shopper, measure beside every baseline."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from features.progress import ProgressReport
 from features.settings import Settings
-from recommender.errors import InvalidInput
+from recommender.errors import InvalidInput, NotEnoughData
 from training.config import read_training_config
 from training.evaluate.baselines import (
     LENGTH,
@@ -28,7 +29,7 @@ from training.evaluate.collaborative import (
     unit_log_counts,
 )
 from training.evaluate.cost import costing
-from training.evaluate.examples import calibrate, pick_examples
+from training.evaluate.examples import calibrate, pick_examples, relevant_of
 from training.evaluate.given_split import PROTOCOL as GIVEN_SPLIT
 from training.evaluate.given_split import given_split
 from training.evaluate.leave_last import PROTOCOL as LEAVE_LAST
@@ -36,6 +37,7 @@ from training.evaluate.leave_last import leave_last
 from training.evaluate.linear import linear_items
 from training.evaluate.measure import measure_pipeline
 from training.evaluate.metrics import Lists, Quality, quality
+from training.evaluate.new_shoppers import with_little_known
 from training.evaluate.page import make_folder, write_page
 from training.evaluate.ran_on import describe
 from training.evaluate.report import (
@@ -53,7 +55,6 @@ from training.evaluate.table import show
 from training.evaluate.time_split import PROTOCOL as TIME_SPLIT
 from training.evaluate.time_split import time_split
 from training.evaluate.trial import NEW, Scope, Trial, Wanted
-from training.past import Past
 from training.read import read_placements
 
 BASELINES: Mapping[str, Baseline] = {
@@ -94,7 +95,7 @@ def evaluate(
         check_folder(json_file)
     if report_folder is not None:
         make_folder(report_folder)
-    trial = prepare(settings, protocol, wanted or Wanted(), progress)
+    trial = with_answers(prepare(settings, protocol, wanted or Wanted(), progress))
     report = measure(trial, progress)
     if json_file is not None:
         write_text(report.as_json(), json_file)
@@ -117,10 +118,21 @@ def prepare(settings: Settings, protocol: str, wanted: Wanted, progress: Progres
     raise InvalidInput(f"There is no protocol {protocol!r}.", field="protocol", remedy=remedy)
 
 
+def with_answers(trial: Trial) -> Trial:
+    """The same with those scopes alone in which somebody has something right."""
+    scopes = tuple(scope for scope in trial.scopes if len(relevant_of(trial, scope).rows))
+    if not scopes:
+        message = "Nothing of what is held out can be asked for: the shoppers had bought all of it before."
+        raise NotEnoughData(message, remedy="Hold out what is new to a shopper, or choose --protocol time-split.")
+    return replace(trial, scopes=scopes)
+
+
 def measure(trial: Trial, progress: ProgressReport) -> EvaluationReport:
     """Measure every baseline, then the pipeline, on the shoppers of a trial."""
     results = (*measure_baselines(trial, progress), measure_served(trial, progress))
     seed = trial.config.seed
+    with progress.step("Ask for shoppers of whom little is known"):
+        little_known = with_little_known(trial)
     with progress.step("Draw the shoppers anew, for intervals"):
         return EvaluationReport(
             ran_on=describe(trial),
@@ -129,7 +141,7 @@ def measure(trial: Trial, progress: ProgressReport) -> EvaluationReport:
             intervals={scope.name: intervals_of(results, scope, seed) for scope in trial.scopes},
             leads={scope.name: lead_over_baselines(results, scope, seed) for scope in trial.scopes},
             without_consent=measure_served(trial, progress, permitted=False),
-            comparisons=tuple(by_segment(trial, results)),
+            comparisons=(*by_segment(trial, results), *little_known),
             calibration={scope.name: calibrate(trial, scope, results[-1]) for scope in trial.scopes},
             examples=pick_examples(trial, results),
         )
@@ -142,7 +154,7 @@ def measure_baselines(trial: Trial, progress: ProgressReport) -> list[Result]:
         with progress.step(f"Baseline: {name}"):
             lists, cost = costing(lambda baseline=baseline: baseline(past.purchases))
         shown = {scope.name: lists.new if scope.name == NEW else lists.every for scope in trial.scopes}
-        figures = {scope.name: quality_of(past, shown[scope.name], scope) for scope in trial.scopes}
+        figures = {scope.name: quality_of(trial, shown[scope.name], scope) for scope in trial.scopes}
         microseconds = 1e6 * lists.seconds / (2 * past.purchases.n_asked)
         results.append(Result(name, figures, shown, cost.seconds, cost.mebibytes, microseconds))
     return results
@@ -164,15 +176,15 @@ def measure_served(trial: Trial, progress: ProgressReport, *, permitted: bool = 
             permitted=permitted,
         )
         shown[scope.name], scores[scope.name] = measured.lists, measured.scores
-        figures[scope.name] = quality_of(past, measured.lists, scope)
+        figures[scope.name] = quality_of(trial, measured.lists, scope)
         microseconds.append(float(np.median(measured.microseconds)))
         seconds += float(measured.microseconds.sum()) / 1e6
     name = PIPELINE if permitted else WITHOUT_CONSENT
     return Result(name, figures, shown, seconds, trial.fitting.mebibytes, max(microseconds), scores)
 
 
-def quality_of(past: Past, lists: Lists, scope: Scope) -> Quality:
+def quality_of(trial: Trial, lists: Lists, scope: Scope) -> Quality:
     """The figures of lists, one per shopper who is asked about."""
-    right = past.held_out.new if scope.name == NEW else past.held_out.bought
+    past, right = trial.past, relevant_of(trial, scope)
     n_assortment = int(np.count_nonzero(past.purchases.for_sale))
     return quality(lists, right, popularity=buyers(past.purchases), n_assortment=n_assortment)

@@ -3,11 +3,13 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from rich.console import Console
 
 from features.artifact.read import load_artifact
 from features.artifact.shelf import ArtifactShelf
 from features.progress import Silent
 from features.settings import Settings
+from recommender.cli.tables import manifest
 from recommender.errors import BrokenArtifact, GateRefused, InvalidInput, NotEnoughData, StoreUnavailable
 from recommender.ids import UserId
 from tests.unit.training.small_shop import CONFIG, events, open_shop, orders, small_config_text
@@ -38,6 +40,17 @@ def test_a_published_artifact_can_be_served(shop):
         loaded.manifest.metrics["home"]["ndcg@10"]
         > loaded.manifest.metrics["baselines"]["recent popularity, 28 days"]["home"]["ndcg@10"]
     )
+
+
+def test_the_manifest_says_how_far_it_is_ahead_and_how_surely(shop, capsys):
+    shelf = ArtifactShelf(shop.artifacts_dir)
+    metrics = load_artifact(shelf.path(shelf.current())).manifest.metrics
+    lead = metrics["leads"]["home"]
+    baseline = metrics["baselines"][lead["baseline"]]["home"][lead["metric"]]
+    assert lead["difference"]["mean"] == pytest.approx(metrics["home"][lead["metric"]] - baseline, abs=1e-5)
+    assert lead["difference"]["low"] < lead["difference"]["mean"] < lead["difference"]["high"]
+    Console(width=200).print(manifest(shelf, None))
+    assert f"over {lead['baseline']}, 95 % interval" in capsys.readouterr().out
 
 
 def test_who_does_not_consent_leaves_no_trace(shop):

@@ -105,6 +105,12 @@ def test_a_file_with_times_is_split_by_them(tmp_path):
     assert channels == {"web", "store"}
     histories = [one for one in told["comparisons"] if one["group"] == "shoppers by history" and one["scope"] == "new"]
     assert sum(one["shoppers"] for one in histories) == told["ran_on"]["shoppers_with_new"]
+    new = {one["name"]: one for one in told["comparisons"] if one["group"] == "new shoppers"}
+    assert new.keys() == {"after 1 event", "after 3 events"}  # nobody has ten
+    assert new["after 3 events"]["lead"]["low"] > 0  # three of a taste tell it
+    in_view = [one for one in told["comparisons"] if one["group"].endswith("item in view")]
+    assert {one["name"] for one in in_view} == {"placement home", "placement product"}
+    assert all(one["lead"]["low"] > 0 for one in in_view)
 
 
 @pytest.mark.parametrize(
@@ -128,6 +134,13 @@ def test_a_split_by_time_needs_times(tmp_path):
     with pytest.raises(InvalidInput) as refused:
         evaluate(tmp_path, "--train", str(train))
     assert "occurred_at" in str(refused.value)
+
+
+def test_a_split_that_asks_for_nothing_new_is_refused(tmp_path):
+    train, _ = tastes_at(tmp_path)
+    with pytest.raises(NotEnoughData) as refused:
+        evaluate(tmp_path, "--protocol", "given-split", "--train", str(train), "--test", str(train))
+    assert "had bought all of it before" in str(refused.value)
 
 
 def test_lists_of_one_item_hold_nothing_out(tmp_path):
