@@ -74,12 +74,16 @@ class BoughtTogetherConfig:
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class RankerConfig:
-    """Of the ranking trees. A leaf has a bit in 32 when trees are scored, hence at most 32 of them."""
+    """Of the ranking trees. A leaf has a bit in 32 when trees are scored, hence at most 32 of them.
+
+    The ranker `any` learns from the latest `any_windows` label windows, the others from all.
+    """
 
     trees: int = Field(ge=1, le=2000)
     leaves: int = Field(ge=2, le=32)
     learning_rate: float = Field(gt=0, le=1)
     min_rows_in_leaf: int = Field(ge=1)
+    any_windows: int = Field(ge=1, le=12)
     min_shoppers: int = Field(ge=1)
 
 

@@ -17,7 +17,7 @@ from recommender.placements import Placement
 from recommender.ranking.candidate_features import FEATURES
 from recommender.ranking.trees import Trees
 from recommender.shopper import Shopper
-from training.config import TrainingConfig
+from training.config import RankerConfig, TrainingConfig
 from training.evaluate.measure import query_at_cut
 from training.evaluate.metrics import Relevant
 from training.models.ranker import fit_ranker
@@ -58,16 +58,17 @@ NO_RANKERS = Rankers(trees={}, gains={}, shoppers={})
 def train_rankers(
     pasts: Sequence[Past], placements: Mapping[PlacementId, Placement], config: TrainingConfig, progress: ProgressReport
 ) -> Rankers:
-    """Learn one ranker per entry of TAUGHT_BY from the windows after each past.
+    """Learn one ranker per entry of TAUGHT_BY from the windows after the pasts (oldest first): `taught_after`.
 
     Each is trained in a thread, while the candidates for the next are proposed.
     """
     learnt, shoppers = dict[str, Future[Learnt]](), dict[str, int]()
     with ThreadPoolExecutor(len(TAUGHT_BY)) as lanes:
         for name, placement_id in TAUGHT_BY.items():
-            with progress.step(f"Propose candidates for the ranker {name}", len(pasts)) as step:
+            taught = taught_after(name, pasts, config.ranker)
+            with progress.step(f"Propose candidates for the ranker {name}", len(taught)) as step:
                 lessons = list[Lessons]()
-                for past in pasts:
+                for past in taught:
                     lessons.append(collect_lessons(past, placements[placement_id]))
                     step.advance()
             shoppers[name] = sum(len(lesson.group_sizes) for lesson in lessons)
@@ -80,6 +81,11 @@ def train_rankers(
         gains={name: gains for name, (_, gains) in done.items()},
         shoppers=shoppers,
     )
+
+
+def taught_after(name: str, pasts: Sequence[Past], config: RankerConfig) -> Sequence[Past]:
+    """Of the pasts, oldest first, those whose windows teach a ranker: the latest for "any", all for the others."""
+    return pasts[-config.any_windows :] if name == "any" else pasts
 
 
 def _learn(lessons: Sequence[Lessons], config: TrainingConfig) -> Learnt:

@@ -60,6 +60,7 @@ trees = 10
 leaves = 7
 learning_rate = 0.1
 min_rows_in_leaf = 5
+any_windows = 1
 min_shoppers = 10
 [response]
 ridge = 1.0
