@@ -51,6 +51,7 @@ def synthetic_model(rng: np.random.Generator, n_items: int) -> Model:
         popularity=_popularity(rng, n_items),
         histories=_no_histories(),
         rankers={"any": trees, "discovery": trees},
+        followers=_neighbours(rng, n_items, 30),
     )
 
 

@@ -19,6 +19,7 @@ from recommender.ranking.trees import Trees
 from recommender.retrieval.bought_together import bought_together
 from recommender.retrieval.buy_again import buy_again
 from recommender.retrieval.embedding import by_embedding
+from recommender.retrieval.followers import followers
 from recommender.retrieval.item_to_item import like_the_item_in_view
 from recommender.retrieval.neighbours import by_neighbours
 from recommender.retrieval.new_arrivals import new_arrivals
@@ -34,6 +35,7 @@ from recommender.slots import boost, fill_slots, fillers, pinned_rows
 SOURCES: Mapping[SourceName, Callable[[Situation], Proposal]] = {
     "embedding": by_embedding,
     "neighbours": by_neighbours,
+    "followers": followers,
     "item_to_item": like_the_item_in_view,
     "bought_together": bought_together,
     "buy_again": buy_again,
@@ -43,7 +45,7 @@ SOURCES: Mapping[SourceName, Callable[[Situation], Proposal]] = {
     "popular": popular,
 }
 KEPT: Mapping[SourceName, int] = {  # allowed candidates of each source, at most
-    "embedding": 100, "neighbours": 100, "item_to_item": 100, "bought_together": 100, "buy_again": 120,
+    "embedding": 100, "neighbours": 100, "followers": 50, "item_to_item": 100, "bought_together": 100, "buy_again": 120,
     "trending": 50, "new_arrivals": 100, "newcomers": 2, "popular": 60,
 }  # fmt: skip
 

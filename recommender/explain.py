@@ -18,7 +18,7 @@ from recommender.retrieval.proposal import Proposal
 from recommender.situation import Situation
 from recommender.slots import Fillers
 
-PERSONAL: AbstractSet[SourceName] = frozenset({"embedding", "neighbours", "buy_again", "newcomers"})
+PERSONAL: AbstractSet[SourceName] = frozenset({"embedding", "neighbours", "followers", "buy_again", "newcomers"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,11 @@ class Neighbours:
         return self.rows[start:end], self.scores[start:end]
 
 
+NO_NEIGHBOURS = Neighbours(
+    offsets=np.zeros(1, dtype=np.int64), rows=np.empty(0, dtype=np.int32), scores=np.empty(0, dtype=np.float32)
+)
+
+
 @dataclass(frozen=True, slots=True)
 class FoldIn:
     """What turns interactions into a shopper's embedding (Hu, Koren & Volinsky, ICDM 2008, doi:10.1109/ICDM.2008.22).
@@ -138,6 +143,7 @@ class Model:
         neighbours: items bought by the same shoppers.
         bought_together: items in the same baskets, corrected for popularity.
         rankers: by name of the placement setting `ranker`.
+        followers: what is ordered next after each item.
         response: to coupons; None: nothing, or nothing good enough, could be learnt.
     """
 
@@ -152,6 +158,7 @@ class Model:
     popularity: Popularity
     histories: Histories
     rankers: Mapping[str, Trees]
+    followers: Neighbours = NO_NEIGHBOURS
     response: ResponseModel | None = None
 
     @property

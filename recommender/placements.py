@@ -15,6 +15,7 @@ from recommender.rules.satisfiable import find_contradiction
 SourceName = Literal[
     "embedding",
     "neighbours",
+    "followers",
     "item_to_item",
     "bought_together",
     "buy_again",

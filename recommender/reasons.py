@@ -18,6 +18,8 @@ def reason(situation: Situation, row: int, source: str, because: int) -> str:
             return "Fits what you buy" if len(situation.shopper.purchases) else "Fits what you are looking at"
         case "neighbours":
             return f"{_relation(situation, because)} {title}"
+        case "followers":
+            return f"Often bought after {title}"
         case "item_to_item":
             return f"Similar to {title}"
         case "bought_together":

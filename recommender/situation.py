@@ -18,6 +18,7 @@ from recommender.rules.compiled import Facts, Rule
 from recommender.shopper import EventKind, Shopper
 
 STRONGEST_PURCHASES = 64  # of a shopper, whose neighbours are added up
+LATEST_PURCHASES = 12  # of a shopper, whose followers are added up
 OFTEN = 3  # orders from which on an item counts as bought often
 SEED_DECAY = 0.8  # from one item of the session or cart to the one before it
 
@@ -95,6 +96,15 @@ class Situation:
             strongest = np.argpartition(-weights, STRONGEST_PURCHASES)[:STRONGEST_PURCHASES]
             return tally(self.model.neighbours, purchases.rows[strongest], weights[strongest])
         return tally(self.model.neighbours, purchases.rows, weights)
+
+    @derived
+    def after_latest(self) -> Tally:
+        """What follows the latest purchases; those of one order before the last count half, and so on."""
+        purchases = self.shopper.purchases
+        latest = np.argsort(-purchases.last_day, kind="stable")[:LATEST_PURCHASES]
+        days = purchases.last_day[latest]
+        orders_ago = np.cumsum(np.diff(days, prepend=days[:1]) != 0)
+        return tally(self.model.followers, purchases.rows[latest], (1.0 / (1 + orders_ago)).astype(np.float32))
 
     @derived
     def near_session(self) -> Tally:

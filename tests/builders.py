@@ -60,6 +60,7 @@ def small_model(rng: np.random.Generator, n_items: int = 40, *, histories: Histo
         rhythm=some_rhythm(rng, n_items),
         popularity=some_popularity(rng, n_items),
         histories=histories if histories is not None else no_histories(),
+        followers=some_neighbours(rng, n_items),
         rankers={"any": some_trees(rng), "discovery": some_trees(rng)},
     )
 

@@ -17,6 +17,7 @@ from training.evidence import evidence_before, weigh, weigh_latest
 from training.interactions import Interactions
 from training.models.als import fit_embeddings
 from training.models.bought_together import fit_bought_together
+from training.models.followers import fit_followers
 from training.models.item_neighbours import fit_neighbours
 from training.models.popularity import count_buyers, fit_popularity
 from training.models.rhythm import fit_rhythm
@@ -44,6 +45,7 @@ def fit(
         latest = weigh_latest(evidence, config.weights, config.neighbours.half_life_days)
         neighbours = fit_neighbours(latest, count_buyers(learnable, evidence.n_items), config.neighbours)
         bought_together = fit_bought_together(learnable, evidence.n_items, config.bought_together)
+        followers = fit_followers(learnable, evidence.n_items)
         rhythm = fit_rhythm(learnable, assortment.items)
         popularity = fit_popularity(learnable, assortment.items, cut_day)
         histories = with_aliases(build_histories(evidence.purchases.lazy(), cut_day), interactions.aliases)
@@ -62,6 +64,7 @@ def fit(
         popularity=popularity,
         histories=histories,
         rankers={},
+        followers=followers,
     )
     return Fitted(model, report)
 

@@ -1,6 +1,7 @@
 """Reading an artifact: nothing is believed before its size and hash are as the manifest says."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ from features.artifact.manifest import RETRAIN, Manifest, file_entry, read_manif
 from recommender.catalogue import CatalogueItem
 from recommender.errors import BrokenArtifact
 from recommender.ids import StoreId, UserId
-from recommender.model import FoldIn, Histories, Model, Neighbours, Popularity, Rhythm
+from recommender.model import NO_NEIGHBOURS, FoldIn, Histories, Model, Neighbours, Popularity, Rhythm
 from recommender.offers.response_features import RESPONSE_FEATURES
 from recommender.offers.response_model import ResponseModel
+from recommender.ranking.candidate_features import FEATURES
 from recommender.ranking.trees import Trees
 from recommender.retrieval.index import deserialise
 
@@ -78,7 +80,8 @@ def _read_model(path: Path, manifest: Manifest) -> Model:
         rhythm=Rhythm(**_arrays(path, "rhythm", files.RHYTHM_ARRAYS)),
         popularity=_read_popularity(path),
         histories=_read_histories(path, manifest.cut_day),
-        rankers=_read_rankers(path),
+        rankers=_read_rankers(path, manifest.inputs),
+        followers=_read_followers(path),
         response=_read_response(path),
     )
 
@@ -101,12 +104,29 @@ def _read_histories(path: Path, cut_day: float) -> Histories:
     )
 
 
-def _read_rankers(path: Path) -> dict[str, Trees]:
+def _read_followers(path: Path) -> Neighbours:
+    """None in artifacts of before there were any."""
+    if not (path / files.array_file("followers", "offsets")).exists():
+        return NO_NEIGHBOURS
+    return Neighbours(**_arrays(path, "followers", files.NEIGHBOURS_ARRAYS))
+
+
+def _read_rankers(path: Path, inputs: Mapping[str, object]) -> dict[str, Trees]:
+    """Rankers by name; those that learnt from fewer features, or in another order, look at the same ones by name."""
+    learnt_from = inputs.get("features", FEATURES)
+    if not isinstance(learnt_from, (list, tuple)):
+        raise TypeError("the manifest's inputs name no features")
+    column = {name: place for place, name in enumerate(FEATURES)}
+    missing = sorted({str(name) for name in learnt_from} - column.keys())
+    if missing:
+        raise ValueError(f"its rankers look at {missing[0]}, which this version does not know")
+    columns = np.array([column[name] for name in learnt_from], dtype=np.int32)
     rankers = dict[str, Trees]()
     for file in sorted(path.glob(f"*{files.RANKER_SUFFIX}")):
         with np.load(file, allow_pickle=False) as arrays:
             values: dict[str, Any] = {name: arrays[name] for name in arrays.files}
-        rankers[file.name.removesuffix(files.RANKER_SUFFIX)] = Trees(**values)
+        trees = Trees(**values)
+        rankers[file.name.removesuffix(files.RANKER_SUFFIX)] = replace(trees, feature=columns[trees.feature])
     return rankers
 
 

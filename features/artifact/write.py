@@ -36,6 +36,7 @@ def write_artifact(folder: Path, model: Model, items: Sequence[CatalogueItem], m
     (folder / files.INDEX).write_bytes(serialise(model.index))
     _write_arrays(folder, "neighbours", model.neighbours, files.NEIGHBOURS_ARRAYS)
     _write_arrays(folder, "bought_together", model.bought_together, files.NEIGHBOURS_ARRAYS)
+    _write_arrays(folder, "followers", model.followers, files.NEIGHBOURS_ARRAYS)
     _write_arrays(folder, "rhythm", model.rhythm, files.RHYTHM_ARRAYS)
     _write_arrays(folder, "popularity", model.popularity, files.POPULARITY_ARRAYS)
     _write_arrays(folder, "histories", model.histories, files.HISTORIES_ARRAYS)

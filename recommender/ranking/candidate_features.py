@@ -12,7 +12,9 @@ from recommender.ranking.item_features import ITEM_FEATURES, write_item_features
 from recommender.ranking.personal_features import PERSONAL_FEATURES, write_personal_features
 from recommender.situation import Situation
 
-RANKED_SOURCES: tuple[SourceName, ...] = ("buy_again", "embedding", "neighbours", "trending", "popular")
+RANKED_SOURCES: tuple[SourceName, ...] = (
+    "buy_again", "embedding", "neighbours", "followers", "trending", "popular",
+)  # fmt: skip
 KINDS = ("department", "category", "type", "brand", "manufacturer")  # facts that a shopper may have an affinity to
 SAME_KINDS = ("category", "type")
 NEVER_DAYS = 1_000.0  # stands for the time since something that has not happened
@@ -23,7 +25,7 @@ FEATURES: tuple[str, ...] = (
     # share of the shopper's purchases that is of the item's kind
     *(f"{kind}_affinity" for kind in KINDS),
     # what the models say
-    "embedding_score", "near_purchases", "near_session", "together",
+    "embedding_score", "near_purchases", "near_session", "together", "after_latest",
     # share of what is at hand that is of the item's kind
     *(f"{kind}_at_hand" for kind in SAME_KINDS),
     # 1 / rank in each source; 0: not proposed by it
@@ -40,7 +42,7 @@ def _columns_after(before: slice, n: int) -> slice:
 PERSONAL = slice(0, len(PERSONAL_FEATURES))
 ITEM = _columns_after(PERSONAL, len(ITEM_FEATURES))
 AFFINITIES = _columns_after(ITEM, len(KINDS))
-MODELS = _columns_after(AFFINITIES, 4)
+MODELS = _columns_after(AFFINITIES, 5)
 AT_HAND = _columns_after(MODELS, len(SAME_KINDS))
 RANKS = _columns_after(AT_HAND, len(RANKED_SOURCES))
 
@@ -61,7 +63,8 @@ def candidate_features(situation: Situation, rows: Rows, ranks: Mapping[SourceNa
     write_item_features(features[ITEM], situation, rows)
     write_affinities(features[AFFINITIES], catalogue, KINDS, purchases.rows, purchases.decayed_long, rows)
     _write_embedding_scores(features[MODELS.start], situation, rows)
-    for place, tally in enumerate((situation.near_purchases, situation.near_session, situation.together), start=1):
+    tallies = (situation.near_purchases, situation.near_session, situation.together, situation.after_latest)
+    for place, tally in enumerate(tallies, start=1):
         tally.write_scores(features[MODELS.start + place], rows)
     write_affinities(features[AT_HAND], catalogue, SAME_KINDS, situation.at_hand, situation.at_hand_weights, rows)
     for column, source in enumerate(RANKED_SOURCES, start=RANKS.start):
