@@ -25,7 +25,7 @@ from recommender.situation import Situation
 HOME = Placement(
     placement_id=PlacementId("home"),
     title="For you",
-    sources=("buy_again", "embedding", "neighbours", "followers", "trending", "popular"),
+    sources=("buy_again", "embedding", "neighbours", "trending", "popular"),
     exclude=frozenset({"cart"}),
     max_share_per_category=0.4,
 )
