@@ -100,6 +100,7 @@ from serving.mail_lists import MailLists
 from serving.metrics import Metrics
 from serving.offers.arms import Arms
 from serving.offers.feedback import TakeFeedback
+from serving.offers.rooms import Rooms
 from serving.offers.routes import offer_routes
 from serving.offers.settling import Settling
 from serving.offers.use_cases import RequestOffer
@@ -285,6 +286,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     controller, offer_rules = read_controller(settings), read_offer_rules(settings)
     coupon_ledger = Ledger(engine, secret, clock)
     tills = TillDesk(coupon_ledger, SigningKeys(engine, secret), Judge(lambda: overlay.catalogue), clock)
+    settling = Settling(engine, coupon_ledger, tills.signing, secret)
     request_offer = RequestOffer(
         rules=offer_rules,
         presence_rules=read_presence_rules(settings),
@@ -303,7 +305,8 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
             segments_of=segments_of,
             cards=CouponCards(),
         ),
-        settling=Settling(engine, coupon_ledger, tills.signing, secret),
+        rooms=Rooms(engine, settling.readers, clock),
+        settling=settling,
         stream=stream,
         metrics=metrics,
     )

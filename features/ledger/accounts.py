@@ -1,9 +1,10 @@
 """Accounts: which ones a hold touches, whether they have room, and how they move."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, or_, select, update
 
@@ -20,6 +21,7 @@ FIELDS = ("pending_count", "posted_count", "pending_money", "posted_money")
 NOTHING: Amounts = (0, 0, 0, 0)
 
 accounts = ledger_accounts.c
+Used = Mapping[str, Mapping[Key, Amounts]]  # by campaign
 DIMENSIONS = "campaign", "day", "store", "shopper", "device"
 
 
@@ -45,6 +47,8 @@ NAMED = Prepared(
     ),
     many=True,
 )
+PERSONAL = or_(accounts.dimension == "shopper", accounts.dimension == "device")
+OWN = Prepared(ALL.where(among(accounts.member, "members"), PERSONAL), many=True)
 HOLD = Prepared(upserts(ledger_accounts, _add))
 MOVE = Prepared(
     update(ledger_accounts)
@@ -85,22 +89,30 @@ def judge(
     Args:
         person: all that the shopper is known by, `place.shopper` among them.
     """
-    return _judge_by(_read(connection, [place], person).get(place.campaign_id, {}), allowed, place, money)
+    return judge_by(_read(connection, place, person), allowed, place, money)
 
 
-def judge_many(
-    connection: Connection, wanted: Sequence[tuple[Allowed, Place, int]], person: Collection[str]
-) -> list[Refusal | None]:
-    """The same for coupons of several campaigns for one shopper and device, each by itself and in one look.
+def read_budgets(connection: Connection, days: Mapping[str, str], store_id: str) -> Used:
+    """What is used of campaigns: in all, on their day of this moment, and in a store; nothing is locked.
 
-    Nothing is locked: whoever issues one of them is judged again.
+    Args:
+        days: by campaign.
+        store_id: "" for none.
     """
-    used = _read(connection, [place for _, place, _ in wanted], person)
-    return [_judge_by(used.get(place.campaign_id, {}), allowed, place, money) for allowed, place, money in wanted]
+    named = {
+        "campaigns": days, "dimensions": ("campaign", "day", "store"), "members": {"", store_id},
+        "days": set(days.values()),
+    }  # fmt: skip
+    return _by_campaign(NAMED.rows(connection, named))
 
 
-def _judge_by(used: Mapping[Key, Amounts], allowed: Allowed, place: Place, money: int) -> Refusal | None:
-    """The same by the accounts that it touches, of one campaign."""
+def read_own(connection: Connection, person: Collection[str], device: str) -> Used:
+    """What a person and a device ("" for none) have used, on which days; nothing is locked."""
+    return _by_campaign(OWN.rows(connection, {"members": {*person, device} - {""}}))
+
+
+def judge_by(used: Mapping[Key, Amounts], allowed: Allowed, place: Place, money: int) -> Refusal | None:
+    """The same by the accounts that it touches: those of the campaign, its day and store, the person and the device."""
     known = {"shopper": place.shopper, "device": place.device}
     if not all(known[cap.of] for cap in allowed.caps) or (not place.store_id and allowed.per_store != NO_LIMIT):
         return Refusal.NOT_ELIGIBLE  # what cannot be counted is not allowed
@@ -175,20 +187,19 @@ def read_balances(connection: Connection, campaign_id: str) -> dict[Key, Balance
     return {(row.dimension, row.member, row.day): Balance(*row[4:]) for row in rows}
 
 
-def _read(
-    connection: Connection, places: Sequence[Place], person: Collection[str]
-) -> dict[str, dict[Key, Amounts]]:  # fmt: skip
-    """By campaign the accounts of its place, and all days of the person and the device; all of one device."""
-    mine = {(dimension, member) for place in places for dimension, member, _ in place.accounts()}
-    mine |= {("shopper", member) for member in person}
+def _read(connection: Connection, place: Place, person: Collection[str]) -> dict[Key, Amounts]:
+    """The accounts of a place, and all days of the person and the device."""
+    mine = {(dimension, member) for dimension, member, _ in place.accounts()} | {("shopper", one) for one in person}
     named = {
-        "campaigns": {place.campaign_id for place in places},
-        "dimensions": DIMENSIONS,
-        "members": {member for _, member in mine},
-        "days": {place.day for place in places},
-    }
-    found = {place.campaign_id: dict[Key, Amounts]() for place in places}
-    for campaign_id, dimension, member, day, a, b, c, d in NAMED.rows(connection, named):
-        if (dimension, member) in mine:
-            found[campaign_id][dimension, member, day] = a, b, c, d
+        "campaigns": [place.campaign_id], "dimensions": DIMENSIONS, "members": {member for _, member in mine},
+        "days": [place.day],
+    }  # fmt: skip
+    found = _by_campaign(NAMED.rows(connection, named)).get(place.campaign_id, {})
+    return {key: amounts for key, amounts in found.items() if key[:2] in mine}
+
+
+def _by_campaign(rows: Iterable[tuple[Any, ...]]) -> dict[str, dict[Key, Amounts]]:
+    found = dict[str, dict[Key, Amounts]]()
+    for campaign_id, dimension, member, day, a, b, c, d in rows:
+        found.setdefault(campaign_id, {})[dimension, member, day] = a, b, c, d
     return found

@@ -1,30 +1,71 @@
 """Which of several campaigns have room for one more coupon of a shopper: a look before the choice, without a lock."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection
 
 from features.identity import Identifier
-from features.ledger.accounts import Place, judge_many
-from features.ledger.books import Books, look_at_campaigns
+from features.ledger.accounts import Place, Used, judge_by, read_budgets, read_own
+from features.ledger.books import Allowed, Books, look_at_campaigns
 from features.ledger.holders import device_digest, digest_of
 from recommender.offers.refusal import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What campaigns had room for at one moment, for coupons that are issued in one store; only `issue` makes sure.
+
+    Attributes:
+        campaigns: all that were looked at.
+        store_id: "" for nowhere in particular.
+        allowed: those that there are, and the day of each.
+        used: of their budgets.
+    """
+
+    campaigns: Collection[str]
+    store_id: str
+    allowed: Mapping[str, tuple[Allowed, str]]
+    used: Used
+    _of_strangers: dict[tuple[str, int, bool], Refusal | None] = field(default_factory=dict)
+
+    def refusal(self, campaign_id: str, money: int, shopper: str, device: str, own: Used) -> Refusal | None:
+        """Why one more coupon does not fit; None: it does.
+
+        Args:
+            money: the largest discount, in minor units.
+            shopper, device: digests; device is "" for none.
+            own: what they have used, as `read_own` tells.
+        """
+        allowed, day = self.allowed.get(campaign_id, (None, ""))
+        if allowed is None or allowed.state != "open":
+            return Refusal.KILLED
+        used, place = self.used.get(campaign_id, {}), Place(campaign_id, day, self.store_id, shopper, device)
+        if campaign_id in own:
+            return judge_by({**used, **own[campaign_id]}, allowed, place, money)
+        asked = campaign_id, money, bool(device)  # whoever has used nothing yet gets the same answer
+        if asked not in self._of_strangers:
+            self._of_strangers[asked] = judge_by(used, allowed, place, money)
+        return self._of_strangers[asked]
+
+
+def look_at_room(connection: Connection, campaigns: Collection[str], store_id: str | None, now: datetime) -> Room:
+    """Look at several campaigns at once."""
+    allowed = {name: (one, one.day(now)) for name, one in look_at_campaigns(connection, campaigns).items()}
+    days = {name: day for name, (_, day) in allowed.items()}
+    return Room(frozenset(campaigns), store_id or "", allowed, read_budgets(connection, days, store_id or ""))
 
 
 def room_for(
     books: Books, wanted: Mapping[str, int], holder: Identifier, device_id: str | None, store_id: str | None
 ) -> dict[str, Refusal | None]:
-    """Whether each campaign has room for one more coupon, each as if it were the only one; only `issue` makes sure.
+    """Whether each campaign has room for one more coupon of a shopper, each as if it were the only one.
 
     Args:
         wanted: by campaign id the largest discount, in minor units.
     """
-    allowed = look_at_campaigns(books.connection, wanted)
-    found: dict[str, Refusal | None] = dict.fromkeys(wanted, Refusal.KILLED)
+    room = look_at_room(books.connection, wanted, store_id, books.now)
     shopper, device = digest_of(books.secret, holder), device_digest(books.secret, device_id)
-    asked = [
-        (one, Place(one.campaign_id, one.day(books.now), store_id or "", shopper, device), wanted[one.campaign_id])
-        for one in allowed.values()
-        if one.state == "open"
-    ]
-    judged = judge_many(books.connection, asked, books.person(holder))
-    found.update((place.campaign_id, refusal) for (_, place, _), refusal in zip(asked, judged, strict=True))
-    return found
+    own = read_own(books.connection, books.person(holder), device)
+    return {name: room.refusal(name, money, shopper, device, own) for name, money in wanted.items()}

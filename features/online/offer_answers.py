@@ -67,12 +67,13 @@ class OfferAnswers:
             return Reply(200, rest, replayed=True)
         began = float(rest.removeprefix(BEGUN).split()[0])
         if now.timestamp() < began + OFFER_TURN_SECONDS or not await self._put(call, known, mine, OFFER_CLAIM_SECONDS):
-            raise StillRunning("The same call is under way.", remedy="Repeat it in a second, with the same key.")
+            raise _under_way()
         return Turn(again=True, held=mine)
 
     async def keep(self, call: Call, turn: Turn, answer: bytes) -> None:
-        """Keep the answer to a call, unless somebody else has its turn by now."""
-        await self._put(call, turn.held, call.body_digest.encode() + answer, OFFER_ANSWER_SECONDS)
+        """Keep the answer to a call; raises StillRunning if somebody else has its turn by now, or had it."""
+        if not await self._put(call, turn.held, call.body_digest.encode() + answer, OFFER_ANSWER_SECONDS):
+            raise _under_way()
 
     async def give_up(self, call: Call, turn: Turn) -> None:
         """End a turn without an answer: the call may be made again at once."""
@@ -90,3 +91,7 @@ class OfferAnswers:
             raise StoreUnavailable(
                 f"Redis cannot be reached: {error}", remedy="Send the same request again later."
             ) from error
+
+
+def _under_way() -> StillRunning:
+    return StillRunning("The same call is under way.", remedy="Repeat it in a second, with the same key.")

@@ -13,14 +13,15 @@ import orjson
 from features.events.schema import OFFER_DECIDED
 from features.events.stream import EventRow
 from features.ledger.books import new_id, text_of
+from features.ledger.values import Coupon
 from recommender.consent import IN_STORE_LOCATION, PERSONALISATION
-from recommender.offers.choose import NO_OFFER
 from recommender.offers.fatigue import Contact
 from recommender.offers.layers import OfferRules
 from recommender.offers.reasons import NoOffer
 from serving.offers.arms import Place
 from serving.offers.asks import Subject
-from serving.offers.settling import Made, Proposal, Settled
+from serving.offers.drawing import Drawn, Proposal
+from serving.offers.settling import Made
 
 ACTIONS = ["save", "dismiss", "less_like_this"]
 WINDOWS = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
@@ -70,28 +71,28 @@ def answer_without(refusal: Refusal, rules: OfferRules, now: datetime) -> Json:
 def answer_with(made: Sequence[Made], proposal: Proposal) -> Json:
     """The answer with offers."""
     now = proposal.now
-    offers = [_offer(one, *proposal.show(one.arm), dry_run=proposal.ask.dry_run) for one in made]
+    offers = [_offer(one, now) for one in made]
     return _answer(proposal.rules, now, proposal.place) | {
         "outcome": "offer", "reason_codes": [], "retry_after_s": None, "offers": offers
     }  # fmt: skip
 
 
 def record_of(
-    answer: Json, settled: Settled | None, thought: Thought, rules: OfferRules, limit: int, now: datetime
+    answer: Json, drawn: Drawn | None, thought: Thought, rules: OfferRules, limit: int, now: datetime
 ) -> Json:
     """All that is needed to make the choice again, and to learn from it later; it names nobody."""
-    draws = [] if settled is None else settled.draws
+    choices = [] if drawn is None else drawn.choices
     return {
         "decision_id": answer["decision_id"],
         "outcome": answer["outcome"],
         "reasons": answer["reason_codes"],
         "limit": limit,
         "policy": msgspec.structs.asdict(rules.policy),
-        "seed": None if settled is None else settled.seed,
+        "seed": None if drawn is None else drawn.seed,
         "draws": [
-            {"arm": one.arm, "worth": one.worth, "propensities": one.propensities} for one in draws
+            {"arm": one.arm, "worth": one.worth, "propensities": one.propensities} for one in choices
         ],
-        "refused": {} if settled is None else settled.refused,
+        "refused": {} if drawn is None else drawn.refused,
         "considered": thought.considered,
         "held_out": thought.held_out,
         "features": {
@@ -128,12 +129,12 @@ def event_of(record: Json, place: Json | None, subject: Subject, now: datetime) 
     }  # fmt: skip
 
 
-def reasons_of(settled: Settled) -> list[NoOffer]:
+def reasons_of(drawn: Drawn) -> list[NoOffer]:
     """Why nothing was drawn: none had room in its budget, or no offer won."""
-    if settled.draws and settled.draws[0].arm == NO_OFFER:
+    if drawn.choices:
         return [NoOffer.POLICY_NO_OFFER]
     order = [NoOffer.BUDGET_EXHAUSTED, NoOffer.FREQUENCY_CAP, NoOffer.NOT_ELIGIBLE, NoOffer.KILLED]
-    return sorted(set(settled.refused.values()), key=order.index)
+    return sorted(set(drawn.refused.values()), key=order.index)
 
 
 def _answer(rules: OfferRules, now: datetime, place: Place | None) -> Json:
@@ -144,14 +145,18 @@ def _answer(rules: OfferRules, now: datetime, place: Place | None) -> Json:
     }  # fmt: skip
 
 
-def _offer(made: Made, items: list[str], why: list[str], *, dry_run: bool) -> Json:
-    campaign, coupon = made.arm.campaign, made.coupon
-    card = {
-        "coupon_id": coupon.coupon_id, "code": coupon.code, "token": made.token, "redeem_at": coupon.stores,
-        "max_discount": {"amount": coupon.most_discount, "currency": coupon.currency},
-    }  # fmt: skip
+def _offer(made: Made, now: datetime) -> Json:
+    offered, campaign = made.offered, made.offered.arm.campaign
     return {
         "offer_id": made.offer_id, "campaign_id": campaign.campaign_id, "title": campaign.title,
-        "valid_from": text_of(coupon.valid_from), "valid_until": text_of(coupon.valid_until), "items": items,
-        "coupon": None if dry_run else card, "why": why, "actions": ACTIONS,
+        "valid_from": text_of(now), "valid_until": text_of(offered.ends_at), "items": offered.items,
+        "coupon": None if made.coupon is None else _card(made.coupon, made.token), "why": offered.why,
+        "actions": ACTIONS,
+    }  # fmt: skip
+
+
+def _card(coupon: Coupon, token: str) -> Json:
+    return {
+        "coupon_id": coupon.coupon_id, "code": coupon.code, "token": token, "redeem_at": coupon.stores,
+        "max_discount": {"amount": coupon.most_discount, "currency": coupon.currency},
     }  # fmt: skip

@@ -7,14 +7,16 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from recommender.arrays import Mask, Rows
+from recommender.arrays import Rows
 from recommender.catalogue import Catalogue
+from recommender.ids import StoreId
 from recommender.offers.campaign import Campaign
 from recommender.offers.fatigue import About
+from recommender.offers.layers import sellable
 from recommender.offers.worth import Earnings
 from recommender.places.places import Places
 from recommender.places.presence import Presence
-from recommender.rules.compiled import Facts, Rule
+from recommender.rules.compiled import Facts
 from serving.clock import day_of
 
 CHANNEL = "in_aisle"
@@ -70,10 +72,6 @@ class Arm:
     about: About
     earned: float
 
-    def shown(self, mask: Mask) -> Rows:
-        """Rows of its items that a mask over the catalogue lets through."""
-        return self.rows[mask[self.rows]]
-
 
 @dataclass(frozen=True, slots=True)
 class Valid:
@@ -85,31 +83,68 @@ class Valid:
     until: datetime
 
 
+class Here:
+    """What may be offered in one part of a store, of one catalogue that has not changed since.
+
+    Attributes:
+        arms: what is valid, has to do with this part of it, and is not sensitive.
+        rules: who may get them, each rule once, for many campaigns share one.
+    """
+
+    def __init__(self, valid: Valid, arms: Sequence[Arm], store_id: str, catalogue: Catalogue) -> None:
+        self.valid, self.arms = valid, arms
+        self.rules = {rule for arm in arms if (rule := arm.campaign.eligibility) is not None}
+        self.store_id, self._catalogue = StoreId(store_id), catalogue
+        self._sold_out = dict[int | None, frozenset[str]]()
+
+    def sold_out(self, age: int | None) -> frozenset[str]:
+        """Campaigns of whose items this store has none that somebody of this age (None: not stated) may buy."""
+        if age not in self._sold_out:
+            mask = sellable(self._catalogue, self.store_id, age)
+            empty = (arm.campaign.campaign_id for arm in self.arms if not mask[arm.rows].any())
+            self._sold_out[age] = frozenset(empty)
+        return self._sold_out[age]
+
+    def eligible(self, facts: Facts) -> list[Arm]:
+        """Arms whose rule is true of the shopper."""
+        refused = {rule for rule in self.rules if rule.evaluate({}, facts, self._catalogue) is not True}
+        return [arm for arm in self.arms if arm.campaign.eligibility not in refused] if refused else list(self.arms)
+
+
 class Arms:
     """All that may be offered, by place.
 
     What was worked out of a campaign is kept until it or its items change, or the day (UTC) ends; which ones are valid
-    in a store, until one begins, ends or is changed.
+    in a store, until one begins, ends or is changed; what is offered in a part of it, until the catalogue changes too.
     """
 
     def __init__(self, campaigns: Campaigns, earnings: Earnings) -> None:
         self._campaigns, self._earnings = campaigns, earnings
         self._today, self._arms = 0, dict[str, Arm]()
         self._valid = dict[tuple[str, str], Valid]()
+        self._catalogue: tuple[Catalogue, int] | None = None  # and its version, of which `_here` is
+        self._here = dict[tuple[str, str, frozenset[int]], Here]()
 
-    def at(self, place: Place, catalogue: Catalogue, now: datetime) -> list[Arm]:
-        """What is valid in this store now, has to do with this part of it, and is not sensitive."""
+    def at(self, place: Place, catalogue: Catalogue, now: datetime) -> Here:
+        """What may be offered in this part of a store now."""
         if self._today != (today := int(day_of(now))):
-            self._today, self._arms = today, {}
-        arms = (self._arm(campaign, catalogue, now) for campaign in self._valid_in(place, now))
-        return [arm for arm in arms if _concerns(arm, place)]
+            self._today, self._arms, self._here = today, {}, {}
+        if self._catalogue is None or self._catalogue[0] is not catalogue or self._catalogue[1] != catalogue.version:
+            self._catalogue, self._here = (catalogue, catalogue.version), {}
+        valid, part = self._valid_in(place, now), (place.store_id, place.zone.key, place.categories)
+        here = self._here.get(part)
+        if here is None or here.valid is not valid:
+            arms = (self._arm(campaign, catalogue, now) for campaign in valid.campaigns)
+            concerned = [arm for arm in arms if _concerns(arm, place)]
+            here = self._here[part] = Here(valid, concerned, place.store_id, catalogue)
+        return here
 
-    def _valid_in(self, place: Place, now: datetime) -> Sequence[Campaign]:
+    def _valid_in(self, place: Place, now: datetime) -> Valid:
         store = place.store_id, place.zone.key
         kept = self._valid.get(store)
         if kept is None or kept.changes != self._campaigns.changes or not kept.since <= now < kept.until:
             kept = self._valid[store] = _valid_in(place, self._campaigns, now)
-        return kept.campaigns
+        return kept
 
     def _arm(self, campaign: Campaign, catalogue: Catalogue, now: datetime) -> Arm:
         rows = self._campaigns.products_of(campaign, catalogue, now)
@@ -117,16 +152,6 @@ class Arms:
         if kept is None or kept.campaign is not campaign or kept.rows is not rows:
             kept = self._arms[campaign.campaign_id] = _arm_of(campaign, rows, catalogue, self._earnings)
         return kept
-
-
-def eligible(arms: Sequence[Arm], facts: Facts, catalogue: Catalogue) -> list[Arm]:
-    """Arms whose rule is true of the shopper; each rule is asked once, for many campaigns share one."""
-    verdicts: dict[Rule | None, bool] = {None: True}
-    for arm in arms:
-        rule = arm.campaign.eligibility
-        if rule is not None and rule not in verdicts:
-            verdicts[rule] = rule.evaluate({}, facts, catalogue) is True
-    return [arm for arm in arms if verdicts[arm.campaign.eligibility]]
 
 
 def _concerns(arm: Arm, place: Place) -> bool:

@@ -1,7 +1,7 @@
 """A request for offers, from top to bottom: the layers in their order, the choice, and what is written of it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -41,7 +41,9 @@ from serving.offers.answers import (
 )
 from serving.offers.arms import CHANNEL, Place
 from serving.offers.asks import Ask
-from serving.offers.settling import ContactsChanged, Proposal, Settled, Settling
+from serving.offers.drawing import Proposal, draw
+from serving.offers.rooms import Rooms
+from serving.offers.settling import ContactsChanged, Made, Remembered, Settling, Taken, only_for_show
 from serving.offers.weighing import Weighing
 
 TRIES = 3
@@ -53,13 +55,12 @@ class Gathered:
     """What is known before anything is decided.
 
     Attributes:
-        reply: what the same call was answered with before; None: it is new.
+        sql: the call, the person and what they have used, as SQL has them.
         live: recent events of the shopper.
         kept: what their devices heard lately.
     """
 
-    reply: Reply | None
-    contacts: Sequence[Contact]
+    sql: Remembered
     live: LiveEvents
     kept: Kept
 
@@ -105,6 +106,7 @@ class RequestOffer:
     presences: PresenceStates
     answers: OfferAnswers
     weighing: Weighing
+    rooms: Rooms
     settling: Settling
     stream: EventStream
     metrics: Metrics
@@ -150,22 +152,26 @@ class RequestOffer:
         """Answer a call that nobody else makes; `again`: it was begun before, so that its sightings may be known."""
         if isinstance(known, Refusal):
             return Told(answer_without(known, self.rules, now), None, now)
-        if known.reply is not None:
-            return _again(known.reply)
+        if known.sql.reply is not None:
+            return _again(known.sql.reply)
         with self._timed("place"):
             judgement = await self._place(ask, known.kept, ledger_at, now, again=again)
         if isinstance(judgement, Refusal):
             return Told(answer_without(judgement, self.rules, now), None, now)
-        for _ in range(TRIES):
+        taken, changes = dict[str, NoOffer](), 0  # there is one arm less each time, so it ends
+        while changes < TRIES:
             with self._timed("decide"):
                 decided = self._decide(ask, known, judgement, now)
             if isinstance(decided, Refusal):
                 answer = answer_without(decided, self.rules, now)
                 return Told(answer, record_of(answer, None, decided.thought, self.rules, ask.limit, now), now)
-            proposal, thought = decided
             try:
-                return await self._settle(ask, proposal, thought, now)
+                return await self._offer(ask, known.sql, *decided, taken, now)
+            except Taken as faster:
+                taken[faster.campaign_id] = faster.reason
+                self.rooms.forget(decided[0].place.store_id)
             except ContactsChanged:
+                changes += 1
                 known = await self._gather(ask, ledger_at, now)
                 if isinstance(known, Refusal):
                     return Told(answer_without(known, self.rules, now), None, now)
@@ -217,13 +223,13 @@ class RequestOffer:
             return Refusal(reasons=[NoOffer(judgement.outcome.value)], retry_at=retry_at)
         place = Place.of(judgement.outcome, places, serving.catalogue, now)
         refused = self._everything(
-            place, known.contacts, is_open=places.stores[judgement.outcome.store_id].is_open(now), now=now
+            place, known.sql.contacts, is_open=places.stores[judgement.outcome.store_id].is_open(now), now=now
         )
         if refused:
             times = [one.until for one in refused if one.until is not None]
             return Refusal(reasons=[one.reason for one in refused], place=place, retry_at=max(times, default=None))
         shopper = self.shopper_of(ask.subject.user_id, known.live, serving, now)
-        return self.weighing(ask, place, shopper, known.contacts, serving, now)
+        return self.weighing(ask, place, shopper, known.sql.contacts, serving, now)
 
     def _everything(
         self, place: Place, contacts: Sequence[Contact], *, is_open: bool | None, now: datetime
@@ -254,26 +260,44 @@ class RequestOffer:
             raise StoreUnavailable("Redis did not answer in time.", remedy="Send the same request again.")
         if max(live.emptied_at, kept.emptied_at) > ledger_at:
             return Refusal(reasons=[NoOffer.NO_CONSENT])
-        return Gathered(remembered.reply, remembered.contacts, live, kept)
+        return Gathered(remembered, live, kept)
 
-    async def _settle(self, ask: Ask, proposal: Proposal, thought: Thought, now: datetime) -> Told:
-        """Draw, issue, count and keep in one transaction."""
+    async def _offer(
+        self,
+        ask: Ask,
+        known: Remembered,
+        proposal: Proposal,
+        thought: Thought,
+        taken: Mapping[str, NoOffer],
+        now: datetime,
+    ) -> Told:
+        """Draw among what has room, then issue, count and keep in one transaction.
 
-        def answer_of(settled: Settled) -> Json:
-            if settled.offers:
-                answer = answer_with(settled.offers, proposal)
+        Raises:
+            ContactsChanged, Taken, KeyReused, StillRunning, StoreUnavailable: nothing was done.
+        """
+        with self._timed("draw"):
+            room = await self.rooms.at(proposal.place.store_id, proposal.arms)
+            refused = known.refused(proposal, room) | dict(taken)
+            drawn = draw(proposal, refused, self.settling.seed(proposal, known.person))
+
+        def answer_of(made: Sequence[Made]) -> Json:
+            if made:
+                answer = answer_with(made, proposal)
             else:
-                retry_at = proposal.renewed_at if settled.draws else None
-                refusal = Refusal(reasons=reasons_of(settled), place=proposal.place, retry_at=retry_at)
+                retry_at = proposal.renewed_at if drawn.choices else None
+                refusal = Refusal(reasons=reasons_of(drawn), place=proposal.place, retry_at=retry_at)
                 answer = answer_without(refusal, self.rules, now)
-            return {"answer": answer, "record": record_of(answer, settled, thought, self.rules, ask.limit, now)}
+            return {"answer": answer, "record": record_of(answer, drawn, thought, self.rules, ask.limit, now)}
 
+        if ask.dry_run or not drawn.offers:
+            return Told(**answer_of(only_for_show(drawn)), decided_at=now)
         with self._timed("settle"):
             settling = asyncio.get_running_loop().run_in_executor(
-                self.settling.writers, self.settling.settle, proposal, answer_of
+                self.settling.writers, self.settling.settle, proposal, drawn, answer_of
             )
-            settled, reply = await settling
-        return _again(reply) if settled is None else Told(**orjson.loads(reply.body), decided_at=now)
+            reply = await settling
+        return _again(reply) if reply.replayed else Told(**orjson.loads(reply.body), decided_at=now)
 
     async def _record(self, ask: Ask, turn: Turn, told: Told) -> None:
         """Log the decision, and keep the answer meanwhile: who fails at the first gives up the second."""

@@ -1,12 +1,12 @@
 """Which campaigns are left for a shopper in a place, and what each is worth; pure, on one worker's catalogue."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
 
-from recommender.arrays import Mask, Rows
+from recommender.arrays import Mask
 from recommender.catalogue import Catalogue
 from recommender.facts import facts_of
 from recommender.ids import PlacementId, StoreId, UserId
@@ -18,16 +18,18 @@ from recommender.offers.response import respond
 from recommender.offers.response_cards import CouponCards
 from recommender.offers.response_features import WORDING
 from recommender.query import Query
+from recommender.rules.facts import Facts
 from recommender.shopper import Purchases, Shopper
 from serving.clock import day_of
 from serving.current import Serving
 from serving.offers.answers import Refusal, Thought
-from serving.offers.arms import CHANNEL, Arm, Arms, Place, eligible
+from serving.offers.arms import CHANNEL, Arm, Arms, Place
 from serving.offers.asks import Ask
-from serving.offers.settling import Proposal
+from serving.offers.drawing import Proposal
 
 ITEMS_SHOWN = 5
 REASONS_SHOWN = 2  # of what speaks for an offer, the strongest
+Layer = tuple[NoOffer, Callable[[Arm], bool]]
 RENEWED = timedelta(minutes=30)  # until then the same state in the same zone gives the same draw, however often asked
 
 
@@ -50,12 +52,11 @@ class Weighing:
     ) -> Refusal | tuple[Proposal, Thought]:
         """What may be offered here and now, or why nothing may."""
         catalogue, now_day = serving.catalogue, day_of(now)
-        mask = layers.sellable(catalogue, StoreId(place.store_id), ask.age)
         here = self.arms.at(place, catalogue, now)
-        meant = self._eligible(here, ask, place, shopper, catalogue, now_day)
-        left, reasons = self._sift(meant, place, shopper.purchases, contacts, mask, catalogue, now)
+        meant = here.eligible(self._facts(ask, place, shopper, catalogue, now_day)) if here.arms else []
+        left, reasons = self._sift(meant, here.sold_out(ask.age), place, shopper.purchases, contacts, catalogue, now)
         if not meant:
-            reasons = [NoOffer.NOT_ELIGIBLE if here else NoOffer.NO_RELEVANT_OFFER]
+            reasons = [NoOffer.NOT_ELIGIBLE if here.arms else NoOffer.NO_RELEVANT_OFFER]
         shopper_name = "\n".join(ask.subject.holder)
         held_out = [arm for arm in left if _is_held_out(arm, shopper_name)]
         if left and len(held_out) == len(left):
@@ -66,7 +67,7 @@ class Weighing:
             reasons = [refused.reason]
         features, reasons_for = self._features(list(arms.values()), shopper, serving, now_day)
         thought = Thought(
-            considered={"here": len(here), "eligible": len(meant), "left": len(left), "held_out": len(held_out)},
+            considered={"here": len(here.arms), "eligible": len(meant), "left": len(left), "held_out": len(held_out)},
             held_out=[arm.campaign.campaign_id for arm in held_out],
             features=features,
             tiredness=tiredness,
@@ -87,48 +88,48 @@ class Weighing:
             occasion=f"{place.zone_id}\n{window:.0f}",
             renewed_at=now + RENEWED - timedelta(seconds=now.timestamp() % RENEWED.total_seconds()),
             show=lambda arm: (
-                _items_of(arm, shopper.purchases, mask, catalogue),
+                _items_of(arm, shopper.purchases, layers.sellable(catalogue, here.store_id, ask.age), catalogue),
                 reasons_for(arm) or ["In the aisle where you are" if place.categories else "In this store"],
             ),
             now=now,
         )
         return proposal, thought
 
-    def _eligible(
-        self, arms: Sequence[Arm], ask: Ask, place: Place, shopper: Shopper, catalogue: Catalogue, now_day: float
-    ) -> list[Arm]:
-        """Asked before the layers above it, which are of no interest for what is not meant for the shopper."""
+    def _facts(self, ask: Ask, place: Place, shopper: Shopper, catalogue: Catalogue, now_day: float) -> Facts:
+        """What a campaign's rule may ask of the shopper: before the layers above it, which say nothing of others."""
         user_id = ask.subject.user_id
         segments = frozenset[str]() if user_id is None else self.segments_of(user_id)
         known = replace(shopper, segments=segments, age=ask.age, store_id=place.store_id, zone_id=place.zone_id)
         query = Query(placement=PlacementId(CHANNEL), limit=1, store_id=StoreId(place.store_id))
         rows = [row for item_id in ask.cart if (row := catalogue.row_of.get(item_id)) is not None]
         cart = np.array(list(dict.fromkeys([*rows, *shopper.cart.tolist()])), dtype=np.int32) if rows else shopper.cart
-        return eligible(arms, facts_of(query, known, cart, ask.age, catalogue, now_day), catalogue)
+        return facts_of(query, known, cart, ask.age, catalogue, now_day)
 
     def _sift(
         self,
         arms: Sequence[Arm],
+        sold_out: Set[str],
         place: Place,
         purchases: Purchases,
         contacts: Sequence[Contact],
-        mask: Mask,
         catalogue: Catalogue,
         now: datetime,
     ) -> tuple[list[Arm], list[NoOffer]]:
+        """What is left by the layers that can refuse anything: of most people there are no contacts."""
         rules, bought = self.rules, layers.bought_lately(self.rules, purchases, catalogue, day_of(now))
-        return layers.sift(
-            arms,
-            [
-                (
-                    NoOffer.FREQUENCY_CAP,
-                    lambda arm: layers.campaign_caps(rules, contacts, arm.about, now, place.zone) is None,
-                ),
-                (NoOffer.COOLDOWN, lambda arm: layers.after_refusal_of(rules, contacts, arm.about, now) is None),
-                (NoOffer.RECENTLY_BOUGHT, lambda arm: not layers.recently_bought(arm.categories, bought)),
-                (NoOffer.OUT_OF_STOCK, lambda arm: bool(mask[arm.rows].any())),
-            ],
-        )
+        of_contacts: list[Layer] = [
+            (
+                NoOffer.FREQUENCY_CAP,
+                lambda arm: layers.campaign_caps(rules, contacts, arm.about, now, place.zone) is None,
+            ),
+            (NoOffer.COOLDOWN, lambda arm: layers.after_refusal_of(rules, contacts, arm.about, now) is None),
+        ]
+        of_purchases: list[Layer] = [
+            (NoOffer.RECENTLY_BOUGHT, lambda arm: not layers.recently_bought(arm.categories, bought))
+        ]
+        of_stock: list[Layer] = [(NoOffer.OUT_OF_STOCK, lambda arm: arm.campaign.campaign_id not in sold_out)]
+        asked = (of_contacts, contacts), (of_purchases, bought), (of_stock, sold_out)
+        return layers.sift(arms, [layer for these, facts in asked if facts for layer in these])
 
     def _features(
         self, arms: Sequence[Arm], shopper: Shopper, serving: Serving, now_day: float
@@ -157,7 +158,7 @@ def _is_held_out(arm: Arm, shopper: str) -> bool:
 
 def _items_of(arm: Arm, purchases: Purchases, mask: Mask, catalogue: Catalogue) -> list[str]:
     """Ids of items to show with an offer, those bought most often first."""
-    rows: Rows = arm.shown(mask)
+    rows = arm.rows[mask[arm.rows]]
     orders = np.zeros(len(rows), dtype=np.float32)
     if len(purchases):
         place = np.searchsorted(purchases.rows, rows)

@@ -75,6 +75,7 @@ ledger_accounts = Table(
     CheckConstraint(
         "pending_count >= 0 AND posted_count >= 0 AND pending_money >= 0 AND posted_money >= 0", name="none_below_zero"
     ),
+    Index(None, "member"),
 )
 
 # Append-only. A hold says which accounts it and all that follows from it touch; `resolves` is unique, so that each hold
