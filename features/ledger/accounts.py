@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, or_, select, update
@@ -18,11 +18,19 @@ from recommender.offers.refusal import Refusal
 Key = tuple[str, str, str]  # dimension, member, day
 Amounts = tuple[int, int, int, int]  # as FIELDS names them
 FIELDS = ("pending_count", "posted_count", "pending_money", "posted_money")
+COLUMNS = "campaign_id", "dimension", "member", "day", *FIELDS
 NOTHING: Amounts = (0, 0, 0, 0)
 
 accounts = ledger_accounts.c
 Used = Mapping[str, Mapping[Key, Amounts]]  # by campaign
 DIMENSIONS = "campaign", "day", "store", "shopper", "device"
+
+
+@cache
+def _holding(n: int) -> Prepared:
+    """Holds in n accounts at once."""
+    rows = [{name: bindparam(f"{name}_{row}") for name in COLUMNS} for row in range(n)]
+    return Prepared(upserts(ledger_accounts, lambda insert: _add(insert.values(rows))))
 
 
 def _add(insert: Insert) -> Insert:
@@ -49,7 +57,6 @@ NAMED = Prepared(
 )
 PERSONAL = or_(accounts.dimension == "shopper", accounts.dimension == "device")
 OWN = Prepared(ALL.where(among(accounts.member, "members"), PERSONAL), many=True)
-HOLD = Prepared(upserts(ledger_accounts, _add))
 MOVE = Prepared(
     update(ledger_accounts)
     .where(
@@ -163,12 +170,12 @@ def period_start(per: CapPer, day: str) -> str:
 
 def hold(connection: Connection, place: Place, money: int) -> None:
     """Hold one coupon of `money` in all accounts of a place."""
-    amounts = dict(zip(FIELDS, (1, 0, money, 0), strict=True))
-    rows = [
-        {"campaign_id": place.campaign_id, "dimension": dimension, "member": member, "day": day, **amounts}
-        for dimension, member, day in place.accounts()
-    ]
-    HOLD.run(connection, *rows)
+    keys = place.accounts()
+    values = dict[str, object]()
+    for row, key in enumerate(keys):
+        named = zip(COLUMNS, (place.campaign_id, *key, 1, 0, money, 0), strict=True)
+        values |= {f"{name}_{row}": value for name, value in named}
+    _holding(len(keys)).run(connection, values)
 
 
 def move(connection: Connection, place: Place, change: Balance) -> None:

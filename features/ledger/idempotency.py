@@ -63,7 +63,10 @@ def once(books: Books, call: Call, work: Callable[[], tuple[int, object]]) -> Re
         StillRunning: the same call is under way. (SQLite lets it wait for its turn instead, then answers it.)
     """
     known = recall(books, call)
-    return known if known is not None else keep(books, call, *work())
+    if known is not None:
+        return known
+    status, answer = work()
+    return keep(books, call, status, orjson.dumps(answer))
 
 
 def recall(books: Books, call: Call) -> Reply | None:
@@ -98,9 +101,8 @@ def must_be_same(call: Call, body_digest: str) -> None:
         )
 
 
-def keep(books: Books, call: Call, status: int, answer: object) -> Reply:
-    """Keep the answer to a call that `recall` did not know, in the transaction of its effect."""
-    body = orjson.dumps(answer)
+def keep(books: Books, call: Call, status: int, body: bytes) -> Reply:
+    """Keep the answer (JSON) to a call that `recall` did not know, in the transaction of its effect."""
     values = {
         "caller": call.caller, "path": call.path, "key": call.key, "body_digest": call.body_digest, "status": status,
         "reply": body.decode(), "made_at": text_of(books.now),

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import Any
 
 from features.ledger.accounts import Place, judge
 from features.ledger.books import LONGEST_COUPON, TILL_GRACE, Allowed, Books, new_id, text_of, upserts
@@ -31,18 +32,28 @@ def issue(books: Books, request: IssueRequest) -> Coupon | Refusal:
         InvalidInput: the request contradicts itself, or the decision has a coupon of another campaign or shopper.
     """
     _check(request, books.now)
-    allowed = books.lock([request.campaign_id]).get(request.campaign_id)
-    if allowed is None:
-        return Refusal.KILLED
-    shopper = digest_of(books.secret, request.holder)
+    books.lock([request.campaign_id])
     known = coupon_of_decision(books, request.decision_id)
-    if known is not None:
-        return _same(known, request, shopper)
-    device = device_digest(books.secret, request.device_id)
-    place = Place(request.campaign_id, allowed.day(books.now), request.store_id or "", shopper, device)
-    refused = Refusal.KILLED if allowed.state != "open" else None
-    refused = refused or judge(books.connection, allowed, place, books.person(request.holder), request.most_discount)
+    return (
+        issue_first(books, request) if known is None else _same(known, request, digest_of(books.secret, request.holder))
+    )
+
+
+def issue_first(books: Books, request: IssueRequest) -> Coupon | Refusal:
+    """The same for a decision that was never asked for; raises InvalidInput if it has a coupon."""
+    _check(request, books.now)
+    allowed = books.lock([request.campaign_id]).get(request.campaign_id)
+    if allowed is None or allowed.state != "open":
+        return Refusal.KILLED
+    place = _place(books.secret, request, allowed.day(books.now))
+    refused = judge(books.connection, allowed, place, books.person(request.holder), request.most_discount)
     return refused or write_coupon(books, allowed, request, place)
+
+
+def coupon_to_be(secret: bytes, request: IssueRequest, version: int, currency: str) -> Coupon:
+    """The coupon that `issue` will answer with, if its id is in the request and the campaign is as the caller knows."""
+    place = _place(secret, request, "")
+    return coupon_of(secret, _row(secret, request, place, request.coupon_id or "", version) | {"currency": currency})
 
 
 def hold_again(books: Books, row: Row, person: Collection[str]) -> Refusal | None:
@@ -67,20 +78,31 @@ def write_coupon(
     Raises:
         InvalidInput: the decision has a coupon of another campaign.
     """
-    coupon_id, until = new_id("cpn"), request.valid_until + (timedelta() if shared else TILL_GRACE)
+    coupon_id = request.coupon_id or new_id("cpn")
+    until = request.valid_until + (timedelta() if shared else TILL_GRACE)
     number = open_hold(books, coupon_id, place, request.most_discount, until)
-    row = {
-        "coupon_id": coupon_id, "code_digest": code_digest(code_of(books.secret, coupon_id)),
-        "decision_id": request.decision_id, "campaign_id": request.campaign_id, "version": allowed.version,
-        "state": "issued", "shopper": place.shopper, "device": place.device, "bound": request.bound,
-        "shared": shared,
-        "store_id": place.store_id, "stores": list(request.stores), "most_discount": request.most_discount,
-        "valid_from": text_of(request.valid_from), "valid_until": text_of(request.valid_until),
-        "hold_number": number, "hold_until": text_of(until), "issued_at": text_of(books.now), "reservation_id": None,
+    row = _row(books.secret, request, place, coupon_id, allowed.version) | {
+        "shared": shared, "hold_number": number, "hold_until": text_of(until), "issued_at": text_of(books.now),
+        "reservation_id": None,
     }  # fmt: skip
     if not WRITE.rows(books.connection, row):  # another campaign, whose lock we have not, was first
         raise _taken(request)
     return coupon_of(books.secret, row | {"currency": allowed.currency})
+
+
+def _place(secret: bytes, request: IssueRequest, day: str) -> Place:
+    shopper, device = digest_of(secret, request.holder), device_digest(secret, request.device_id)
+    return Place(request.campaign_id, day, request.store_id or "", shopper, device)
+
+
+def _row(secret: bytes, request: IssueRequest, place: Place, coupon_id: str, version: int) -> dict[str, Any]:
+    return {
+        "coupon_id": coupon_id, "code_digest": code_digest(code_of(secret, coupon_id)),
+        "decision_id": request.decision_id, "campaign_id": request.campaign_id, "version": version, "state": "issued",
+        "shopper": place.shopper, "device": place.device, "bound": request.bound, "store_id": place.store_id,
+        "stores": list(request.stores), "most_discount": request.most_discount,
+        "valid_from": text_of(request.valid_from), "valid_until": text_of(request.valid_until),
+    }  # fmt: skip
 
 
 def _same(known: Coupon, request: IssueRequest, shopper: str) -> Coupon:

@@ -14,7 +14,7 @@ from features.audit import CLI, Author, Entry
 from features.ledger.books import LONGEST_COUPON, TILL_GRACE, text_of
 from features.sealing import box
 from features.sql.audit_store import append_audit
-from features.sql.engine import exclusive, reading, take_lock
+from features.sql.engine import exclusive, reading
 from features.sql.prepared import Prepared
 from features.sql.tables.ledger import coupon_keys
 from recommender.errors import InvalidInput, StoreUnavailable
@@ -50,19 +50,15 @@ class SigningKeys:
             StoreUnavailable: also if the deployment has another secret than when the key was made.
         """
         with reading(self._engine) as connection:
-            found = _current(connection)
-        if found is not None:
-            return self._open_once(*found)
-        with exclusive(self._engine) as connection:
             return self.signer_in(connection, now)
 
     def signer_in(self, connection: Connection, now: datetime) -> tuple[str, Ed25519PrivateKey]:
-        """The same within a transaction that writes."""
-        found = _current(connection)
-        if found is None:
-            take_lock(connection, ROTATION_LOCK)
-            found = _current(connection) or self._make(connection, now)
-        return self._open_once(*found)
+        """The same, as an open connection sees it."""
+        return self._open_once(*(_current(connection) or self._first(now)))
+
+    def _first(self, now: datetime) -> tuple[str, str]:
+        with exclusive(self._engine, ROTATION_LOCK) as connection:
+            return _current(connection) or self._make(connection, now)
 
     def _open_once(self, kid: str, sealed: str) -> tuple[str, Ed25519PrivateKey]:
         opened = self._opened

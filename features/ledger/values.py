@@ -99,6 +99,7 @@ class IssueRequest:
         stores: where it may be redeemed; none: everywhere.
         most_discount: the largest discount it can give, in minor units: what is held of the budget.
         bound: whether a till must be shown the same person.
+        coupon_id: what it is to be known by, from `new_id`; None: whatever the ledger makes.
     """
 
     campaign_id: str
@@ -111,6 +112,7 @@ class IssueRequest:
     valid_from: datetime
     valid_until: datetime
     bound: bool = False
+    coupon_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,7 +98,7 @@ class TillDesk:
         return {"coupons": [_card(one, parse_terms(terms[one.campaign_id, one.version]), signer) for one in held]}
 
     def signing(self, connection: Connection) -> Callable[[Coupon, Terms], str]:
-        """What signs coupons now, within a transaction that writes; the token is the same until the key is rotated."""
+        """What signs coupons now; the token is the same until the key is rotated."""
         signer = self._keys.signer_in(connection, self._clock())
         return lambda coupon, terms: sign(_claims(coupon, terms), *signer)
 

@@ -5,13 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
+import orjson
 from sqlalchemy import Connection, Engine
 
-from features.contacts import NewContact, Person, lock_person, person_in, person_of, read_contacts, write_contact
+from features.contacts import NewContact, Person, lock_person, person_of, read_contacts, write_contact
 from features.ledger.accounts import Used, read_own
 from features.ledger.books import Books, new_id
 from features.ledger.idempotency import Reply, keep, look_up, recall
-from features.ledger.issuing import issue
+from features.ledger.issuing import coupon_to_be, issue_first
 from features.ledger.ledger import Ledger
 from features.ledger.room import Room
 from features.ledger.values import Coupon, IssueRequest
@@ -27,7 +28,7 @@ from serving.offers.drawing import Drawn, Offered, Proposal
 
 READERS, WRITERS = 2, 16  # threads: reading takes a processor, writing mostly waits, and who waits shares a commit
 
-Signing = Callable[[Connection], Callable[[Coupon, Terms], str]]
+Sign = Callable[[Coupon, Terms], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +39,14 @@ class Remembered:
         reply: what the same call was answered with before; None: it is new.
         contacts: of the person, as far back as they are kept.
         used: what they and the device have used of the campaigns.
+        sign: makes the token of a coupon.
     """
 
     reply: Reply | None
     person: Person
     contacts: list[Contact]
     used: Used
+    sign: Sign
 
     def refused(self, proposal: Proposal, room: Room) -> dict[str, NoOffer]:
         """The arms of a proposal that the ledger has no room for, and why."""
@@ -81,11 +84,13 @@ class Settling:
     """Transactions of offers; every call blocks: run `remember` in `readers` and `settle` in `writers`.
 
     Args:
-        signing: gives what signs coupons in a transaction.
+        signing: gives what signs coupons now, as a connection sees it.
         secret: of the deployment.
     """
 
-    def __init__(self, engine: Engine, ledger: Ledger, signing: Signing, secret: Callable[[], bytes]) -> None:
+    def __init__(
+        self, engine: Engine, ledger: Ledger, signing: Callable[[Connection], Sign], secret: Callable[[], bytes]
+    ) -> None:
         self._engine, self._ledger, self._signing, self._secret = engine, ledger, signing, secret
         self.readers, self.writers = ThreadPoolExecutor(READERS), ThreadPoolExecutor(WRITERS)
 
@@ -95,14 +100,21 @@ class Settling:
             reply = None if ask.dry_run else look_up(connection, ask.call)
             person = person_of(connection, self._secret(), ask.subject.holder, ask.subject.device_id)
             contacts = read_contacts(connection, person, now)
-            return Remembered(reply, person, contacts, read_own(connection, person.digests, person.device))
+            used = read_own(connection, person.digests, person.device)
+            return Remembered(reply, person, contacts, used, self._signing(connection))
 
     def seed(self, proposal: Proposal, person: Person) -> str:
         """What the draws of a person on this occasion come from."""
         return seed_of(self._secret(), person.shopper, proposal.occasion)
 
-    def settle(self, proposal: Proposal, drawn: Drawn, answer_of: Callable[[Sequence[Made]], object]) -> Reply:
+    def settle(
+        self, proposal: Proposal, drawn: Drawn, known: Remembered, answer_of: Callable[[Sequence[Made]], object]
+    ) -> Reply:
         """Issue what was drawn and count it, all or nothing; on disk when it returns.
+
+        All writers wait for each other, so the coupons and the answer are made before the transaction; in it is only
+        made sure that they still hold. Who the person is, is taken as it was remembered: a link that was made since
+        comes after this offer.
 
         The answer is kept under the call's key. If the same call was answered meanwhile, that answer comes back as
         `replayed`, and nothing is done.
@@ -111,34 +123,39 @@ class Settling:
             ContactsChanged, Taken: nothing was done.
             KeyReused, StillRunning, StoreUnavailable.
         """
-        ask = proposal.ask
+        ask, person = proposal.ask, known.person
+        requests = [_request(proposal, offered) for offered in drawn.offers]
+        made = [self._make(*pair, known.sign) for pair in zip(requests, drawn.offers, strict=True)]
+        body = orjson.dumps(answer_of(made))
         with self._ledger.writing(ask.by) as books:
-            known = recall(books, ask.call)
-            if known is not None:
-                return known
-            person = person_in(books, ask.subject.holder, ask.subject.device_id)
+            before = recall(books, ask.call)
+            if before is not None:
+                return before
+            books.know(ask.subject.holder, person.digests)
             lock_person(books.connection, person)
-            if read_contacts(books.connection, person, proposal.now) != list(proposal.contacts):
+            if read_contacts(books.connection, person, proposal.now) != known.contacts:
                 raise ContactsChanged
             # All at once: who took one lock after the other could wait for somebody who waits for the first.
-            books.lock([one.arm.campaign.campaign_id for one in drawn.offers])
-            sign = self._signing(books.connection)
-            made = [self._make(books, proposal, one, person, sign) for one in drawn.offers]
-            return keep(books, ask.call, 200, answer_of(made))
+            books.lock([request.campaign_id for request in requests])
+            for request, one in zip(requests, made, strict=True):
+                _issue(books, request, one, person)
+            return keep(books, ask.call, 200, body)
 
-    def _make(
-        self, books: Books, proposal: Proposal, offered: Offered, person: Person, sign: Callable[[Coupon, Terms], str]
-    ) -> Made:
-        offer_id, arm = new_id("off"), offered.arm
-        request = _request(proposal, offered, offer_id)
-        coupon = issue(books, request)
-        if isinstance(coupon, Refusal):
-            raise Taken(request.campaign_id, NoOffer(coupon.value))
-        if coupon.version != arm.campaign.version:
-            raise StoreUnavailable("The campaign was changed this moment.", remedy="Send the same request again.")
-        write_contact(books, person, NewContact(contact_id=offer_id, about=arm.about, coupon_id=coupon.coupon_id))
-        terms = Terms(discount=arm.campaign.discount, title=arm.campaign.title)
-        return Made(offer_id, offered, coupon, sign(coupon, terms))
+    def _make(self, request: IssueRequest, offered: Offered, sign: Sign) -> Made:
+        campaign = offered.arm.campaign
+        coupon = coupon_to_be(self._secret(), request, campaign.version, campaign.currency)
+        terms = Terms(discount=campaign.discount, title=campaign.title)
+        return Made(request.decision_id, offered, coupon, sign(coupon, terms))
+
+
+def _issue(books: Books, request: IssueRequest, made: Made, person: Person) -> None:
+    coupon = issue_first(books, request)
+    if isinstance(coupon, Refusal):
+        raise Taken(request.campaign_id, NoOffer(coupon.value))
+    if coupon != made.coupon:
+        raise StoreUnavailable("The campaign was changed this moment.", remedy="Send the same request again.")
+    about = made.offered.arm.about
+    write_contact(books, person, NewContact(contact_id=made.offer_id, about=about, coupon_id=coupon.coupon_id))
 
 
 def only_for_show(drawn: Drawn) -> list[Made]:
@@ -146,10 +163,10 @@ def only_for_show(drawn: Drawn) -> list[Made]:
     return [Made(new_id("off"), offered) for offered in drawn.offers]
 
 
-def _request(proposal: Proposal, offered: Offered, offer_id: str) -> IssueRequest:
+def _request(proposal: Proposal, offered: Offered) -> IssueRequest:
     campaign, subject, store_id = offered.arm.campaign, proposal.ask.subject, proposal.place.store_id
     return IssueRequest(
-        campaign_id=campaign.campaign_id, decision_id=offer_id, holder=subject.holder, device_id=subject.device_id,
-        store_id=store_id, stores=(store_id,), most_discount=campaign.most_discount, valid_from=proposal.now,
-        valid_until=offered.ends_at,
+        campaign_id=campaign.campaign_id, decision_id=new_id("off"), holder=subject.holder,
+        device_id=subject.device_id, store_id=store_id, stores=(store_id,), most_discount=campaign.most_discount,
+        valid_from=proposal.now, valid_until=offered.ends_at, coupon_id=new_id("cpn"),
     )  # fmt: skip

@@ -294,7 +294,7 @@ class RequestOffer:
             return Told(**answer_of(only_for_show(drawn)), decided_at=now)
         with self._timed("settle"):
             settling = asyncio.get_running_loop().run_in_executor(
-                self.settling.writers, self.settling.settle, proposal, drawn, answer_of
+                self.settling.writers, self.settling.settle, proposal, drawn, known, answer_of
             )
             reply = await settling
         return _again(reply) if reply.replayed else Told(**orjson.loads(reply.body), decided_at=now)
