@@ -3,9 +3,10 @@
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Engine, select, tuple_
+from sqlalchemy import Connection, Engine, select, tuple_
+from sqlalchemy.exc import DBAPIError
 
 from features.audit import SYSTEM, Author
 from features.contacts import forget_old
@@ -28,11 +29,14 @@ from features.ledger.values import (
     Reservation,
     ReserveRequest,
 )
-from features.sql.engine import exclusive, reading
+from features.sql.engine import exclusive, part, reading
 from features.sql.tables.ledger import coupon_terms, coupons
 from recommender.offers.refusal import Refusal
 
 KEYS_KEPT = timedelta(days=2)  # how long a repeated call is recognised by its key
+
+
+T = TypeVar("T")
 
 
 class _Undo(Exception):
@@ -56,6 +60,24 @@ class Ledger:
         """
         with exclusive(self._engine, shares=shares) as connection:
             yield Books(connection, self._secret(), self._clock(), by.actor)
+
+    def do_each(self, works: Sequence[tuple[Author, Callable[[Books], T]]]) -> list[T | Exception]:
+        """Do several things in one transaction, each with books of its own; what one raises undoes only that.
+
+        All are on disk when it returns. Several take the locks of campaigns one after the other: on PostgreSQL, where
+        writers wait for each other's locks, give it one.
+        """
+        with exclusive(self._engine, shares=True) as connection:
+            return [self._do(connection, *work) for work in works]
+
+    def _do(self, connection: Connection, by: Author, work: Callable[[Books], T]) -> T | Exception:
+        try:
+            with part(connection):
+                return work(Books(connection, self._secret(), self._clock(), by.actor))
+        except Exception as error:
+            if connection.invalidated or isinstance(error, DBAPIError):
+                raise
+            return error
 
     @contextmanager
     def trying(self) -> Generator[Books]:

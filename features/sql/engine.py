@@ -114,6 +114,17 @@ def exclusive(engine: Engine, lock: int | None = None, *, shares: bool = False) 
         yield connection
 
 
+@contextmanager
+def part(connection: Connection) -> Generator[None]:
+    """A part of a transaction: what raises is undone by itself, if the database has not undone everything."""
+    connection.exec_driver_sql("SAVEPOINT part")
+    try:
+        yield
+    except BaseException:
+        connection.exec_driver_sql("ROLLBACK TO SAVEPOINT part")
+        raise
+
+
 def take_lock(connection: Connection, lock: int) -> None:
     """Until the transaction ends, nobody else has this lock. SQLite has one writer at a time anyway."""
     if connection.dialect.name == "postgresql":

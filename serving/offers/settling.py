@@ -17,7 +17,7 @@ from features.ledger.ledger import Ledger
 from features.ledger.room import Room
 from features.ledger.values import Coupon, IssueRequest
 from features.sql.engine import reading
-from recommender.errors import StoreUnavailable
+from recommender.errors import KeyReused, StoreUnavailable
 from recommender.offers.choose import seed_of
 from recommender.offers.fatigue import Contact
 from recommender.offers.reasons import NoOffer
@@ -25,8 +25,10 @@ from recommender.offers.refusal import Refusal
 from recommender.offers.terms import Terms
 from serving.offers.asks import Ask
 from serving.offers.drawing import Drawn, Offered, Proposal
+from serving.together import Together
 
-READERS, WRITERS = 2, 16  # threads: reading takes a processor, writing mostly waits, and who waits shares a commit
+READERS, WRITERS = 2, 16  # threads: reading takes a processor, writing mostly waits
+MOST_READ, MOST_WRITTEN = 16, 8  # calls at once: who is written with others waits for all of them
 
 Sign = Callable[[Coupon, Terms], str]
 
@@ -68,6 +70,44 @@ class Made:
     token: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The effect of a call that was decided, down to its answer.
+
+    Attributes:
+        coupons: what is to be issued, and the offer that it is of.
+        body: the answer, as JSON.
+    """
+
+    ask: Ask
+    now: datetime
+    known: Remembered
+    coupons: Sequence[tuple[IssueRequest, Made]]
+    body: bytes
+
+    def write(self, books: Books) -> Reply:
+        """Make sure that nothing changed since, and write it all."""
+        before = recall(books, self.ask.call)
+        if before is not None:
+            return before
+        person = self.known.person
+        books.know(self.ask.subject.holder, person.digests)
+        lock_person(books.connection, person)
+        if read_contacts(books.connection, person, self.now) != self.known.contacts:
+            raise ContactsChanged
+        # All at once: who took one lock after the other could wait for somebody who waits for the first.
+        books.lock([request.campaign_id for request, _ in self.coupons])
+        for request, made in self.coupons:
+            coupon = issue_first(books, request)
+            if isinstance(coupon, Refusal):
+                raise Taken(request.campaign_id, NoOffer(coupon.value))
+            if coupon != made.coupon:
+                raise StoreUnavailable("The campaign was changed this moment.", remedy="Send the same request again.")
+            about = made.offered.arm.about
+            write_contact(books, person, NewContact(contact_id=made.offer_id, about=about, coupon_id=coupon.coupon_id))
+        return keep(books, self.ask.call, 200, self.body)
+
+
 class ContactsChanged(Exception):
     """The person was contacted, or said something, since their contacts were read: decide anew."""
 
@@ -81,7 +121,7 @@ class Taken(Exception):
 
 
 class Settling:
-    """Transactions of offers; every call blocks: run `remember` in `readers` and `settle` in `writers`.
+    """What is read and written of offers; for the event loop, whose threads do it.
 
     Args:
         signing: gives what signs coupons now, as a connection sees it.
@@ -92,22 +132,35 @@ class Settling:
         self, engine: Engine, ledger: Ledger, signing: Callable[[Connection], Sign], secret: Callable[[], bytes]
     ) -> None:
         self._engine, self._ledger, self._signing, self._secret = engine, ledger, signing, secret
-        self.readers, self.writers = ThreadPoolExecutor(READERS), ThreadPoolExecutor(WRITERS)
+        self.readers, writers = ThreadPoolExecutor(READERS), ThreadPoolExecutor(WRITERS)
+        self._reads = Together(self._remember_each, self.readers, READERS, MOST_READ)
+        # SQLite has one writer: who would wait for it goes with the next. PostgreSQL has many, who wait for locks.
+        lanes, most = (1, MOST_WRITTEN) if engine.dialect.name == "sqlite" else (WRITERS, 1)
+        self._writes = Together(ledger.do_each, writers, lanes, most)
 
-    def remember(self, ask: Ask, now: datetime) -> Remembered:
-        """What is known of the call and the person; takes no lock. Raises KeyReused."""
+    async def remember(self, ask: Ask, now: datetime) -> Remembered:
+        """What is known of the call and the person; takes no lock. Raises KeyReused, StoreUnavailable."""
+        return await self._reads((ask, now))
+
+    def _remember_each(self, asked: Sequence[tuple[Ask, datetime]]) -> list[Remembered | Exception]:
         with reading(self._engine) as connection:
+            sign = self._signing(connection)
+            return [self._remember(connection, ask, now, sign) for ask, now in asked]
+
+    def _remember(self, connection: Connection, ask: Ask, now: datetime, sign: Sign) -> Remembered | Exception:
+        try:
             reply = None if ask.dry_run else look_up(connection, ask.call)
-            person = person_of(connection, self._secret(), ask.subject.holder, ask.subject.device_id)
-            contacts = read_contacts(connection, person, now)
-            used = read_own(connection, person.digests, person.device)
-            return Remembered(reply, person, contacts, used, self._signing(connection))
+        except KeyReused as error:
+            return error
+        person = person_of(connection, self._secret(), ask.subject.holder, ask.subject.device_id)
+        contacts = read_contacts(connection, person, now)
+        return Remembered(reply, person, contacts, read_own(connection, person.digests, person.device), sign)
 
     def seed(self, proposal: Proposal, person: Person) -> str:
         """What the draws of a person on this occasion come from."""
         return seed_of(self._secret(), person.shopper, proposal.occasion)
 
-    def settle(
+    async def settle(
         self, proposal: Proposal, drawn: Drawn, known: Remembered, answer_of: Callable[[Sequence[Made]], object]
     ) -> Reply:
         """Issue what was drawn and count it, all or nothing; on disk when it returns.
@@ -123,39 +176,18 @@ class Settling:
             ContactsChanged, Taken: nothing was done.
             KeyReused, StillRunning, StoreUnavailable.
         """
-        ask, person = proposal.ask, known.person
         requests = [_request(proposal, offered) for offered in drawn.offers]
         made = [self._make(*pair, known.sign) for pair in zip(requests, drawn.offers, strict=True)]
-        body = orjson.dumps(answer_of(made))
-        with self._ledger.writing(ask.by) as books:
-            before = recall(books, ask.call)
-            if before is not None:
-                return before
-            books.know(ask.subject.holder, person.digests)
-            lock_person(books.connection, person)
-            if read_contacts(books.connection, person, proposal.now) != known.contacts:
-                raise ContactsChanged
-            # All at once: who took one lock after the other could wait for somebody who waits for the first.
-            books.lock([request.campaign_id for request in requests])
-            for request, one in zip(requests, made, strict=True):
-                _issue(books, request, one, person)
-            return keep(books, ask.call, 200, body)
+        planned = Planned(
+            proposal.ask, proposal.now, known, list(zip(requests, made, strict=True)), orjson.dumps(answer_of(made))
+        )
+        return await self._writes((proposal.ask.by, planned.write))
 
     def _make(self, request: IssueRequest, offered: Offered, sign: Sign) -> Made:
         campaign = offered.arm.campaign
         coupon = coupon_to_be(self._secret(), request, campaign.version, campaign.currency)
         terms = Terms(discount=campaign.discount, title=campaign.title)
         return Made(request.decision_id, offered, coupon, sign(coupon, terms))
-
-
-def _issue(books: Books, request: IssueRequest, made: Made, person: Person) -> None:
-    coupon = issue_first(books, request)
-    if isinstance(coupon, Refusal):
-        raise Taken(request.campaign_id, NoOffer(coupon.value))
-    if coupon != made.coupon:
-        raise StoreUnavailable("The campaign was changed this moment.", remedy="Send the same request again.")
-    about = made.offered.arm.about
-    write_contact(books, person, NewContact(contact_id=made.offer_id, about=about, coupon_id=coupon.coupon_id))
 
 
 def only_for_show(drawn: Drawn) -> list[Made]:

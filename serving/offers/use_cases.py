@@ -250,7 +250,7 @@ class RequestOffer:
         subject = ask.subject
         try:
             remembered, live, kept = await asyncio.gather(
-                asyncio.get_running_loop().run_in_executor(self.settling.readers, self.settling.remember, ask, now),
+                self.settling.remember(ask, now),
                 self.read_live(subject.user_id, subject.anonymous_id),
                 self.presences.read(subject.holder),
             )
@@ -293,10 +293,7 @@ class RequestOffer:
         if ask.dry_run or not drawn.offers:
             return Told(**answer_of(only_for_show(drawn)), decided_at=now)
         with self._timed("settle"):
-            settling = asyncio.get_running_loop().run_in_executor(
-                self.settling.writers, self.settling.settle, proposal, drawn, known, answer_of
-            )
-            reply = await settling
+            reply = await self.settling.settle(proposal, drawn, known, answer_of)
         return _again(reply) if reply.replayed else Told(**orjson.loads(reply.body), decided_at=now)
 
     async def _record(self, ask: Ask, turn: Turn, told: Told) -> None:
