@@ -28,26 +28,35 @@ class Room:
     store_id: str
     allowed: Mapping[str, tuple[Allowed, str]]
     used: Used
-    _of_strangers: dict[tuple[str, int, bool], Refusal | None] = field(default_factory=dict)
+    _of_strangers: dict[tuple[tuple[tuple[str, int], ...], bool], Mapping[str, Refusal]] = field(default_factory=dict)
 
-    def refusal(self, campaign_id: str, money: int, shopper: str, device: str, own: Used) -> Refusal | None:
-        """Why one more coupon does not fit; None: it does.
+    def refused(self, wanted: Mapping[str, int], shopper: str, device: str, own: Used) -> dict[str, Refusal]:
+        """The campaigns that have no room for one more coupon, and why.
 
         Args:
-            money: the largest discount, in minor units.
+            wanted: by campaign id the largest discount, in minor units.
             shopper, device: digests; device is "" for none.
             own: what they have used, as `read_own` tells.
         """
+        asked = tuple(wanted.items()), bool(device)  # whoever has used nothing yet gets the same answer
+        if asked not in self._of_strangers:
+            self._of_strangers[asked] = self._judge(wanted, shopper, device, {})
+        mine = {name: money for name, money in wanted.items() if name in own} if own else {}
+        if not mine:
+            return dict(self._of_strangers[asked])
+        others = {name: no for name, no in self._of_strangers[asked].items() if name not in mine}
+        return others | self._judge(mine, shopper, device, own)
+
+    def _judge(self, wanted: Mapping[str, int], shopper: str, device: str, own: Used) -> dict[str, Refusal]:
+        found = {name: self._refusal(name, money, shopper, device, own) for name, money in wanted.items()}
+        return {name: no for name, no in found.items() if no is not None}
+
+    def _refusal(self, campaign_id: str, money: int, shopper: str, device: str, own: Used) -> Refusal | None:
         allowed, day = self.allowed.get(campaign_id, (None, ""))
         if allowed is None or allowed.state != "open":
             return Refusal.KILLED
         used, place = self.used.get(campaign_id, {}), Place(campaign_id, day, self.store_id, shopper, device)
-        if campaign_id in own:
-            return judge_by({**used, **own[campaign_id]}, allowed, place, money)
-        asked = campaign_id, money, bool(device)  # whoever has used nothing yet gets the same answer
-        if asked not in self._of_strangers:
-            self._of_strangers[asked] = judge_by(used, allowed, place, money)
-        return self._of_strangers[asked]
+        return judge_by({**used, **own.get(campaign_id, {})}, allowed, place, money)
 
 
 def look_at_room(connection: Connection, campaigns: Collection[str], store_id: str | None, now: datetime) -> Room:
@@ -67,5 +76,5 @@ def room_for(
     """
     room = look_at_room(books.connection, wanted, store_id, books.now)
     shopper, device = digest_of(books.secret, holder), device_digest(books.secret, device_id)
-    own = read_own(books.connection, books.person(holder), device)
-    return {name: room.refusal(name, money, shopper, device, own) for name, money in wanted.items()}
+    refused = room.refused(wanted, shopper, device, read_own(books.connection, books.person(holder), device))
+    return {name: refused.get(name) for name in wanted}

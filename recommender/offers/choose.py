@@ -49,10 +49,10 @@ def choose(worth: Mapping[str, float], policy: Policy, seed: str, position: int 
         position: of several draws with one seed.
     """
     arms = {NO_OFFER: 0.0, **worth}
-    chances = propensities(arms, policy)
+    chances, drawn = propensities(arms, policy), blake2b(f"{seed}\0{position}\0".encode(), digest_size=8)
     return Choice(
         # Adding Gumbel noise to the logarithms and taking the largest draws each arm with its chance.
-        arm=max(arms, key=lambda arm: (log(chances[arm]) + _gumbel(seed, position, arm), arm)),
+        arm=max(arms, key=lambda arm: (log(chances[arm]) + _gumbel(drawn, arm), arm)),
         worth=arms,
         propensities=chances,
     )
@@ -82,7 +82,9 @@ def seed_of(secret: bytes, shopper: str, occasion: str) -> str:
     return blake2b(f"offer\0{shopper}\0{occasion}".encode(), key=secret[:64], digest_size=16).hexdigest()
 
 
-def _gumbel(seed: str, position: int, arm: str) -> float:
-    digest = blake2b(f"{seed}\0{position}\0{arm}".encode(), digest_size=8).digest()
-    even = (int.from_bytes(digest, "big") + 0.5) / 2**64
+def _gumbel(drawn: blake2b, arm: str) -> float:
+    """The noise of an arm; `drawn` has been fed what all arms of the draw share."""
+    own = drawn.copy()
+    own.update(arm.encode())
+    even = (int.from_bytes(own.digest(), "big") + 0.5) / 2**64
     return -log(-log(even))

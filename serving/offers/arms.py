@@ -88,12 +88,13 @@ class Here:
 
     Attributes:
         arms: what is valid, has to do with this part of it, and is not sensitive.
-        rules: who may get them, each rule once, for many campaigns share one.
+        store_id: where that is.
     """
 
     def __init__(self, valid: Valid, arms: Sequence[Arm], store_id: str, catalogue: Catalogue) -> None:
         self.valid, self.arms = valid, arms
-        self.rules = {rule for arm in arms if (rule := arm.campaign.eligibility) is not None}
+        self._rules = list(dict.fromkeys(arm.campaign.eligibility for arm in arms))
+        self._rule_of = [self._rules.index(arm.campaign.eligibility) for arm in arms]
         self.store_id, self._catalogue = StoreId(store_id), catalogue
         self._sold_out = dict[int | None, frozenset[str]]()
 
@@ -106,9 +107,9 @@ class Here:
         return self._sold_out[age]
 
     def eligible(self, facts: Facts) -> list[Arm]:
-        """Arms whose rule is true of the shopper."""
-        refused = {rule for rule in self.rules if rule.evaluate({}, facts, self._catalogue) is not True}
-        return [arm for arm in self.arms if arm.campaign.eligibility not in refused] if refused else list(self.arms)
+        """Arms whose rule is true of the shopper; each rule is asked once, for many campaigns share one."""
+        allows = [rule is None or rule.evaluate({}, facts, self._catalogue) is True for rule in self._rules]
+        return [arm for arm, place in zip(self.arms, self._rule_of, strict=True) if allows[place]]
 
 
 class Arms:

@@ -52,12 +52,9 @@ class Remembered:
 
     def refused(self, proposal: Proposal, room: Room) -> dict[str, NoOffer]:
         """The arms of a proposal that the ledger has no room for, and why."""
-        shopper, device = self.person.shopper, self.person.device
-        found = {
-            name: room.refusal(name, arm.campaign.most_discount, shopper, device, self.used)
-            for name, arm in proposal.arms.items()
-        }
-        return {name: NoOffer(no.value) for name, no in found.items() if no is not None}
+        wanted = {name: arm.campaign.most_discount for name, arm in proposal.arms.items()}
+        found = room.refused(wanted, self.person.shopper, self.person.device, self.used)
+        return {name: NoOffer(no.value) for name, no in found.items()}
 
 
 @dataclass(frozen=True, slots=True)
