@@ -15,7 +15,7 @@ COLUMNS = {
     "hit_rate@10": "hit@10",
     "coverage@20": "cover@20",
 }
-WIDTH = 170  # of the table where standard output is no terminal
+WIDTH = 200  # of the table where standard output is no terminal
 
 
 def show(report: EvaluationReport, console: Console | None = None) -> None:
