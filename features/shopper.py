@@ -61,12 +61,14 @@ def assemble(
         purchases = add_purchases(history, count_orders(touches.rows[ordered], orders, days, now_day))
         n_baskets += len(set(orders.tolist()))
         first_day = float(np.fmin(first_day, days[-1]))
+    seen = seen_in_session(done, now_day)
     return Shopper(
         purchases=purchases,
         n_baskets=n_baskets,
         first_day=first_day if n_baskets else np.nan,
         touches=touches,
-        session=session_of(done, now_day),
+        session=np.array(list(dict.fromkeys(seen)), dtype=np.int32) if seen else EMPTY_ROWS,
+        seen=np.array(seen, dtype=np.int32) if seen else EMPTY_ROWS,
         cart=cart_of(done, now_day),
         coupons_redeemed=redeemed,
         coupons_expected=expected,
@@ -75,17 +77,17 @@ def assemble(
     )
 
 
-def session_of(touches: Touches, now_day: float) -> Rows:
-    """Rows viewed or added in the session at hand, newest first, no repeats; none after too long a pause."""
-    rows = dict[int, None]()
+def seen_in_session(touches: Touches, now_day: float) -> list[int]:
+    """Rows viewed or added in the session at hand, newest first, with repeats; none after too long a pause."""
+    rows = list[int]()
     later = now_day
     for row, kind, day in _walk(touches):
         if later - day > SESSION_PAUSE_DAYS:
             break
         if kind in _SESSION_KINDS:
-            rows[row] = None
+            rows.append(row)
         later = day
-    return np.array(list(rows), dtype=np.int32) if rows else EMPTY_ROWS
+    return rows
 
 
 def cart_of(touches: Touches, now_day: float) -> Rows:

@@ -13,8 +13,9 @@ from recommender.fusion import fuse
 from recommender.model import Model
 from recommender.placements import Placement, SourceName
 from recommender.query import Decision, Query
-from recommender.ranking.candidate_features import candidate_features
 from recommender.ranking.kin import judge_newcomers
+from recommender.ranking.looks import OF_SESSIONS, features_of, goes_by_session, learned_ranker
+from recommender.ranking.session_features import session_features
 from recommender.ranking.trees import Trees
 from recommender.retrieval.bought_together import bought_together
 from recommender.retrieval.buy_again import buy_again
@@ -27,6 +28,7 @@ from recommender.retrieval.newcomers import newcomers
 from recommender.retrieval.popular import popular
 from recommender.retrieval.proposal import Proposal
 from recommender.retrieval.selection import best
+from recommender.retrieval.sessions import by_sessions
 from recommender.retrieval.trending import trending
 from recommender.shopper import Shopper
 from recommender.situation import Situation
@@ -36,6 +38,7 @@ SOURCES: Mapping[SourceName, Callable[[Situation], Proposal]] = {
     "embedding": by_embedding,
     "neighbours": by_neighbours,
     "followers": followers,
+    "sessions": by_sessions,
     "item_to_item": like_the_item_in_view,
     "bought_together": bought_together,
     "buy_again": buy_again,
@@ -45,8 +48,8 @@ SOURCES: Mapping[SourceName, Callable[[Situation], Proposal]] = {
     "popular": popular,
 }
 KEPT: Mapping[SourceName, int] = {  # allowed candidates of each source, at most
-    "embedding": 100, "neighbours": 100, "followers": 50, "item_to_item": 100, "bought_together": 100, "buy_again": 120,
-    "trending": 50, "new_arrivals": 100, "newcomers": 2, "popular": 60,
+    "embedding": 100, "neighbours": 100, "followers": 50, "sessions": 160, "item_to_item": 100, "bought_together": 100,
+    "buy_again": 120, "trending": 50, "new_arrivals": 100, "newcomers": 2, "popular": 60,
 }  # fmt: skip
 
 
@@ -101,16 +104,8 @@ def retrieve(situation: Situation) -> dict[SourceName, Proposal]:
 
 def with_features(situation: Situation, candidates: Candidates) -> Candidates:
     """Add the features that a learned ranker looks at."""
-    features = candidate_features(situation, candidates.rows, candidates.ranks_of())
+    _, features = features_of(situation, candidates.rows, candidates.ranks_of())
     return Candidates(candidates.rows, candidates.sources, candidates.ranks, candidates.because, features)
-
-
-def learned_ranker(situation: Situation) -> Trees | None:
-    """The trees that order the candidates; None: reciprocal rank fusion of the sources does.
-
-    Trees have learnt from shoppers with purchases and from nothing else, so they do not judge for those without.
-    """
-    return situation.model.rankers.get(situation.placement.ranker) if len(situation.shopper.purchases) else None
 
 
 def rank(situation: Situation, candidates: Candidates, trees: Trees | None) -> Scores:
@@ -120,17 +115,24 @@ def rank(situation: Situation, candidates: Candidates, trees: Trees | None) -> S
     """
     if trees is None:
         return judge_newcomers(situation, candidates, fuse(candidates.ranks))
-    learned = lift_by_session(situation, candidates.rows, squash(trees.score(candidates.features)))
+    learned = squash(trees.score(candidates.features))
+    if not goes_by_session(situation):
+        learned = lift_by_session(situation, candidates.rows, learned)
     return judge_newcomers(situation, candidates, learned)
 
 
 def lift_by_session(situation: Situation, rows: Rows, scores: Scores) -> Scores:
     """Up to double the scores of what the item in view, the cart and the session point to.
 
-    Purchases, from which the trees have learnt, do not say what a shopper came for today; what is at hand does.
+    Purchases, from which the trees have learnt, do not say what a shopper came for today; what is at hand does. How
+    much it points to an item, the trees for sessions say where there are any, else its neighbours.
     """
-    pointed = np.zeros(len(rows), dtype=np.float32)
-    situation.near_session.write_scores(pointed, rows)
+    index, trees = situation.model.sessions, situation.model.rankers.get(OF_SESSIONS)
+    if index is not None and trees is not None and len(situation.from_sessions.seeds):
+        pointed = squash(trees.score(session_features(situation, index, rows)))
+    else:
+        pointed = np.zeros(len(rows), dtype=np.float32)
+        situation.near_session.write_scores(pointed, rows)
     most = pointed.max(initial=0.0)
     return scores * (1 + pointed / most) if most > 0 else scores
 

@@ -12,13 +12,15 @@ from recommender.hard_rules import removed
 from recommender.native import F32, I32, NOTHING, compiled, reads, writes
 from recommender.placements import SourceName
 from recommender.query import Trace
-from recommender.ranking.candidate_features import FEATURES, candidate_features
+from recommender.ranking.looks import features_of
 from recommender.reasons import reason
 from recommender.retrieval.proposal import Proposal
 from recommender.situation import Situation
 from recommender.slots import Fillers
 
-PERSONAL: AbstractSet[SourceName] = frozenset({"embedding", "neighbours", "followers", "buy_again", "newcomers"})
+PERSONAL: AbstractSet[SourceName] = frozenset(
+    {"embedding", "neighbours", "followers", "sessions", "buy_again", "newcomers"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +110,12 @@ def trace(situation: Situation, proposals: Mapping[SourceName, Proposal], candid
         for source, ranks in candidates.ranks_of().items()
     }
     proposed = np.unique(np.concatenate([proposal.rows for proposal in proposals.values()]))
+    names, features = features_of(situation, rows, shown_ranks)
     return Trace(
         candidates={source: proposal.rows for source, proposal in proposals.items()},
         removed=removed(situation, proposed),
-        feature_names=FEATURES,
-        features=candidate_features(situation, rows, shown_ranks),
+        feature_names=names,
+        features=features,
     )
 
 

@@ -13,6 +13,7 @@ from recommender.offers.response_model import ResponseModel
 from recommender.ranking.rhythm import USUAL_GAP_DAYS
 from recommender.ranking.trees import Trees
 from recommender.retrieval.index import EmbeddingIndex
+from recommender.retrieval.session_index import SessionIndex
 from recommender.shopper import Purchases
 
 
@@ -142,8 +143,9 @@ class Model:
         index: finds the rows of the largest inner products.
         neighbours: items bought by the same shoppers.
         bought_together: items in the same baskets, corrected for popularity.
-        rankers: by name of the placement setting `ranker`.
+        rankers: by name of the placement setting `ranker`; "session" is of shoppers who have nothing but a session.
         followers: what is ordered next after each item.
+        sessions: earlier ones; None: there were too few to learn from.
         response: to coupons; None: nothing, or nothing good enough, could be learnt.
     """
 
@@ -160,6 +162,7 @@ class Model:
     rankers: Mapping[str, Trees]
     followers: Neighbours = NO_NEIGHBOURS
     response: ResponseModel | None = None
+    sessions: SessionIndex | None = None
 
     @property
     def n_items(self) -> int:

@@ -16,6 +16,7 @@ SourceName = Literal[
     "embedding",
     "neighbours",
     "followers",
+    "sessions",
     "item_to_item",
     "bought_together",
     "buy_again",

@@ -20,6 +20,8 @@ def reason(situation: Situation, row: int, source: str, because: int) -> str:
             return f"{_relation(situation, because)} {title}"
         case "followers":
             return f"Often bought after {title}"
+        case "sessions":
+            return "You looked at this before" if row in situation.looked_at else f"Others looked at it after {title}"
         case "item_to_item":
             return f"Similar to {title}"
         case "bought_together":

@@ -89,6 +89,7 @@ class Shopper:
         touches: recent events of the live state, newest first; without orders that were taken back, and without what
             took them back.
         session: rows viewed or added in the session at hand, newest first, no repeats.
+        seen: the same with repeats.
         cart: rows in the cart: added and not removed or ordered since, newest first, no repeats.
         coupons_redeemed, coupons_expected: coupons that they redeemed up to the artifact's cut, and how many those who
             were sent the same campaigns redeemed on average.
@@ -102,6 +103,7 @@ class Shopper:
     first_day: float = float("nan")
     touches: Touches = NO_TOUCHES
     session: Rows = field(default_factory=lambda: EMPTY_ROWS)
+    seen: Rows = field(default_factory=lambda: EMPTY_ROWS)
     cart: Rows = field(default_factory=lambda: EMPTY_ROWS)
     coupons_redeemed: float = 0.0
     coupons_expected: float = 0.0

@@ -13,6 +13,7 @@ from recommender.placements import Placement
 from recommender.query import Query
 from recommender.ranking.rhythm import days_until_again
 from recommender.retrieval.fold_in import fold_in, known_weights
+from recommender.retrieval.session_neighbours import NO_SESSIONS, SessionTally, tally_sessions
 from recommender.retrieval.tally import Tally, tally
 from recommender.rules.compiled import Facts, Rule
 from recommender.shopper import EventKind, Shopper
@@ -110,6 +111,20 @@ class Situation:
     def near_session(self) -> Tally:
         """Neighbours of what is at hand."""
         return tally(self.model.neighbours, self.at_hand, self.at_hand_weights)
+
+    @derived
+    def seen(self) -> Rows:
+        """The item in view, then what was touched in the session, newest first, with repeats; else the cart."""
+        seen, in_view = self.shopper.seen, self.query.context_item
+        if in_view is not None and (not len(seen) or seen[0] != in_view):
+            seen = np.concatenate([np.array([in_view], dtype=np.int32), seen])
+        return seen if len(seen) else self.cart
+
+    @derived
+    def from_sessions(self) -> SessionTally:
+        """What earlier sessions say of what was seen in this one."""
+        sessions = self.model.sessions
+        return NO_SESSIONS if sessions is None else tally_sessions(sessions, self.seen)
 
     @derived
     def together(self) -> Tally:

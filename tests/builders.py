@@ -154,6 +154,7 @@ def shopper_with(
         first_day=days[0] if days else float("nan"),
         touches=Touches(rows_of(touched), np.array(kinds, dtype=np.uint8), NOW_DAY - 1e-3 * np.arange(len(touched))),
         session=rows_of(session),
+        seen=rows_of(touched),
         cart=rows_of(cart),
         age=age,
     )

@@ -73,6 +73,19 @@ class BoughtTogetherConfig:
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
+class SessionsConfig:
+    """Of what sessions teach; the ranker learns from the `lesson_share` latest of them."""
+
+    min_sessions: int = Field(ge=10)
+    latest_of_item: int = Field(ge=1)
+    reach: int = Field(ge=1, le=100)
+    kept: int = Field(ge=1, le=1000)
+    factors: int = Field(ge=1, le=512)
+    lesson_share: float = Field(gt=0, le=0.5)
+    lessons: int = Field(ge=1)
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
 class RankerConfig:
     """Of the ranking trees. A leaf has a bit in 32 when trees are scored, hence at most 32 of them.
 
@@ -116,6 +129,7 @@ class TrainingConfig:
     embedding: EmbeddingConfig
     neighbours: NeighboursConfig
     bought_together: BoughtTogetherConfig
+    sessions: SessionsConfig
     ranker: RankerConfig
     response: ResponseConfig
     gate: GateConfig

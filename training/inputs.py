@@ -6,6 +6,7 @@ from importlib import metadata, resources
 
 from recommender.offers.response_features import RESPONSE_FEATURES
 from recommender.ranking.candidate_features import FEATURES
+from recommender.ranking.session_features import SESSION_FEATURES
 from training.config import TrainingConfig
 from training.read import TrainingData
 
@@ -24,6 +25,7 @@ def describe_inputs(data: TrainingData, config: TrainingConfig, *, forced: bool)
         "config": config.as_dict(),
         "seed": config.seed,
         "features": list(FEATURES),
+        "session_features": list(SESSION_FEATURES),
         "response_features": list(RESPONSE_FEATURES),
         "code": code_revision(),
         "forced": forced,

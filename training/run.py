@@ -12,13 +12,14 @@ from features.settings import Settings
 from recommender.errors import GateRefused
 from recommender.model import Model
 from recommender.retrieval.index import use_one_thread
-from training.assortment import assortment_at
+from training.assortment import assortment_at, catalogue_of_then
 from training.config import read_training_config
 from training.current import current_figure
 from training.examine import examine
 from training.fit import fit
 from training.gate import NOT_MEASURED, judge
 from training.inputs import describe_inputs
+from training.learn_sessions import learn_sessions, sessions_before, with_sessions
 from training.offers.learn import learn_response
 from training.publish import publish
 from training.rankers import Rankers
@@ -82,12 +83,16 @@ def train(
         left_out = config.data.left_out_departments
         assortment = assortment_at(data.catalogue, data.interactions, left_out, windows.end_day)
         fitted = fit(data.interactions, assortment, windows.end_day, config, artifact_id)
+    sessions = sessions_before(data.interactions, assortment, windows.end_day)
+    of_now = catalogue_of_then(assortment, data.past_prices(windows.end_day))
+    from_sessions = learn_sessions(sessions, fitted.model, of_now, config, watch)
     with watch.step("Learn the response to coupons"):
         learnt = learn_response(data, windows.end_day, config)
         habits = coupon_habits(data.coupons.received(), data.coupons.redeemed(), windows.end_day)
         model = replace(
             fitted.model,
-            rankers=rehearsal.rankers.trees,
+            rankers=with_sessions(rehearsal.rankers.trees, from_sessions.trees),
+            sessions=from_sessions.index,
             histories=with_habits(fitted.model.histories, habits),
             response=learnt.model,
         )
@@ -98,12 +103,12 @@ def train(
             change_number=data.change_number,
             published_at=datetime.now(UTC).isoformat(timespec="seconds"),
             inputs=inputs,
-            counts=count(data, model, rehearsal.rankers),
-            metrics={} if examination is None else examination.as_dict(),
+            counts=count(data, model, rehearsal.rankers) | {"lessons_of_sessions": from_sessions.lessons},
+            metrics=({} if examination is None else examination.as_dict()) | from_sessions.as_dict(),
             response={"ships": learnt.model is not None, "reason": learnt.reason, **learnt.figures},
             gate=asdict(verdict) | {"overridden": force and not verdict.passed},
             index=IndexEntry(**asdict(fitted.index)),
-            gains=rehearsal.rankers.gains,
+            gains=with_sessions(rehearsal.rankers.gains, from_sessions.gains or None),
             seconds=watch.seconds,
             peak_memory_mib=peak_memory_mib(),
         )
@@ -116,6 +121,7 @@ def count(data: TrainingData, model: Model, rankers: Rankers) -> dict[str, int]:
         "items": model.n_items,
         "shoppers": len(model.histories.n_baskets),
         "purchases": len(data.interactions.purchases),
+        "sessions": 0 if model.sessions is None else len(model.sessions),
         "views_and_additions": len(data.interactions.touches),
         "rows_without_consent": data.interactions.rows_without_consent,
         **{f"rows_left_out_{verdict}": rows for verdict, rows in data.interactions.left_out.items()},

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from recommender.arrays import Rows
 from recommender.catalogue import CatalogueItem
 from recommender.model import Histories
+from recommender.retrieval.session_index import SessionIndex
 
 ITEMS = "items.parquet"
 EMBEDDINGS = "embeddings.npy"
@@ -23,6 +24,7 @@ RESPONSE = "response.npz"
 RANKER_SUFFIX = ".ranker.npz"
 
 NEIGHBOURS_ARRAYS = ("offsets", "rows", "scores")
+SESSIONS_ARRAYS = tuple(field.name for field in fields(SessionIndex))
 RHYTHM_ARRAYS = ("gap_days", "repeat_share")
 POPULARITY_ARRAYS = ("overall", "recent", "weekly", "trend", "ranking", "trending")
 HISTORIES_ARRAYS = (

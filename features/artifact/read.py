@@ -19,6 +19,7 @@ from recommender.offers.response_model import ResponseModel
 from recommender.ranking.candidate_features import FEATURES
 from recommender.ranking.trees import Trees
 from recommender.retrieval.index import deserialise
+from recommender.retrieval.session_index import SessionIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,14 @@ def _read_model(path: Path, manifest: Manifest) -> Model:
         rankers=_read_rankers(path, manifest.inputs),
         followers=_read_followers(path),
         response=_read_response(path),
+        sessions=_read_sessions(path),
     )
+
+
+def _read_sessions(path: Path) -> SessionIndex | None:
+    if not (path / files.array_file("sessions", "offsets")).exists():
+        return None
+    return SessionIndex(**_arrays(path, "sessions", files.SESSIONS_ARRAYS))
 
 
 def _read_popularity(path: Path) -> Popularity:

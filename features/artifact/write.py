@@ -40,6 +40,8 @@ def write_artifact(folder: Path, model: Model, items: Sequence[CatalogueItem], m
     _write_arrays(folder, "rhythm", model.rhythm, files.RHYTHM_ARRAYS)
     _write_arrays(folder, "popularity", model.popularity, files.POPULARITY_ARRAYS)
     _write_arrays(folder, "histories", model.histories, files.HISTORIES_ARRAYS)
+    if model.sessions is not None:
+        _write_arrays(folder, "sessions", model.sessions, files.SESSIONS_ARRAYS)
     files.write_rows_by_key(folder / files.POPULAR_BY_CATEGORY, dict(model.popularity.by_category))
     files.write_rows_by_key(
         folder / files.POPULAR_BY_STORE, {str(store): rows for store, rows in model.popularity.by_store.items()}

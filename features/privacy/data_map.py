@@ -42,6 +42,11 @@ PLACES: dict[str, Place] = {
         "what they bought, and how many coupons they redeemed, until the last training", "personalisation",
         "until five newer artifacts are published", "taken out of every artifact",
     ),
+    "sessions": Place(
+        "in an artifact, what they looked at in one visit and in which order; not whose it was, nor when",
+        "recommending what others looked at next", "until five newer artifacts are published",
+        "stays: nothing tells whose it was; the next training leaves it out",
+    ),
     "dead_letters": Place("events that did not fit, as sent", "finding faults", "30 days", "blanked"),
     "exports": Place("answers to access requests", "answering the person", "7 days", "deleted"),
     "table identifiers": Place("their identifiers", "knowing them again", "until erased", "deleted"),

@@ -16,7 +16,7 @@ Protocol = Annotated[
     str,
     typer.Option(
         help="time-split: the last weeks are the test. leave-last: the last item of each list is. "
-        "given-split: a file is."
+        "given-split: a file is. next-item: each beginning of a session asks for the item that came next."
     ),
 ]
 Train = Annotated[
@@ -24,12 +24,16 @@ Train = Annotated[
     typer.Option(
         help="A file of others in place of our own data, Parquet or CSV. time-split: rows of user_id, item_id, "
         "occurred_at and, if known, event (order, cart, view), quantity, channel. given-split: the same, without times "
-        "too. leave-last: lists of items in order, a row each (user_id, items)."
+        "too. leave-last: lists of items in order, a row each (user_id, items). next-item: sessions (items, the oldest "
+        "first; or rows of session_id, item_id, occurred_at)."
     ),
 ]
 Test = Annotated[
     Path | None,
-    typer.Option(help="What is tested. given-split: rows of user_id, item_id."),
+    typer.Option(
+        help="What is tested. given-split: rows of user_id, item_id. next-item: rows of prefix, target; or "
+        "sessions; without it, the latest tenth of those of --train."
+    ),
 ]
 Window = Annotated[
     float | None,
@@ -49,6 +53,7 @@ evaluate_app = typer.Typer(
     "[bold]recommender evaluate[/]  the last four weeks of your own data\n\n"
     "[bold]recommender evaluate --protocol leave-last --train lists.parquet[/]\n\n"
     "[bold]recommender evaluate --protocol given-split --train train.parquet --test test.parquet[/]\n\n"
+    "[bold]recommender evaluate --protocol next-item --train sessions.parquet[/]\n\n"
     "[bold]recommender evaluate coupons[/]  how well the response to coupons is foreseen",
 )
 
@@ -67,10 +72,18 @@ def evaluate(
     """Measure the served pipeline, unless a command says otherwise."""
     from features.progress import Terminal
     from features.settings import read_settings
+    from recommender.errors import InvalidInput
+    from training.evaluate.next_item import evaluate_next_item
     from training.evaluate.run import evaluate as run
     from training.evaluate.trial import Wanted
 
-    if context.invoked_subcommand is None:
+    if context.invoked_subcommand is None and protocol == "next-item":
+        if train is None:
+            raise InvalidInput("next-item needs sessions.", field="train", remedy="Name a file with --train.")
+        if report is not None:
+            raise InvalidInput("next-item writes no page.", field="report", remedy="Leave it out, or use --json.")
+        evaluate_next_item(read_settings(), train, test, json_file=json_file, progress=Terminal())
+    elif context.invoked_subcommand is None:
         wanted = Wanted(train=train, test=test, until=_in_utc(until), window_days=window_days)
         run(
             read_settings(),

@@ -70,7 +70,8 @@ HASH = 0x9E3779B1  # spreads neighbouring rows over the table (Fibonacci hashing
 
 
 @compiled(I64, I32, I64)
-def _slot(row: int, size: int) -> int:
+def first_slot(row: int, size: int) -> int:
+    """Where the search for a row begins, in a table of `size` (a power of two) slots."""
     return ((row * HASH) >> 7) & (size - 1)
 
 
@@ -99,7 +100,7 @@ def _add_up(
         if seeds[s] >= len(offsets) - 1:
             continue
         for entry in range(offsets[seeds[s]], offsets[seeds[s] + 1]):
-            slot = _slot(neighbour_rows[entry], size)
+            slot = first_slot(neighbour_rows[entry], size)
             while places[slot] >= 0 and rows[places[slot]] != neighbour_rows[entry]:
                 slot = (slot + 1) & (size - 1)
             if places[slot] < 0:
@@ -117,7 +118,7 @@ def _add_up(
 def _look_up(found: Scores, wanted: Rows, places: Rows, rows: Rows, scores: Scores) -> None:
     size = len(places)
     for i in range(len(wanted)):
-        slot = _slot(wanted[i], size)
+        slot = first_slot(wanted[i], size)
         while places[slot] >= 0 and rows[places[slot]] != wanted[i]:
             slot = (slot + 1) & (size - 1)
         found[i] = scores[places[slot]] if places[slot] >= 0 else 0.0

@@ -70,6 +70,30 @@ def read_lists(file: Path, option: str) -> pl.DataFrame:
     return pl.DataFrame({"user_id": users, "items": lists})
 
 
+def read_sessions(file: Path, option: str) -> pl.Series:
+    """Read what was looked at in one session after the other.
+
+    In:  items (as in `read_lists`; the oldest session comes first), or rows of session_id, item_id, occurred_at in any
+         order, where a session is as old as its end.
+    Out: list[str], the oldest session first.
+
+    Raises:
+        InvalidInput: as `read_events`.
+    """
+    table = _Table(file, option)
+    if "items" in table.frame.columns:
+        return table.lists("items")
+    views = pl.DataFrame({"session": table.ids("session_id"), "items": table.ids("item_id"), "day": table.times()})
+    views = views.sort("day", maintain_order=True)
+    sessions = views.group_by("session", maintain_order=True).agg("items", end=pl.col("day").last())
+    return sessions.sort("end", maintain_order=True)["items"]
+
+
+def has_column(file: Path, option: str, name: str) -> bool:
+    """Whether a file has a column; raises InvalidInput where it cannot be read."""
+    return name in _Table(file, option).frame.columns
+
+
 def read_prefixes(file: Path, option: str) -> pl.DataFrame:
     """Read beginnings of sessions and the item that came next.
 
@@ -128,6 +152,11 @@ class _Table:
         remedy = "Use an instant, an ISO 8601 text, or seconds since 1970."
         self.refuse("occurred_at", days.is_null() | days.is_nan(), "is no time", remedy)
         return days
+
+    def times(self) -> pl.Series:
+        """Days since 1970-01-01 UTC; raises InvalidInput where the file has no times."""
+        self._column("occurred_at")
+        return self.days()
 
     def quantities(self) -> pl.Series:
         """Units; 1 where nothing is said."""

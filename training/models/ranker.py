@@ -11,6 +11,7 @@ from recommender.ranking.trees import Trees, trees_from_lightgbm
 from training.config import RankerConfig
 from training.lanes import LANE_THREADS
 
+LISTWISE, FIRST_RIGHT = "rank_xendcg", "lambdarank"  # the latter is better where each list has one right item
 BINNING = {"max_bin": 127, "num_threads": LANE_THREADS}
 
 
@@ -21,6 +22,7 @@ def fit_ranker(
     feature_names: Sequence[str],
     config: RankerConfig,
     seed: int,
+    objective: str = LISTWISE,
 ) -> tuple[Trees, dict[str, float]]:
     """Learn to put what was bought first.
 
@@ -28,6 +30,7 @@ def fit_ranker(
         features: (n, f) float32, the candidates of one shopper after those of the other.
         bought: (n,) whether the shopper bought the candidate afterwards.
         group_sizes: (n_shoppers,) how many candidates each shopper has; sums to n.
+        objective: LISTWISE or FIRST_RIGHT.
 
     Returns:
         The trees, and each feature's share of the total gain, largest first.
@@ -39,7 +42,7 @@ def fit_ranker(
         free_raw_data=True, params={"verbose": -1, **BINNING},
     )  # fmt: skip
     settings = {
-        "objective": "rank_xendcg",
+        "objective": objective,
         "num_leaves": config.leaves,
         "learning_rate": config.learning_rate,
         "min_data_in_leaf": config.min_rows_in_leaf,

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from features.events.log import write_events
-from features.events.schema import EVENT_COLUMNS, ORDER_COMPLETED
+from features.events.schema import EVENT_COLUMNS, ORDER_COMPLETED, PRODUCT_VIEWED
 from features.settings import Settings
 from features.sql.catalogue_store import CatalogueStore
 from features.sql.consent_store import ConsentStore
@@ -55,6 +55,14 @@ kept = 10
 min_baskets = 2
 min_together = 2
 shrinkage = 2.0
+[sessions]
+min_sessions = 50
+latest_of_item = 100
+reach = 5
+kept = 20
+factors = 4
+lesson_share = 0.5
+lessons = 1000
 [ranker]
 trees = 10
 leaves = 7
@@ -97,6 +105,22 @@ def orders(n_users: int = 40, n_days: int = 150, seed: int = 0) -> pl.DataFrame:
             rows.extend(
                 order_line(f"u{user}", f"o{user}-{day}", line, f"i{row}", at) for line, row in enumerate(bought)
             )
+    return events(rows)
+
+
+def visits(n_users: int = 40) -> pl.DataFrame:
+    """Events of visits: each user looks at four items, every one the next in the catalogue, six times."""
+    rows: list[dict[str, object]] = []
+    for user in range(n_users):
+        for visit in range(6):
+            at = START + timedelta(days=20 * visit, hours=user % 20, minutes=3 * user)
+            rows.extend(
+                order_line(
+                    f"u{user}", f"v{user}-{visit}-{step}", 0, f"i{(7 * user + 11 * visit + step) % N_ITEMS}",
+                    at + step * timedelta(minutes=1), event=PRODUCT_VIEWED, order_id=None,
+                )
+                for step in range(4)
+            )  # fmt: skip
     return events(rows)
 
 

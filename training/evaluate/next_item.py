@@ -1,0 +1,201 @@
+"""The protocol next-item: each beginning of a session asks for the item that came next, through the served pipeline."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from time import perf_counter_ns
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from features.progress import ProgressReport
+from features.settings import Settings
+from recommender.arrays import Rows
+from recommender.catalogue import Catalogue
+from recommender.decide import decide
+from recommender.errors import NotEnoughData
+from recommender.model import Model
+from recommender.placements import Placement
+from recommender.query import Query
+from recommender.unlearned import unlearned_model
+from training.config import TrainingConfig, read_training_config
+from training.evaluate.cost import Cost, costing
+from training.evaluate.foreign import catalogue_of
+from training.evaluate.metrics import NO_ITEM, Lists
+from training.evaluate.next_item_files import SessionFiles, read_session_files
+from training.evaluate.next_item_report import (
+    AGAIN,
+    COLUMNS,
+    HEADLINE,
+    SCOPES,
+    SERVED,
+    UNSEEN,
+    Figures,
+    NextItemData,
+    NextItemReport,
+    NextItemResult,
+    figures_of,
+    interval,
+    lead_over_baselines,
+    show_next_item,
+    spread,
+)
+from training.evaluate.ran_on import facts_of, machine, versions
+from training.evaluate.report_file import check_folder, write_text
+from training.evaluate.session_baselines import LENGTH, SESSION_BASELINES
+from training.inputs import code_revision
+from training.learn_sessions import LearntSessions, learn_sessions, with_sessions
+from training.visits import SHOWN_AGAIN, Beginnings, visitor
+
+PLACEMENTS = {AGAIN: SHOWN_AGAIN, UNSEEN: replace(SHOWN_AGAIN, exclude=frozenset({"viewed"}))}
+
+
+def evaluate_next_item(
+    settings: Settings, train: Path, test: Path | None, *, json_file: Path | None, progress: ProgressReport
+) -> NextItemReport:
+    """Measure the served pipeline beside every baseline on sessions, and print it.
+
+    Nothing of the test is learnt from, nor any setting chosen by it: what is tuned is tuned on the last sessions that
+    teach. docs/protocol.md says what the figures mean.
+
+    Args:
+        test: None: the latest tenth of the sessions of `train`.
+
+    Raises:
+        NotEnoughData: too few sessions. InvalidInput: a file, the configuration, or `json_file` cannot be written.
+    """
+    if json_file is not None:
+        check_folder(json_file)
+    config = read_training_config(settings, None)
+    with progress.step("Read the sessions"):
+        files = read_session_files(train, test)
+    if len(files.sessions) < config.sessions.min_sessions:
+        message = f"{train} has {len(files.sessions)} sessions of two views or more to learn from."
+        raise NotEnoughData(message, remedy=f"Give at least {config.sessions.min_sessions}, or lower min_sessions.")
+    catalogue = catalogue_of(files.item_ids)
+    (model, learnt), cost = costing(lambda: _learn(files, catalogue, config, progress))
+    results = (*_baselines(files, progress), _served(files, catalogue, model, cost, progress))
+    report = NextItemReport(
+        data=_describe(files, {"train": train, "test": test}, learnt, config),
+        results=results,
+        intervals={
+            scope: {m: interval(results[-1].figures[scope][m], files.asked.sessions, config.seed) for m in COLUMNS}
+            for scope in SCOPES
+        },
+        leads={
+            scope: tuple(lead_over_baselines(results, scope, m, files.asked.sessions, config.seed) for m in HEADLINE)
+            for scope in SCOPES
+        },
+    )
+    if json_file is not None:
+        write_text(report.as_json(), json_file)
+    show_next_item(report)
+    return report
+
+
+def _learn(
+    files: SessionFiles, catalogue: Catalogue, config: TrainingConfig, progress: ProgressReport
+) -> tuple[Model, LearntSessions]:
+    """A model of sessions and nothing else, and how it was learnt."""
+    plain = unlearned_model()
+    views = np.bincount(files.sessions.rows, minlength=len(files.item_ids))
+    most_viewed = np.argsort(-views, kind="stable").astype(np.int32)  # what fills a list up
+    plain = replace(plain, popularity=replace(plain.popularity, ranking=most_viewed))
+    learnt = learn_sessions(files.sessions, plain, catalogue, config, progress)
+    return replace(plain, sessions=learnt.index, rankers=with_sessions({}, learnt.trees)), learnt
+
+
+def _baselines(files: SessionFiles, progress: ProgressReport) -> list[NextItemResult]:
+    """Every baseline, with what it cost."""
+    results = list[NextItemResult]()
+    for name, baseline in SESSION_BASELINES.items():
+        with progress.step(f"Baseline: {name}"):
+            lists, cost = costing(lambda b=baseline: b(files.sessions, files.asked, len(files.item_ids)))
+            unseen = without_seen(lists, files.asked)
+        microseconds = 1e6 * cost.seconds / len(files.asked)
+        results.append(_result(name, files, {AGAIN: lists, UNSEEN: unseen}, cost, microseconds))
+    return results
+
+
+def without_seen(lists: Lists, asked: Beginnings) -> Lists:
+    """The lists without what their sessions had seen, moved up."""
+    kept: Lists = np.full((len(lists), LENGTH), NO_ITEM, dtype=np.int32)
+    for number, shown in enumerate(lists):
+        new = shown[~np.isin(shown, asked.of(number))][:LENGTH]
+        kept[number, : len(new)] = new
+    return kept
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the pipeline answered, and the microseconds of each query: shopper assembled and list decided."""
+
+    lists: Lists
+    microseconds: NDArray[np.float64]
+
+
+def _served(
+    files: SessionFiles, catalogue: Catalogue, model: Model, fitting: Cost, progress: ProgressReport
+) -> NextItemResult:
+    answers = {scope: _ask(files.asked, catalogue, model, PLACEMENTS[scope], progress) for scope in SCOPES}
+    seconds = fitting.seconds + sum(float(answer.microseconds.sum()) / 1e6 for answer in answers.values())
+    lists = {scope: answer.lists for scope, answer in answers.items()}
+    microseconds = float(np.median(answers[AGAIN].microseconds))
+    return _result(SERVED, files, lists, Cost(seconds, fitting.mebibytes), microseconds)
+
+
+def _ask(
+    asked: Beginnings, catalogue: Catalogue, model: Model, placement: Placement, progress: ProgressReport
+) -> _Asked:
+    lists: Lists = np.full((len(asked), LENGTH), NO_ITEM, dtype=np.int32)
+    microseconds = np.zeros(len(asked))
+    query = Query(placement=placement.placement_id, limit=LENGTH)
+    title = f"Ask about {len(asked)} beginnings, {'without' if placement.exclude else 'with'} what was seen"
+    with threadpool_limits(1), progress.step(title, len(asked)) as step:
+        for number in range(len(asked)):
+            started = perf_counter_ns()
+            shopper = visitor(asked.of(number), model, catalogue, model.cut_day)
+            rows = decide(query, placement, shopper, catalogue, model, model.cut_day).rows
+            microseconds[number] = (perf_counter_ns() - started) / 1000
+            lists[number, : len(rows)] = rows
+            step.advance()
+    return _Asked(lists, microseconds)
+
+
+def _result(name: str, files: SessionFiles, lists: dict[str, Lists], cost: Cost, microseconds: float) -> NextItemResult:
+    seen = already_seen(files.asked)
+    figures = {scope: dict[str, Figures]() for scope in SCOPES}
+    for scope, of_scope in figures.items():
+        for metric, values in figures_of(lists[scope], files.asked.targets).items():
+            of_scope[metric] = np.where(seen, np.nan, values) if scope == UNSEEN else values
+    covered, rank = spread(lists[AGAIN], np.bincount(files.sessions.rows, minlength=len(files.item_ids)))
+    return NextItemResult(name, figures, covered, rank, cost.seconds, cost.mebibytes, microseconds)
+
+
+def already_seen(asked: Beginnings) -> NDArray[np.bool_]:
+    """(n_asked,) whether what came next had been seen before in the session."""
+    return np.array([asked.targets[number] in asked.of(number) for number in range(len(asked))], dtype=np.bool_)
+
+
+def _describe(
+    files: SessionFiles, named: Mapping[str, Path | None], learnt: LearntSessions, config: TrainingConfig
+) -> NextItemData:
+    targets: Rows = files.asked.targets
+    return NextItemData(
+        files={option: facts_of(file) for option, file in named.items() if file is not None},
+        sessions=len(files.sessions),
+        views=len(files.sessions.rows),
+        items=len(files.item_ids),
+        beginnings=len(targets),
+        test_sessions=len(np.unique(files.asked.sessions)),
+        repeated=float(already_seen(files.asked).mean()),
+        unreachable=float((targets >= len(files.item_ids)).mean()),
+        lessons=learnt.lessons,
+        check=learnt.check,
+        seed=config.seed,
+        code=code_revision(),
+        settings=asdict(config.sessions),
+        versions=versions(),
+        machine=machine(),
+    )
