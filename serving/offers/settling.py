@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
-import orjson
 from sqlalchemy import Connection, Engine
 
 from features.contacts import NewContact, Person, lock_person, person_of, read_contacts, write_contact
@@ -59,10 +58,11 @@ class Remembered:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """One offer; its coupon and the token of that, unless it is only for show."""
+    """One offer; what is asked of the ledger, the coupon that will come of it, and its token: none only for show."""
 
     offer_id: str
     offered: Offered
+    request: IssueRequest | None = None
     coupon: Coupon | None = None
     token: str = ""
 
@@ -72,14 +72,13 @@ class Planned:
     """The effect of a call that was decided, down to its answer.
 
     Attributes:
-        coupons: what is to be issued, and the offer that it is of.
         body: the answer, as JSON.
     """
 
     ask: Ask
     now: datetime
     known: Remembered
-    coupons: Sequence[tuple[IssueRequest, Made]]
+    made: Sequence[Made]
     body: bytes
 
     def write(self, books: Books) -> Reply:
@@ -93,15 +92,16 @@ class Planned:
         if read_contacts(books.connection, person, self.now) != self.known.contacts:
             raise ContactsChanged
         # All at once: who took one lock after the other could wait for somebody who waits for the first.
-        books.lock([request.campaign_id for request, _ in self.coupons])
-        for request, made in self.coupons:
+        coupons = [(one, one.request) for one in self.made if one.request is not None]
+        books.lock([request.campaign_id for _, request in coupons])
+        for one, request in coupons:
             coupon = issue_first(books, request)
             if isinstance(coupon, Refusal):
                 raise Taken(request.campaign_id, NoOffer(coupon.value))
-            if coupon != made.coupon:
+            if coupon != one.coupon:
                 raise StoreUnavailable("The campaign was changed this moment.", remedy="Send the same request again.")
-            about = made.offered.arm.about
-            write_contact(books, person, NewContact(contact_id=made.offer_id, about=about, coupon_id=coupon.coupon_id))
+            about = one.offered.arm.about
+            write_contact(books, person, NewContact(contact_id=one.offer_id, about=about, coupon_id=coupon.coupon_id))
         return keep(books, self.ask.call, 200, self.body)
 
 
@@ -157,34 +157,28 @@ class Settling:
         """What the draws of a person on this occasion come from."""
         return seed_of(self._secret(), person.shopper, proposal.occasion)
 
-    async def settle(
-        self, proposal: Proposal, drawn: Drawn, known: Remembered, answer_of: Callable[[Sequence[Made]], object]
-    ) -> Reply:
-        """Issue what was drawn and count it, all or nothing; on disk when it returns.
+    def plan(self, proposal: Proposal, drawn: Drawn, known: Remembered) -> list[Made]:
+        """The offers as they will be, coupons and tokens included: made before the turn that all writers wait for."""
+        return [self._make(_request(proposal, offered), offered, known.sign) for offered in drawn.offers]
 
-        All writers wait for each other, so the coupons and the answer are made before the transaction; in it is only
-        made sure that they still hold. Who the person is, is taken as it was remembered: a link that was made since
-        comes after this offer.
+    async def settle(self, ask: Ask, now: datetime, known: Remembered, made: Sequence[Made], body: bytes) -> Reply:
+        """Issue what was planned and count it, all or nothing; on disk when it returns.
 
-        The answer is kept under the call's key. If the same call was answered meanwhile, that answer comes back as
+        Who the person is, is taken as it was remembered: a link that was made since comes after this offer. The answer
+        `body` (JSON) is kept under the call's key. If the same call was answered meanwhile, that answer comes back as
         `replayed`, and nothing is done.
 
         Raises:
             ContactsChanged, Taken: nothing was done.
             KeyReused, StillRunning, StoreUnavailable.
         """
-        requests = [_request(proposal, offered) for offered in drawn.offers]
-        made = [self._make(*pair, known.sign) for pair in zip(requests, drawn.offers, strict=True)]
-        planned = Planned(
-            proposal.ask, proposal.now, known, list(zip(requests, made, strict=True)), orjson.dumps(answer_of(made))
-        )
-        return await self._writes((proposal.ask.by, planned.write))
+        return await self._writes((ask.by, Planned(ask, now, known, made, body).write))
 
     def _make(self, request: IssueRequest, offered: Offered, sign: Sign) -> Made:
         campaign = offered.arm.campaign
         coupon = coupon_to_be(self._secret(), request, campaign.version, campaign.currency)
         terms = Terms(discount=campaign.discount, title=campaign.title)
-        return Made(request.decision_id, offered, coupon, sign(coupon, terms))
+        return Made(request.decision_id, offered, request, coupon, sign(coupon, terms))
 
 
 def only_for_show(drawn: Drawn) -> list[Made]:

@@ -43,7 +43,7 @@ from serving.offers.arms import CHANNEL, Place
 from serving.offers.asks import Ask
 from serving.offers.drawing import Proposal, draw
 from serving.offers.rooms import Rooms
-from serving.offers.settling import ContactsChanged, Made, Remembered, Settling, Taken, only_for_show
+from serving.offers.settling import ContactsChanged, Remembered, Settling, Taken, only_for_show
 from serving.offers.weighing import Weighing
 
 TRIES = 3
@@ -281,20 +281,20 @@ class RequestOffer:
             refused = known.refused(proposal, room) | dict(taken)
             drawn = draw(proposal, refused, self.settling.seed(proposal, known.person))
 
-        def answer_of(made: Sequence[Made]) -> Json:
-            if made:
-                answer = answer_with(made, proposal)
-            else:
-                retry_at = proposal.renewed_at if drawn.choices else None
-                refusal = Refusal(reasons=reasons_of(drawn), place=proposal.place, retry_at=retry_at)
-                answer = answer_without(refusal, self.rules, now)
-            return {"answer": answer, "record": record_of(answer, drawn, thought, self.rules, ask.limit, now)}
-
-        if ask.dry_run or not drawn.offers:
-            return Told(**answer_of(only_for_show(drawn)), decided_at=now)
+        made = only_for_show(drawn) if ask.dry_run else self.settling.plan(proposal, drawn, known)
+        if made:
+            answer = answer_with(made, proposal)
+        else:
+            retry_at = proposal.renewed_at if drawn.choices else None
+            refusal = Refusal(reasons=reasons_of(drawn), place=proposal.place, retry_at=retry_at)
+            answer = answer_without(refusal, self.rules, now)
+        told = Told(answer, record_of(answer, drawn, thought, self.rules, ask.limit, now), now)
+        if ask.dry_run or not made:
+            return told
         with self._timed("settle"):
-            reply = await self.settling.settle(proposal, drawn, known, answer_of)
-        return _again(reply) if reply.replayed else Told(**orjson.loads(reply.body), decided_at=now)
+            body = orjson.dumps({"answer": told.answer, "record": told.record})
+            reply = await self.settling.settle(ask, now, known, made, body)
+        return _again(reply) if reply.replayed else told
 
     async def _record(self, ask: Ask, turn: Turn, told: Told) -> None:
         """Log the decision, and keep the answer meanwhile: who fails at the first gives up the second."""
