@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from operator import attrgetter
+from threading import Lock
 from typing import TypeVar
 
 import numpy as np
@@ -117,6 +118,7 @@ class Catalogue:
     """Facts of all items by item row: the artifact's rows first, then spare rows for what came since.
 
     It is changed only between two requests, by the one owner that replays catalogue changes; readers see plain arrays.
+    Whoever reads it in another thread than the owner's holds `changing` meanwhile, as the owner does for each change.
     `version` grows with each change, so that masks made from it can be kept until it moves.
 
     Attributes:
@@ -148,6 +150,7 @@ class Catalogue:
         self.write_cards(slice(None))
         self.store_stock: dict[StoreId, StoreStock] = {}
         self.kept = Kept()
+        self.changing = Lock()
 
     @classmethod
     def of(cls, items: Iterable[CatalogueItem], spare: int = 1024) -> "Catalogue":

@@ -1,6 +1,6 @@
 """The whole decision: which items a placement shows to one shopper, in which order, and why."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from recommender.catalogue import Catalogue
 from recommender.diversify import diversify
 from recommender.explain import explain, is_personal, name_fallback, trace
 from recommender.fusion import fuse
+from recommender.lockstep import in_step
 from recommender.model import Model
 from recommender.placements import Placement, SourceName
 from recommender.query import Decision, Query
@@ -66,16 +67,36 @@ def decide(
     Returns:
         Exactly `query.limit` items where that many products are allowed, else all of them; none of them twice.
     """
-    situation = Situation(query, placement, shopper, catalogue, model, now_day)
+    [decision] = decide_all([Situation(query, placement, shopper, catalogue, model, now_day)])
+    return decision
+
+
+def decide_all(situations: Iterable[Situation]) -> list[Decision]:
+    """Decide for each as `decide` does, all of them step by step together.
+
+    So the code and the arrays that a step needs stay in the processor's caches: a dozen take about three
+    quarters of the time that they take one after the other.
+    """
+    return in_step([_steps(situation) for situation in situations])
+
+
+def _steps(situation: Situation) -> Generator[None, None, Decision]:
+    """The whole decision; it pauses where those for others may take the same step."""
+    query = situation.query
     pins = pinned_rows(situation)
     pinned = as_rows(pins.values())
-    proposals = retrieve(situation)
+    proposals = yield from retrieve(situation)
     candidates, trees = merge(situation, proposals, KEPT, pinned), learned_ranker(situation)
-    candidates = candidates if trees is None else with_features(situation, candidates)
+    yield
+    if trees is not None:
+        candidates = with_features(situation, candidates)
+        yield
     scores = boost(situation, candidates.rows, rank(situation, candidates, trees))
+    yield
     chosen = candidates.rows[choose(situation, candidates, scores, pinned)]
     fill_up = fillers(situation, chosen, pinned, query.limit)
     rows = fill_slots(chosen, fill_up, pins, query.limit)
+    yield
     slots = explain(situation, candidates, scores, rows, frozenset(pins.values()), fill_up)
     return Decision(
         rows=rows,
@@ -94,12 +115,17 @@ def propose(
 ) -> Candidates:
     """The first half of `decide`: allowed candidates with the features that a ranker is trained on."""
     situation = Situation(query, placement, shopper, catalogue, model, now_day)
-    return with_features(situation, merge(situation, retrieve(situation), KEPT, EMPTY_ROWS))
+    [proposals] = in_step([retrieve(situation)])
+    return with_features(situation, merge(situation, proposals, KEPT, EMPTY_ROWS))
 
 
-def retrieve(situation: Situation) -> dict[SourceName, Proposal]:
-    """Ask every source of the placement."""
-    return {source: SOURCES[source](situation) for source in situation.placement.sources}
+def retrieve(situation: Situation) -> Generator[None, None, dict[SourceName, Proposal]]:
+    """Ask every source of the placement, with a pause after each."""
+    proposals: dict[SourceName, Proposal] = {}
+    for source in situation.placement.sources:
+        proposals[source] = SOURCES[source](situation)
+        yield
+    return proposals
 
 
 def with_features(situation: Situation, candidates: Candidates) -> Candidates:

@@ -1,13 +1,12 @@
 """How emails come to their lists: by the same decision as every other recommendation, for many recipients at once."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
 
-from features.online.live_state import LiveEvents
 from features.sql.catalogue_store import CatalogueStore
 from recommender.arrays import EMPTY_ROWS, Rows
 from recommender.catalogue import Catalogue
@@ -17,7 +16,6 @@ from recommender.offers.campaign import Campaign
 from recommender.offers.layers import sellable
 from recommender.offers.reasons import NoOffer
 from recommender.query import Query
-from recommender.shopper import Shopper
 from recommender.unlearned import unlearned_model
 from serving.campaigns.registry import Campaigns
 from serving.clock import day_of
@@ -25,7 +23,8 @@ from serving.current import Serving
 from serving.email.orders import Known, MailList, Recipient, Wanted
 from serving.recommendations.answers import Answer
 from serving.recommendations.questions import Caller, Question
-from serving.recommendations.use_cases import Recommend
+from serving.recommendations.use_cases import Ask, Recommend
+from serving.recommendations.use_cases import Known as Gathered
 
 EMAIL = PlacementId("email")  # what rules over `context.` know of the place
 NO_MODEL = "model"  # what a list says is degraded while no artifact answers
@@ -51,42 +50,49 @@ class MailLists:
         self._campaigns, self._segments_of = campaigns, segments_of
         self._unlearned: Serving | None = None
 
-    async def __call__(self, recipients: Sequence[Recipient], now: datetime) -> list[Known]:
-        """What may be known of each; raises InvalidInput for a market that is none, and StoreUnavailable."""
+    async def __call__(self, recipients: Sequence[Recipient], now: datetime) -> Known:
+        """What may be known of them; raises InvalidInput for a market that is none, and StoreUnavailable."""
         if self._recommend.current.artifact_id is None:
             await self._read_catalogue()
         callers = [
             Caller(user_id=one.user_id, market=one.market, store_id=one.store_id, age=one.age) for one in recipients
         ]
-        return [self._known(known, now) for known in await self._recommend.gather_all(callers)]
+        users = [str(one.user_id) for one in recipients]
+        gathered = dict(zip(users, await self._recommend.gather_all(callers), strict=True))
+        refused = (user for user, (caller, _, degraded) in gathered.items() if not (caller.may_personalise or degraded))
+        return Known(
+            frozenset(refused),
+            lambda wanted: self._decide_all(gathered, wanted, now),
+            lambda user, campaign: self._why_not(gathered[user], campaign, now),
+        )
 
-    def _known(self, known: tuple[Caller, LiveEvents, tuple[str, ...]], now: datetime) -> Known:
-        caller, live, degraded = known
+    def _decide_all(
+        self, gathered: Mapping[str, Gathered], wanted: Mapping[str, Wanted], now: datetime
+    ) -> dict[str, MailList]:
+        serving = self._serving()
+        with serving.catalogue.changing:
+            asks = {user: self._ask(gathered[user], one, serving, now) for user, one in wanted.items()}
+            answers = self._recommend.decide_all([*asks.values()], serving, now)
+            return {
+                user: self._list_of(ask, answer, now)
+                for (user, ask), answer in zip(asks.items(), answers, strict=True)
+            }  # fmt: skip
 
-        def decide(wanted: Wanted) -> MailList:
-            serving = self._serving()
-            missing = (*degraded, NO_MODEL) if serving is self._unlearned else degraded
-            most = self._recommend.find_placement(wanted.placement).max_limit
-            question = Question(
-                placement=wanted.placement, limit=min(wanted.limit, most), category=wanted.category,
-                filter=wanted.filter, pictured=wanted.pictured,
-            )  # fmt: skip
-            taken = _rows_of(wanted.exclude, serving.catalogue)
-            shopper = self._recommend.shopper_of(caller, live, serving, now)
-            answer = self._recommend.decide(caller, question, taken, shopper, serving, missing, now)
-            return self._list_of(caller, question, answer, now)
+    def _ask(self, gathered: Gathered, wanted: Wanted, serving: Serving, now: datetime) -> Ask:
+        caller, live, degraded = gathered
+        most = self._recommend.find_placement(wanted.placement).max_limit
+        question = Question(
+            placement=wanted.placement, limit=min(wanted.limit, most), category=wanted.category,
+            filter=wanted.filter, pictured=wanted.pictured,
+        )  # fmt: skip
+        shopper = self._recommend.shopper_of(caller, live, serving, now)
+        missing = (*degraded, NO_MODEL) if serving is self._unlearned else degraded
+        return Ask(caller, question, _rows_of(wanted.exclude, serving.catalogue), shopper, missing)
 
-        def why_not(campaign: Campaign) -> NoOffer | None:
-            serving = self._serving()
-            shopper = self._recommend.shopper_of(caller, live, serving, now)
-            return self._why_not(caller, campaign, shopper, serving.catalogue, now)
-
-        return Known(not (caller.may_personalise or degraded), decide, why_not)
-
-    def _why_not(
-        self, caller: Caller, campaign: Campaign, shopper: Shopper, catalogue: Catalogue, now: datetime
-    ) -> NoOffer | None:
+    def _why_not(self, gathered: Gathered, campaign: Campaign, now: datetime) -> NoOffer | None:
         """Without personalisation the rule is asked of a stranger."""
+        (caller, live, _), serving = gathered, self._serving()
+        shopper, catalogue = self._recommend.shopper_of(caller, live, serving, now), serving.catalogue
         if (rule := campaign.eligibility) is not None:
             user_id = caller.user_id if caller.may_personalise else None
             segments = frozenset[str]() if user_id is None else self._segments_of(user_id)
@@ -99,7 +105,7 @@ class MailLists:
         can_buy = sellable(catalogue, caller.store_id or StoreId(""), caller.age)
         return None if can_buy[rows].any() else NoOffer.OUT_OF_STOCK
 
-    def _list_of(self, caller: Caller, question: Question, answer: Answer, now: datetime) -> MailList:
+    def _list_of(self, ask: Ask, answer: Answer, now: datetime) -> MailList:
         decision = answer.decision
         items = tuple(answer.catalogue.items[row] for row in decision.rows.tolist())
 
@@ -110,7 +116,7 @@ class MailLists:
                 sources=tuple(decision.sources[place] for place in places),
                 reasons=tuple(decision.reasons[place] for place in places),
             )  # fmt: skip
-            await self._recommend.record(caller, question, replace(answer, decision=part), now)
+            await self._recommend.record(ask.caller, ask.question, replace(answer, decision=part), now)
 
         return MailList(
             recommendation_id=answer.recommendation_id, model_version=answer.model_version, items=items,

@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from functools import lru_cache
 
-from markupsafe import Markup, escape
+from markupsafe import escape
+from msgspec.structs import replace
 
 from recommender.email.blocks import BlockSpec, ShownItem, Words
 from recommender.email.shown import Around
 from recommender.email.texts import isolated
 from recommender.email.themes import Style, has_lead, templates
 
-# Where the addresses of an item go, which differ by recipient. Cleaned text has no control characters.
-_URL, _IMAGE_URL = "\x01", "\x02"
+# Where the addresses of an item or an offer go, and a whole item. Cleaned text has no control characters.
+_URL, _IMAGE_URL, _ITEM = "\x01", "\x02", "\x03"
 
 
 def html_of(spec: BlockSpec, items: Sequence[ShownItem], around: Around) -> str:
@@ -19,16 +20,12 @@ def html_of(spec: BlockSpec, items: Sequence[ShownItem], around: Around) -> str:
     style = Style(spec.theme, spec.columns, spec.images, spec.accent)
     has_details = any(item.detail for item in items)
     n_lead = 1 if has_lead(spec.theme, spec.images) else 0
-    lead = [(False, _drawn(style, item, around.words, has_details, is_lead=True)) for item in items[:n_lead]]
-    rest = [
-        (place > 0 and place % spec.columns == 0, _drawn(style, item, around.words, has_details, is_lead=False))
-        for place, item in enumerate(items[n_lead:])
-    ]
-    html = templates(style).block.render(
-        lead=lead, items=rest, heading=around.heading, offer=around.offer, redeem=around.words.redeem,
-        direction=around.direction,
-    )  # fmt: skip
-    return _in_ascii(html)
+    drawn = [_drawn(style, item, around.words, has_details, is_lead=place < n_lead) for place, item in enumerate(items)]
+    anybodys = around if around.offer is None else replace(around, offer=replace(around.offer, url=_URL))
+    *before, last = _without_items(style, anybodys, min(n_lead, len(items)), len(items))
+    if around.offer is not None:
+        last = last.replace(_URL, str(escape(around.offer.url)))
+    return "".join([part for pair in zip(before, drawn, strict=True) for part in pair]) + last
 
 
 def text_of(items: Sequence[ShownItem], around: Around) -> str:
@@ -42,15 +39,13 @@ def text_of(items: Sequence[ShownItem], around: Around) -> str:
     return "\n\n".join(paragraphs) + "\n"
 
 
-def _drawn(style: Style, item: ShownItem, words: Words, has_details: bool, *, is_lead: bool) -> Markup:
+def _drawn(style: Style, item: ShownItem, words: Words, has_details: bool, *, is_lead: bool) -> str:
     """An item with its addresses; both are ASCII."""
     html = _without_addresses(
         style, item.title, item.price_text, item.list_price_text, item.badge, item.detail, words, has_details, is_lead
     )
     html = html.replace(_URL, str(escape(item.url)))
-    if item.image is not None:
-        html = html.replace(_IMAGE_URL, str(escape(item.image.url)))
-    return Markup(html)  # noqa: S704 - Jinja has escaped the texts, and the addresses are escaped here
+    return html if item.image is None else html.replace(_IMAGE_URL, str(escape(item.image.url)))
 
 
 @lru_cache(maxsize=4_096)  # of some 3 kB each
@@ -64,6 +59,18 @@ def _without_addresses(
         view=words.view, before_word=words.before, url=_URL, image_url=_IMAGE_URL,
     )  # fmt: skip
     return _in_ascii(html)
+
+
+@lru_cache(maxsize=256)  # of some 3 kB each
+def _without_items(style: Style, around: Around, n_lead: int, n_items: int) -> tuple[str, ...]:
+    """What stands before each item, and behind the last one, with the offer."""
+    item = escape(_ITEM)
+    rest = [(place > 0 and place % style.columns == 0, item) for place in range(n_items - n_lead)]
+    html = templates(style).block.render(
+        lead=[(False, item)] * n_lead, items=rest, heading=around.heading, offer=around.offer,
+        redeem=around.words.redeem, direction=around.direction,
+    )  # fmt: skip
+    return tuple(_in_ascii(html).split(_ITEM))
 
 
 def _in_ascii(html: str) -> str:

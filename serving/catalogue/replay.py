@@ -9,15 +9,27 @@ from recommender.catalogue import Catalogue
 
 SLICE_SECONDS = 0.004
 STEP = 32  # changes between two looks at the time
+WAIT_SECONDS = 0.001  # between two looks whether a thread still reads
 
 
 async def replay(catalogue: Catalogue, changes: Changes) -> None:
     """Bring a catalogue to the state of `changes`; each item is whole at any moment, the catalogue only at the end."""
-    started = perf_counter()
-    for _ in _steps(catalogue, changes):
-        if perf_counter() - started > SLICE_SECONDS:
+    steps, is_left = _steps(catalogue, changes), bool(changes.deleted or changes.items or changes.stock)
+    while is_left:
+        while not catalogue.changing.acquire(blocking=False):
+            await asyncio.sleep(WAIT_SECONDS)
+        try:
+            is_left = _go_on(steps)
+        finally:
+            catalogue.changing.release()
+        if is_left:
             await asyncio.sleep(0)
-            started = perf_counter()
+
+
+def _go_on(steps: Iterator[None]) -> bool:
+    """Take steps for SLICE_SECONDS; whether any are left."""
+    started = perf_counter()
+    return any(perf_counter() - started > SLICE_SECONDS for _ in steps)
 
 
 def _steps(catalogue: Catalogue, changes: Changes) -> Iterator[None]:

@@ -1,8 +1,7 @@
 """One message: what its blocks show, decided once."""
 
-import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from msgspec import json
@@ -10,10 +9,11 @@ from msgspec import json
 from features.email_links import Purpose, seal
 from features.mails import Chosen, MailBlock, Message, Promised, block_ref
 from recommender.catalogue import CatalogueItem
-from recommender.email.blocks import BlockItem, BlockOffer, Images, Price, RenderedBlock
+from recommender.email.blocks import BlockItem, BlockOffer, Images, Price
 from recommender.email.render import render
 from recommender.errors import InvalidInput
 from recommender.ids import PlacementId
+from recommender.lockstep import in_step
 from recommender.offers.campaign import Campaign
 from recommender.offers.reasons import NoOffer
 from serving.email.orders import BlockOrder, Known, MailList, Offerable, Recipient, SendOrder, Wanted
@@ -34,6 +34,27 @@ class NewBlock:
     listed: MailList
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message that lacks blocks.
+
+    Attributes:
+        lacks: in the order of the send.
+        offers: by campaign id, what may be offered in it, or why it may not.
+    """
+
+    to: Recipient
+    message: Message
+    lacks: Sequence[BlockOrder]
+    offers: Offerable = field(default_factory=dict[str, Campaign | NoOffer])
+
+    def taken(self) -> list[str]:
+        """Items that may not come again: of the blocks that stand, and of the sends before."""
+        anew = {block.spec.block_id for block in self.lacks}
+        stand = [block.chosen for name, block in self.message.blocks.items() if name not in anew]
+        return [*self.message.shown_before, *(item for one in stand for item in (*one.shown_ids, *one.spares))]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Writer:
     """Decides on messages and draws their blocks.
@@ -47,22 +68,24 @@ class Writer:
     public_url: str
     lifetime: timedelta
 
-    async def write(
-        self, order: SendOrder, to: Recipient, known: Known, message: Message, offerable: Offerable, now: datetime
-    ) -> list[NewBlock]:
-        """Decide the blocks that are missing: no product in two blocks of the message, nor in the sends before.
+    def write(self, order: SendOrder, drafts: Sequence[Draft], known: Known, now: datetime) -> list[list[NewBlock]]:
+        """Decide and draw what the messages lack, all of them step by step together.
 
-        Others have their turn between deciding on a block, which blocks for a millisecond or two, and drawing it.
+        No product comes in two blocks of a message, nor again from the sends before. For a thread of its own: it takes
+        a millisecond or two a block.
         """
-        new = missing(order, message, known)
-        anew = {block.spec.block_id for block in new}
-        stand = [block.chosen for name, block in message.blocks.items() if name not in anew]
-        taken = [*message.shown_before, *(item for one in stand for item in (*one.shown_ids, *one.spares))]
-        written: list[NewBlock] = []
-        for block in new:
-            decided = await self._block(order, block, to, known, taken, offerable, now)
-            written.append(decided)
-            taken += [*decided.block.chosen.shown_ids, *decided.block.chosen.spares]
+        taken = [draft.taken() for draft in drafts]
+        written: list[list[NewBlock]] = [[] for _ in drafts]
+        for block in order.blocks:
+            places = [place for place, draft in enumerate(drafts) if block in draft.lacks]
+            lists = _first_full(block, known, {drafts[place].to.user_id: taken[place] for place in places})
+            steps = [
+                self._block(order, block, drafts[place], known, *lists[drafts[place].to.user_id], now)
+                for place in places
+            ]
+            for place, new in zip(places, in_step(steps), strict=True):
+                written[place].append(new)
+                taken[place] += [*new.block.chosen.shown_ids, *new.block.chosen.spares]
         return written
 
     def headers(self, order: SendOrder, to: Recipient) -> dict[str, str]:
@@ -80,49 +103,48 @@ class Writer:
             )  # fmt: skip
         return {"List-Unsubscribe": link, "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
 
-    async def _block(
+    def _block(
         self,
         order: SendOrder,
         block: BlockOrder,
-        to: Recipient,
+        draft: Draft,
         known: Known,
-        taken: Sequence[str],
-        offerable: Offerable,
+        placement: PlacementId,
+        listed: MailList,
         now: datetime,
-    ) -> NewBlock:
-        spec, secret = block.spec, self.secret()
+    ) -> Generator[None, None, NewBlock]:
+        spec, secret, to = block.spec, self.secret(), draft.to
         ref = block_ref(secret, order.send_id, to.user_id, spec.block_id)
-        placement, listed = _first_full(block, known, taken)
-        await asyncio.sleep(0)
-        ends_at = now + self.lifetime
+        about, ends_at = bytes.fromhex(ref), now + self.lifetime
 
         def link(purpose: Purpose, *place: int) -> str:
-            token = seal(secret, purpose, bytes.fromhex(ref) + bytes(place), ends_at)
-            return f"{self.public_url}/e/{PATH_OF[purpose]}/{token}"
+            return f"{self.public_url}/e/{PATH_OF[purpose]}/{seal(secret, purpose, about + bytes(place), ends_at)}"
 
-        def drawn(n_items: int) -> RenderedBlock:
-            items = [
+        def items(n: int) -> list[BlockItem]:
+            return [
                 block_item(
                     item,
                     url=link(Purpose.CLICK, place),
                     image_url=item.image_url if spec.images is not Images.OPEN_TIME
                     else link(Purpose.IMAGE, place) if is_drawable(item.title) else None,
                 )
-                for place, item in enumerate(listed.items[:n_items])
+                for place, item in enumerate(listed.items[:n])
             ]  # fmt: skip
-            return render(spec, items, shown_offer, order.locale)
 
         shown_offer, no_offer = None, None
         if block.offer is not None:
-            campaign = _for_them(offerable[block.offer.campaign_id], known)
+            campaign = draft.offers[block.offer.campaign_id]
             if isinstance(campaign, NoOffer):
                 no_offer = campaign
             else:
                 title = block.offer.title or campaign.title
                 shown_offer = BlockOffer(title=title, url=link(Purpose.OFFER), terms=block.offer.terms)
-        rendered = drawn(spec.count)
+        shown = items(spec.count)
+        yield
+        rendered = render(spec, shown, shown_offer, order.locale)
         if rendered.left_out:  # as hardly ever: the spares step in
-            rendered = drawn(len(listed.items))
+            rendered = render(spec, items(len(listed.items)), shown_offer, order.locale)
+        yield
         place_of = {str(item.item_id): place for place, item in enumerate(listed.items)}
         chosen = Chosen(
             items=tuple(place_of), shown=tuple(place_of[item.item_id] for item in rendered.items),
@@ -141,40 +163,44 @@ class Writer:
         }  # fmt: skip
         made = MailBlock(
             block_ref=ref, send_id=order.send_id, user_id=to.user_id, block_id=spec.block_id, made_at=now,
-            personal=not known.refused, chosen=chosen, reply=json.encode(reply),
+            personal=to.user_id not in known.refused, chosen=chosen, reply=json.encode(reply),
         )  # fmt: skip
         return NewBlock(made, listed)
 
 
-def missing(order: SendOrder, message: Message, known: Known) -> list[BlockOrder]:
-    """Blocks that are not decided yet, or were by what must not be used any more."""
+def missing(order: SendOrder, message: Message, *, is_refused: bool) -> list[BlockOrder]:
+    """Blocks that are not decided yet, or were by what must not be used any more: `is_refused`."""
     kept = message.blocks
     return [
         block for block in order.blocks
-        if (there := kept.get(block.spec.block_id)) is None or (there.personal and known.refused)
+        if (there := kept.get(block.spec.block_id)) is None or (there.personal and is_refused)
     ]  # fmt: skip
 
 
-def _for_them(offered: Campaign | NoOffer, known: Known) -> Campaign | NoOffer:
-    return offered if isinstance(offered, NoOffer) else known.why_not(offered) or offered
+def _first_full(
+    block: BlockOrder, known: Known, taken: Mapping[str, Sequence[str]]
+) -> dict[str, tuple[PlacementId, MailList]]:
+    """By user id, the list of the first placement that has enough of its own for them, else the longest.
 
-
-def _first_full(block: BlockOrder, known: Known, taken: Sequence[str]) -> tuple[PlacementId, MailList]:
-    """The list of the first placement that has enough of its own, else the longest."""
-    spec, longest = block.spec, None
+    Args:
+        taken: by user id, items that must not come again.
+    """
+    spec, found, left = block.spec, dict[str, tuple[PlacementId, MailList]](), dict(taken)
     for placement in block.placements:
-        wanted = Wanted(
-            placement=placement, limit=spec.count + SPARES, category=block.category, filter=block.filter,
-            pictured=spec.images is Images.CATALOGUE, exclude=taken,
-        )  # fmt: skip
-        listed = known.decide(wanted)
-        if listed.fallback in OWN_LEVELS and len(listed.items) >= spec.count:
-            return placement, listed
-        if longest is None or len(listed.items) > len(longest[1].items):
-            longest = placement, listed
-    if longest is None:
-        raise ValueError("a block names at least one placement")
-    return longest
+        wanted = {
+            user: Wanted(
+                placement=placement, limit=spec.count + SPARES, category=block.category, filter=block.filter,
+                pictured=spec.images is Images.CATALOGUE, exclude=exclude,
+            )
+            for user, exclude in left.items()
+        }  # fmt: skip
+        for user, listed in known.decide_all(wanted).items():
+            is_full = listed.fallback in OWN_LEVELS and len(listed.items) >= spec.count
+            if is_full or user not in found or len(listed.items) > len(found[user][1].items):
+                found[user] = placement, listed
+            if is_full:
+                del left[user]
+    return found
 
 
 def block_item(item: CatalogueItem, url: str, image_url: str | None) -> BlockItem:

@@ -120,17 +120,17 @@ class MailList:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A recipient as they may be known now.
+    """Some recipients as they may be known now, by user id.
 
     Attributes:
-        refused: nothing personal of them may be used; that is certain, as it is not while Redis is gone.
-        decide: blocks for a millisecond or two; raises as a recommendation does.
-        why_not: why a campaign is not for them, by its rule and what can be bought; None: it is.
+        refused: nothing personal of these may be used; that is certain, as it is not while Redis is gone.
+        decide_all: a list for each that is named; may be called in another thread; raises as a recommendation does.
+        why_not: why a campaign is not for somebody, by its rule and what can be bought; None: it is.
     """
 
-    refused: bool
-    decide: Callable[[Wanted], MailList]
-    why_not: Callable[[Campaign], NoOffer | None]
+    refused: frozenset[str]
+    decide_all: Callable[[Mapping[str, Wanted]], Mapping[str, MailList]]
+    why_not: Callable[[str, Campaign], NoOffer | None]
 
 
 Offerable = Mapping[str, Campaign | NoOffer]  # by campaign id: what may be offered to a recipient, or why it may not

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from features.mails import MailBlock, Message
@@ -11,11 +11,13 @@ from features.sql.block_store import BlockStore
 from recommender.consent_laws import Verdict
 from recommender.errors import RecommenderError, StoreUnavailable, UnknownPlacement
 from recommender.ids import PlacementId
-from serving.email.messages import NewBlock, Writer, missing
+from recommender.offers.reasons import NoOffer
+from serving.email.messages import Draft, NewBlock, Writer, missing
 from serving.email.offers import MailOffers
-from serving.email.orders import BlockOrder, Known, Offerable, Recipient, SendOrder
+from serving.email.orders import BlockOrder, Known, Recipient, SendOrder
 
 AT_ONCE = 50  # recipients of one transaction: of four items each, it holds others up for some 10 ms
+SLICE = 16  # recipients that are decided together: more gain little, and what changes the catalogue waits for them
 TRIES = 5  # of a recipient whose message others change meanwhile
 BUSY = StoreUnavailable("This message is being decided by others.", remedy="Send the same request again.")
 
@@ -57,10 +59,10 @@ class FillBlocks:
     catch_up: Callable[[], Awaitable[None]]
     ledger_at: Callable[[], int]
     may_mail: Callable[[Recipient], Verdict]
-    know: Callable[[Sequence[Recipient], datetime], Awaitable[list[Known]]]
+    know: Callable[[Sequence[Recipient], datetime], Awaitable[Known]]
     find_placement: Callable[[PlacementId], object]
     compiled: Callable[[str], object]
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # one call decides at a time, one message a step
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # one call decides at a time
 
     async def begin(self, order: SendOrder, now: datetime) -> None:
         """Write down what the send is to be.
@@ -111,7 +113,7 @@ class FillBlocks:
             await self.catch_up()
             judged_at = self.ledger_at()
             allowed = [one for one in left if self.may_mail(one).allows]
-            known = dict(zip((str(one.user_id) for one in allowed), await self.know(allowed, now), strict=True))
+            known = await self.know(allowed, now)
             messages |= await self._read(order, allowed, now)
             new = await self._decide(order, allowed, known, messages, failed, now)
             changed = await self._keep(order, new, messages, judged_at, now)
@@ -147,29 +149,57 @@ class FillBlocks:
         self,
         order: SendOrder,
         recipients: Iterable[Recipient],
-        known: Mapping[str, Known],
+        known: Known,
         messages: Mapping[str, Message],
         failed: dict[str, RecommenderError],
         now: datetime,
     ) -> dict[str, list[NewBlock]]:
-        """What is new of each message, by user id; between two messages others have their turn."""
+        """What is new of each message, by user id; between two slices other calls have their turn."""
+        drafts = [
+            Draft(one, messages[one.user_id], lacks)
+            for one in recipients
+            if (lacks := missing(order, messages[one.user_id], is_refused=one.user_id in known.refused))
+        ]
+        drafts = await self._with_offers(order, drafts, known, now)
         found = dict[str, list[NewBlock]]()
-        lacking = [one for one in recipients if missing(order, messages[one.user_id], known[one.user_id])]
-        for one, offerable in zip(lacking, await self._offerable(order, lacking, now), strict=True):
-            knows, message = known[one.user_id], messages[one.user_id]
+        for start in range(0, len(drafts), SLICE):
             async with self.turn:
-                try:
-                    found[one.user_id] = await self.writer.write(order, one, knows, message, offerable, now)
-                except RecommenderError as error:
-                    failed[one.user_id] = error
-                await asyncio.sleep(0)
+                written = await asyncio.to_thread(self._write, order, drafts[start : start + SLICE], known, now)
+            for user, new in written.items():
+                if isinstance(new, RecommenderError):
+                    failed[user] = new
+                else:
+                    found[user] = new
         return found
 
-    async def _offerable(self, order: SendOrder, to: Sequence[Recipient], now: datetime) -> Sequence[Offerable]:
-        """What may be offered to each recipient."""
+    def _write(
+        self, order: SendOrder, drafts: Sequence[Draft], known: Known, now: datetime
+    ) -> dict[str, list[NewBlock] | RecommenderError]:
+        """What is new of each message; if they fail together, then of each that does not fail alone."""
+        users = [str(draft.to.user_id) for draft in drafts]
+        try:
+            return dict(zip(users, self.writer.write(order, drafts, known, now), strict=True))
+        except RecommenderError as error:
+            if len(drafts) == 1:
+                return {users[0]: error}
+        return {user: new for draft in drafts for user, new in self._write(order, [draft], known, now).items()}
+
+    async def _with_offers(
+        self, order: SendOrder, drafts: Sequence[Draft], known: Known, now: datetime
+    ) -> Sequence[Draft]:
+        """The drafts with what may be offered in each."""
         if not order.campaign_ids:
-            return [{}] * len(to)
-        return await asyncio.to_thread(self.offers.look, order.campaign_ids, to, now)
+            return drafts
+        looked = await asyncio.to_thread(self.offers.look, order.campaign_ids, [one.to for one in drafts], now)
+        offered: list[Draft] = []
+        for draft, offerable in zip(drafts, looked, strict=True):
+            offers = {
+                name: one if isinstance(one, NoOffer) else known.why_not(draft.to.user_id, one) or one
+                for name, one in offerable.items()
+            }
+            offered.append(replace(draft, offers=offers))
+            await asyncio.sleep(0)
+        return offered
 
     async def _keep(
         self,
@@ -191,6 +221,7 @@ class FillBlocks:
             messages[user] = Message(blocks, messages[user].shown_before)
             for one in theirs:
                 await one.listed.record(one.block.chosen.shown_ids)
+            await asyncio.sleep(0)
         return changed
 
 

@@ -11,12 +11,14 @@ import numpy as np
 
 from features.online.live_state import NO_LIVE_EVENTS, LiveEvents
 from recommender.arrays import EMPTY_ROWS, Rows
-from recommender.decide import decide
+from recommender.decide import decide_all
 from recommender.errors import RecommenderError, StoreUnavailable
 from recommender.ids import PlacementId, RecommendationId, UserId
 from recommender.placements import Placement
+from recommender.query import Decision
 from recommender.rules.compiled import Rule, compile_rule
 from recommender.shopper import Shopper
+from recommender.situation import Situation
 from serving.clock import day_of
 from serving.current import Current, Serving
 from serving.metrics import Metrics
@@ -31,6 +33,17 @@ COMPILED_FILTERS = 512  # rules of request filters that are kept compiled
 Known = tuple[Caller, LiveEvents, tuple[str, ...]]  # a caller as they may be known, and what is degraded
 UNKNOWN = "session", "consent"  # what an answer says is degraded when live state could not be read
 TRACE = "trace"  # what an answer says is degraded when its trace could not be kept
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One list for one caller, as `gather_all` gives them; `taken`: rows whose groups it leaves out."""
+
+    caller: Caller
+    question: Question
+    taken: Rows
+    shopper: Shopper
+    degraded: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +118,7 @@ class Recommend:
         taken: Rows = EMPTY_ROWS
         for question in questions:
             try:
-                answer = self.decide(caller, question, taken, shopper, serving, degraded, now)
+                [answer] = self.decide_all([Ask(caller, question, taken, shopper, degraded)], serving, now)
             except RecommenderError as error:
                 error.field = None if error.field is None else question.within + error.field
                 raise
@@ -118,34 +131,35 @@ class Recommend:
         """All that is known of a caller as `gather_all` gives them."""
         return shopper_of(caller.user_id, live, serving, now, self.parted_since)
 
-    def decide(
-        self,
-        caller: Caller,
-        question: Question,
-        taken: Rows,
-        shopper: Shopper,
-        serving: Serving,
-        degraded: tuple[str, ...],
-        now: datetime,
-    ) -> Answer:
-        """Decide one list, without the items of `taken` and others of their groups; raises as a call does."""
+    def decide_all(self, asks: Sequence[Ask], serving: Serving, now: datetime) -> list[Answer]:
+        """Decide lists together, each as it would be alone; raises as a call does."""
+        situations = [self._situation(ask, serving, now) for ask in asks]
+        return [
+            self._answer(ask, situation, decision, now)
+            for ask, situation, decision in zip(asks, situations, decide_all(situations), strict=True)
+        ]
+
+    def _situation(self, ask: Ask, serving: Serving, now: datetime) -> Situation:
+        question, catalogue, now_day = ask.question, serving.catalogue, day_of(now)
         placement = self.find_placement(question.placement)
-        now_day = day_of(now)
-        trace = question.explain or (self.trace_sample > 0 and random.random() < self.trace_sample)  # noqa: S311
+        trace = question.explain or (self.trace_sample > 0 and random.random() < self.trace_sample)  # noqa: S311 - which is sampled is no secret
         query = translate(
-            question, caller, placement, serving.catalogue, compiled=self.compiled, day=int(now_day), trace=trace
+            question, ask.caller, placement, catalogue, compiled=self.compiled, day=int(now_day), trace=trace
         )
-        if len(taken):
-            query = replace(query, exclude=np.concatenate([query.exclude, taken]))
-        decision = decide(query, placement, shopper, serving.catalogue, serving.model, now_day)
+        if len(ask.taken):
+            query = replace(query, exclude=np.concatenate([query.exclude, ask.taken]))
+        return Situation(query, placement, ask.shopper, catalogue, serving.model, now_day)
+
+    def _answer(self, ask: Ask, situation: Situation, decision: Decision, now: datetime) -> Answer:
+        query = situation.query
         self.metrics.list_served(query.placement, decision.fallback, personalised=decision.personalised)
         return Answer(
             recommendation_id=new_recommendation_id(now),
-            model_version=serving.model.version,
+            model_version=situation.model.version,
             query=query,
             decision=decision,
-            degraded=degraded,
-            catalogue=serving.catalogue,
+            degraded=ask.degraded,
+            catalogue=situation.catalogue,
         )
 
     async def record(self, caller: Caller, question: Question, answer: Answer, now: datetime) -> Answer:

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -11,13 +11,12 @@ from typing import Any
 import orjson
 import pytest
 
-from features.mails import Message
 from features.online.embedded import EmbeddedValkey, socket_path
 from features.sql.block_store import BlockStore
 from recommender.errors import StoreUnavailable
 from serving.app import create_app
-from serving.email.messages import NewBlock, Writer
-from serving.email.orders import Known, Offerable, Recipient, SendOrder
+from serving.email.messages import Draft, NewBlock, Writer
+from serving.email.orders import Known, SendOrder
 from tests.integration.serving.shop import NOW, Client, Shop, serving
 
 GROUPED = {f"i{number}": f"g{number // 2}" for number in range(80)}  # two variants of each product
@@ -289,13 +288,12 @@ def test_lines_come_with_progress_and_one_call_names_what_is_wrong_with_it(shop:
 def test_one_recipient_who_fails_does_not_fail_the_others(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     write = Writer.write
 
-    async def write_unless_eve(
-        self: Writer, order: SendOrder, to: Recipient, known: Known, message: Message, offerable: Offerable,
-        now: datetime,
-    ) -> list[NewBlock]:  # fmt: skip
-        if to.user_id == "eve":
+    def write_unless_eve(
+        self: Writer, order: SendOrder, drafts: Sequence[Draft], known: Known, now: datetime
+    ) -> list[list[NewBlock]]:
+        if any(draft.to.user_id == "eve" for draft in drafts):
             raise StoreUnavailable("This one is out of luck.")
-        return await write(self, order, to, known, message, offerable, now)
+        return write(self, order, drafts, known, now)
 
     async def use(client: Client) -> None:
         users = ["ann", "eve", "bob"]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recommender.catalogue import Catalogue
-from recommender.decide import SOURCES, decide, propose
+from recommender.decide import SOURCES, decide, decide_all, propose
 from recommender.ids import ItemId, PlacementId, StoreId
 from recommender.model import Model
 from recommender.placements import Boost, Pin, Placement
@@ -16,6 +16,7 @@ from recommender.query import Decision, Query
 from recommender.ranking.candidate_features import FEATURES
 from recommender.rules.compiled import compile_rule
 from recommender.shopper import STRANGER, EventKind, Shopper
+from recommender.situation import Situation
 from tests.builders import N_CATEGORIES, NOW_DAY, rows_of, shopper_with, small_catalogue, small_model
 
 N_ITEMS = 40
@@ -168,6 +169,16 @@ def test_the_same_question_gets_the_same_answer_and_apart_from_pins_scores_never
     assert same_answer(decision, again)
     scores = [score for score, source in zip(decision.scores, decision.sources, strict=True) if source != "pinned"]
     assert scores == sorted(scores, reverse=True)
+
+
+@given(st.lists(st.tuples(queries(), placements(), shoppers()), max_size=5), catalogues(), st.sampled_from(MODELS))
+@FEWER
+def test_many_are_decided_together_as_each_is_alone(
+    asked: list[tuple[Query, Placement, Shopper]], catalogue: Catalogue, model: Model
+):
+    together = decide_all(Situation(*one, catalogue, model, NOW_DAY) for one in asked)
+    alone = [decide(*one, catalogue, model, NOW_DAY) for one in asked]
+    assert all(same_answer(one, other) for one, other in zip(together, alone, strict=True))
 
 
 @given(queries(), placements(), catalogues(), st.sampled_from(MODELS))
