@@ -19,6 +19,11 @@ RESPONSES = {
     }
 }
 
+LARGE = 50  # recipients of a call after which its connection is closed
+# Whoever sends many calls on a few kept connections would keep the workers busy that happened to accept them, and no
+# other: the next call goes to a worker that has time to accept it.
+ANEW = {"connection": "close"}
+
 
 def email_routes(fill: FillBlocks, clock: Clock) -> APIRouter:
     """The routes."""
@@ -34,11 +39,14 @@ def email_routes(fill: FillBlocks, clock: Clock) -> APIRouter:
         Who may not be written to is `suppressed`. One recipient that fails does not fail the others.
         """
         order, now, as_lines = body.order(), clock(), LINES in request.headers.get("accept", "")
+        headers = ANEW if len(order.recipients) >= LARGE else {}
         if not as_lines:
             refuse_too_much(order)
         await fill.begin(order, now)
         if as_lines:
-            return StreamingResponse(lines(fill, order, now), media_type=LINES)
-        return json_response(await whole(fill, order, now))
+            return StreamingResponse(lines(fill, order, now), media_type=LINES, headers=headers)
+        answer = json_response(await whole(fill, order, now))
+        answer.headers.update(headers)
+        return answer
 
     return router
