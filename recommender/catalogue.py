@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from operator import attrgetter
-from threading import Lock
 from typing import TypeVar
 
 import numpy as np
@@ -118,7 +117,6 @@ class Catalogue:
     """Facts of all items by item row: the artifact's rows first, then spare rows for what came since.
 
     It is changed only between two requests, by the one owner that replays catalogue changes; readers see plain arrays.
-    Whoever reads it in another thread than the owner's holds `changing` meanwhile, as the owner does for each change.
     `version` grows with each change, so that masks made from it can be kept until it moves.
 
     Attributes:
@@ -132,6 +130,7 @@ class Catalogue:
             column k the code of KIND_FACTS[k]; in OPEN_FROM the age in years from which it can be shown, NEVER if it
             is not visible or not in stock; in PRICE the minor units, -1 where unknown. `write_cards` keeps it.
         kept: what decisions worked out from this version of it.
+        held: how many are at work that pause and must find it unchanged; changes wait for them.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -150,7 +149,7 @@ class Catalogue:
         self.write_cards(slice(None))
         self.store_stock: dict[StoreId, StoreStock] = {}
         self.kept = Kept()
-        self.changing = Lock()
+        self.held = 0
 
     @classmethod
     def of(cls, items: Iterable[CatalogueItem], spare: int = 1024) -> "Catalogue":

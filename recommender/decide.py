@@ -1,6 +1,6 @@
 """The whole decision: which items a placement shows to one shopper, in which order, and why."""
 
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from recommender.catalogue import Catalogue
 from recommender.diversify import diversify
 from recommender.explain import explain, is_personal, name_fallback, trace
 from recommender.fusion import fuse
-from recommender.lockstep import in_step
+from recommender.lockstep import Work, finished, in_step
 from recommender.model import Model
 from recommender.placements import Placement, SourceName
 from recommender.query import Decision, Query
@@ -67,20 +67,19 @@ def decide(
     Returns:
         Exactly `query.limit` items where that many products are allowed, else all of them; none of them twice.
     """
-    [decision] = decide_all([Situation(query, placement, shopper, catalogue, model, now_day)])
-    return decision
+    return finished(_steps(Situation(query, placement, shopper, catalogue, model, now_day)))
 
 
-def decide_all(situations: Iterable[Situation]) -> list[Decision]:
-    """Decide for each as `decide` does, all of them step by step together.
+def decide_all(situations: Iterable[Situation]) -> Work[list[Decision]]:
+    """Decide for each as `decide` does, all of them step by step together; no catalogue may change meanwhile.
 
-    So the code and the arrays that a step needs stay in the processor's caches: a dozen take about three
-    quarters of the time that they take one after the other.
+    So the code and the arrays that a step needs stay in the processor's caches: a dozen take about three quarters of
+    the time that they take one after the other.
     """
     return in_step([_steps(situation) for situation in situations])
 
 
-def _steps(situation: Situation) -> Generator[None, None, Decision]:
+def _steps(situation: Situation) -> Work[Decision]:
     """The whole decision; it pauses where those for others may take the same step."""
     query = situation.query
     pins = pinned_rows(situation)
@@ -115,11 +114,10 @@ def propose(
 ) -> Candidates:
     """The first half of `decide`: allowed candidates with the features that a ranker is trained on."""
     situation = Situation(query, placement, shopper, catalogue, model, now_day)
-    [proposals] = in_step([retrieve(situation)])
-    return with_features(situation, merge(situation, proposals, KEPT, EMPTY_ROWS))
+    return with_features(situation, merge(situation, finished(retrieve(situation)), KEPT, EMPTY_ROWS))
 
 
-def retrieve(situation: Situation) -> Generator[None, None, dict[SourceName, Proposal]]:
+def retrieve(situation: Situation) -> Work[dict[SourceName, Proposal]]:
     """Ask every source of the placement, with a pause after each."""
     proposals: dict[SourceName, Proposal] = {}
     for source in situation.placement.sources:

@@ -1,13 +1,14 @@
-"""Working on many things step by step together, in place of one after the other."""
+"""Working on many things step by step together, in place of one after the other; a generator pauses after a step."""
 
 from collections.abc import Generator, Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
+Work = Generator[None, None, T]
 
 
-def in_step(works: Sequence[Generator[None, None, T]]) -> list[T]:
-    """Let each generator take one step in turn until all have returned; what they returned, in their order."""
+def in_step(works: Sequence[Work[T]]) -> Work[list[T]]:
+    """Let each take one step in turn until all have returned; what they returned, in their order. Pauses as they do."""
     returned = dict[int, T]()
     under_way = dict(enumerate(works))
     while under_way:
@@ -17,4 +18,14 @@ def in_step(works: Sequence[Generator[None, None, T]]) -> list[T]:
             except StopIteration as end:
                 returned[place] = end.value
                 del under_way[place]
+            yield
     return [returned[place] for place in range(len(works))]
+
+
+def finished(work: Work[T]) -> T:
+    """Take all steps without a pause."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value

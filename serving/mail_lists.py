@@ -12,6 +12,7 @@ from recommender.arrays import EMPTY_ROWS, Rows
 from recommender.catalogue import Catalogue
 from recommender.facts import facts_of
 from recommender.ids import PlacementId, StoreId, UserId
+from recommender.lockstep import Work
 from recommender.offers.campaign import Campaign
 from recommender.offers.layers import sellable
 from recommender.offers.reasons import NoOffer
@@ -68,15 +69,21 @@ class MailLists:
 
     def _decide_all(
         self, gathered: Mapping[str, Gathered], wanted: Mapping[str, Wanted], now: datetime
-    ) -> dict[str, MailList]:
-        serving = self._serving()
-        with serving.catalogue.changing:
-            asks = {user: self._ask(gathered[user], one, serving, now) for user, one in wanted.items()}
-            answers = self._recommend.decide_all([*asks.values()], serving, now)
-            return {
-                user: self._list_of(ask, answer, now)
-                for (user, ask), answer in zip(asks.items(), answers, strict=True)
-            }  # fmt: skip
+    ) -> Work[dict[str, MailList]]:
+        serving, asks = self._serving(), dict[str, Ask]()
+        serving.catalogue.held += 1
+        try:
+            for user, one in wanted.items():
+                asks[user] = self._ask(gathered[user], one, serving, now)
+                yield
+            answers = yield from self._recommend.decide_all([*asks.values()], serving, now)
+        finally:
+            serving.catalogue.held -= 1
+        lists = dict[str, MailList]()
+        for (user, ask), answer in zip(asks.items(), answers, strict=True):
+            lists[user] = self._list_of(ask, answer, now)
+            yield
+        return lists
 
     def _ask(self, gathered: Gathered, wanted: Wanted, serving: Serving, now: datetime) -> Ask:
         caller, live, degraded = gathered

@@ -9,19 +9,16 @@ from recommender.catalogue import Catalogue
 
 SLICE_SECONDS = 0.004
 STEP = 32  # changes between two looks at the time
-WAIT_SECONDS = 0.001  # between two looks whether a thread still reads
+WAIT_SECONDS = 0.001  # between two looks whether it is still held
 
 
 async def replay(catalogue: Catalogue, changes: Changes) -> None:
     """Bring a catalogue to the state of `changes`; each item is whole at any moment, the catalogue only at the end."""
     steps, is_left = _steps(catalogue, changes), bool(changes.deleted or changes.items or changes.stock)
     while is_left:
-        while not catalogue.changing.acquire(blocking=False):
+        while catalogue.held:
             await asyncio.sleep(WAIT_SECONDS)
-        try:
-            is_left = _go_on(steps)
-        finally:
-            catalogue.changing.release()
+        is_left = _go_on(steps)
         if is_left:
             await asyncio.sleep(0)
 

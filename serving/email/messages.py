@@ -1,6 +1,6 @@
 """One message: what its blocks show, decided once."""
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +13,7 @@ from recommender.email.blocks import BlockItem, BlockOffer, Images, Price
 from recommender.email.render import render
 from recommender.errors import InvalidInput
 from recommender.ids import PlacementId
-from recommender.lockstep import in_step
+from recommender.lockstep import Work, in_step
 from recommender.offers.campaign import Campaign
 from recommender.offers.reasons import NoOffer
 from serving.email.orders import BlockOrder, Known, MailList, Offerable, Recipient, SendOrder, Wanted
@@ -68,22 +68,24 @@ class Writer:
     public_url: str
     lifetime: timedelta
 
-    def write(self, order: SendOrder, drafts: Sequence[Draft], known: Known, now: datetime) -> list[list[NewBlock]]:
+    def write(
+        self, order: SendOrder, drafts: Sequence[Draft], known: Known, now: datetime
+    ) -> Work[list[list[NewBlock]]]:
         """Decide and draw what the messages lack, all of them step by step together.
 
-        No product comes in two blocks of a message, nor again from the sends before. For a thread of its own: it takes
-        a millisecond or two a block.
+        No product comes in two blocks of a message, nor again from the sends before.
         """
         taken = [draft.taken() for draft in drafts]
         written: list[list[NewBlock]] = [[] for _ in drafts]
         for block in order.blocks:
             places = [place for place, draft in enumerate(drafts) if block in draft.lacks]
-            lists = _first_full(block, known, {drafts[place].to.user_id: taken[place] for place in places})
+            lists = yield from _first_full(block, known, {drafts[place].to.user_id: taken[place] for place in places})
             steps = [
                 self._block(order, block, drafts[place], known, *lists[drafts[place].to.user_id], now)
                 for place in places
             ]
-            for place, new in zip(places, in_step(steps), strict=True):
+            drawn = yield from in_step(steps)
+            for place, new in zip(places, drawn, strict=True):
                 written[place].append(new)
                 taken[place] += [*new.block.chosen.shown_ids, *new.block.chosen.spares]
         return written
@@ -112,7 +114,7 @@ class Writer:
         placement: PlacementId,
         listed: MailList,
         now: datetime,
-    ) -> Generator[None, None, NewBlock]:
+    ) -> Work[NewBlock]:
         spec, secret, to = block.spec, self.secret(), draft.to
         ref = block_ref(secret, order.send_id, to.user_id, spec.block_id)
         about, ends_at = bytes.fromhex(ref), now + self.lifetime
@@ -179,7 +181,7 @@ def missing(order: SendOrder, message: Message, *, is_refused: bool) -> list[Blo
 
 def _first_full(
     block: BlockOrder, known: Known, taken: Mapping[str, Sequence[str]]
-) -> dict[str, tuple[PlacementId, MailList]]:
+) -> Work[dict[str, tuple[PlacementId, MailList]]]:
     """By user id, the list of the first placement that has enough of its own for them, else the longest.
 
     Args:
@@ -194,7 +196,8 @@ def _first_full(
             )
             for user, exclude in left.items()
         }  # fmt: skip
-        for user, listed in known.decide_all(wanted).items():
+        lists = yield from known.decide_all(wanted)
+        for user, listed in lists.items():
             is_full = listed.fallback in OWN_LEVELS and len(listed.items) >= spec.count
             if is_full or user not in found or len(listed.items) > len(found[user][1].items):
                 found[user] = placement, listed

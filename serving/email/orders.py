@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from recommender.catalogue import CatalogueItem
 from recommender.email.blocks import BlockSpec
 from recommender.ids import PlacementId, StoreId, UserId
+from recommender.lockstep import Work
 from recommender.offers.campaign import Campaign
 from recommender.offers.reasons import NoOffer
 
@@ -124,12 +125,12 @@ class Known:
 
     Attributes:
         refused: nothing personal of these may be used; that is certain, as it is not while Redis is gone.
-        decide_all: a list for each that is named; may be called in another thread; raises as a recommendation does.
+        decide_all: a list for each that is named, with pauses; raises as a recommendation does.
         why_not: why a campaign is not for somebody, by its rule and what can be bought; None: it is.
     """
 
     refused: frozenset[str]
-    decide_all: Callable[[Mapping[str, Wanted]], Mapping[str, MailList]]
+    decide_all: Callable[[Mapping[str, Wanted]], Work[dict[str, MailList]]]
     why_not: Callable[[str, Campaign], NoOffer | None]
 
 

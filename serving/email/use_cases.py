@@ -15,6 +15,7 @@ from recommender.offers.reasons import NoOffer
 from serving.email.messages import Draft, NewBlock, Writer, missing
 from serving.email.offers import MailOffers
 from serving.email.orders import BlockOrder, Known, Recipient, SendOrder
+from serving.pauses import with_pauses
 
 AT_ONCE = 50  # recipients of one transaction: of four items each, it holds others up for some 10 ms
 SLICE = 16  # recipients that are decided together: more gain little, and what changes the catalogue waits for them
@@ -164,7 +165,7 @@ class FillBlocks:
         found = dict[str, list[NewBlock]]()
         for start in range(0, len(drafts), SLICE):
             async with self.turn:
-                written = await asyncio.to_thread(self._write, order, drafts[start : start + SLICE], known, now)
+                written = await self._write(order, drafts[start : start + SLICE], known, now)
             for user, new in written.items():
                 if isinstance(new, RecommenderError):
                     failed[user] = new
@@ -172,17 +173,18 @@ class FillBlocks:
                     found[user] = new
         return found
 
-    def _write(
+    async def _write(
         self, order: SendOrder, drafts: Sequence[Draft], known: Known, now: datetime
     ) -> dict[str, list[NewBlock] | RecommenderError]:
         """What is new of each message; if they fail together, then of each that does not fail alone."""
         users = [str(draft.to.user_id) for draft in drafts]
         try:
-            return dict(zip(users, self.writer.write(order, drafts, known, now), strict=True))
+            return dict(zip(users, await with_pauses(self.writer.write(order, drafts, known, now)), strict=True))
         except RecommenderError as error:
             if len(drafts) == 1:
                 return {users[0]: error}
-        return {user: new for draft in drafts for user, new in self._write(order, [draft], known, now).items()}
+        alone = [await self._write(order, [draft], known, now) for draft in drafts]
+        return {user: new for one in alone for user, new in one.items()}
 
     async def _with_offers(
         self, order: SendOrder, drafts: Sequence[Draft], known: Known, now: datetime

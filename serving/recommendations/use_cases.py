@@ -14,6 +14,7 @@ from recommender.arrays import EMPTY_ROWS, Rows
 from recommender.decide import decide_all
 from recommender.errors import RecommenderError, StoreUnavailable
 from recommender.ids import PlacementId, RecommendationId, UserId
+from recommender.lockstep import Work, finished
 from recommender.placements import Placement
 from recommender.query import Decision
 from recommender.rules.compiled import Rule, compile_rule
@@ -118,7 +119,8 @@ class Recommend:
         taken: Rows = EMPTY_ROWS
         for question in questions:
             try:
-                [answer] = self.decide_all([Ask(caller, question, taken, shopper, degraded)], serving, now)
+                asked = [Ask(caller, question, taken, shopper, degraded)]
+                [answer] = finished(self.decide_all(asked, serving, now))
             except RecommenderError as error:
                 error.field = None if error.field is None else question.within + error.field
                 raise
@@ -131,12 +133,13 @@ class Recommend:
         """All that is known of a caller as `gather_all` gives them."""
         return shopper_of(caller.user_id, live, serving, now, self.parted_since)
 
-    def decide_all(self, asks: Sequence[Ask], serving: Serving, now: datetime) -> list[Answer]:
-        """Decide lists together, each as it would be alone; raises as a call does."""
+    def decide_all(self, asks: Sequence[Ask], serving: Serving, now: datetime) -> Work[list[Answer]]:
+        """Decide lists together, each as it would be alone, with pauses; raises as a call does."""
         situations = [self._situation(ask, serving, now) for ask in asks]
+        decisions = yield from decide_all(situations)
         return [
             self._answer(ask, situation, decision, now)
-            for ask, situation, decision in zip(asks, situations, decide_all(situations), strict=True)
+            for ask, situation, decision in zip(asks, situations, decisions, strict=True)
         ]
 
     def _situation(self, ask: Ask, serving: Serving, now: datetime) -> Situation:

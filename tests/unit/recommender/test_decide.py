@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from recommender.catalogue import Catalogue
 from recommender.decide import SOURCES, decide, decide_all, propose
 from recommender.ids import ItemId, PlacementId, StoreId
+from recommender.lockstep import finished
 from recommender.model import Model
 from recommender.placements import Boost, Pin, Placement
 from recommender.query import Decision, Query
@@ -176,7 +177,7 @@ def test_the_same_question_gets_the_same_answer_and_apart_from_pins_scores_never
 def test_many_are_decided_together_as_each_is_alone(
     asked: list[tuple[Query, Placement, Shopper]], catalogue: Catalogue, model: Model
 ):
-    together = decide_all(Situation(*one, catalogue, model, NOW_DAY) for one in asked)
+    together = finished(decide_all(Situation(*one, catalogue, model, NOW_DAY) for one in asked))
     alone = [decide(*one, catalogue, model, NOW_DAY) for one in asked]
     assert all(same_answer(one, other) for one, other in zip(together, alone, strict=True))
 
