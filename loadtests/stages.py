@@ -16,6 +16,7 @@ from recommender.candidates import merge
 from recommender.catalogue import Catalogue
 from recommender.decide import KEPT, SOURCES, choose, decide, learned_ranker, rank, retrieve, with_features
 from recommender.ids import PlacementId
+from recommender.lockstep import finished
 from recommender.model import Model
 from recommender.placements import Placement
 from recommender.query import Query
@@ -61,7 +62,7 @@ def _time(query: Query, shopper: Shopper, catalogue: Catalogue, model: Model) ->
     timed("neighbours", lambda: (situation.near_purchases, situation.near_session, situation.together))
     for source in HOME.sources:
         timed(f"source {source}", lambda source=source: SOURCES[source](situation))
-    proposals = retrieve(situation)
+    proposals = finished(retrieve(situation))
     merged = timed("hard rules, merge", lambda: merge(situation, proposals, KEPT, NO_ROWS))
     candidates = timed("features", lambda: with_features(situation, merged))
     trees = learned_ranker(situation)
