@@ -74,7 +74,7 @@ class Ledger:
         try:
             with part(connection):
                 return work(Books(connection, self._secret(), self._clock(), by.actor))
-        except Exception as error:
+        except Exception as error:  # for whoever asked for this work; the others go on
             if connection.invalidated or isinstance(error, DBAPIError):
                 raise
             return error

@@ -18,13 +18,11 @@ class Room:
     """What campaigns had room for at one moment, for coupons that are issued in one store; only `issue` makes sure.
 
     Attributes:
-        campaigns: all that were looked at.
         store_id: "" for nowhere in particular.
         allowed: those that there are, and the day of each.
         used: of their budgets.
     """
 
-    campaigns: Collection[str]
     store_id: str
     allowed: Mapping[str, tuple[Allowed, str]]
     used: Used
@@ -63,7 +61,7 @@ def look_at_room(connection: Connection, campaigns: Collection[str], store_id: s
     """Look at several campaigns at once."""
     allowed = {name: (one, one.day(now)) for name, one in look_at_campaigns(connection, campaigns).items()}
     days = {name: day for name, (_, day) in allowed.items()}
-    return Room(frozenset(campaigns), store_id or "", allowed, read_budgets(connection, days, store_id or ""))
+    return Room(store_id or "", allowed, read_budgets(connection, days, store_id or ""))
 
 
 def room_for(
