@@ -2,6 +2,7 @@
 
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
@@ -76,6 +77,15 @@ class Settings(BaseSettings):
     )
     request_seconds: float = Field(
         default=30.0, gt=0, le=3_600, description="How long a request may take before it is answered with 503."
+    )
+    slow_request_ms: float = Field(
+        default=250.0, gt=0, description="From when on a request is slow: it gets a line of log, with its stages."
+    )
+    log_format: Literal["json", "text"] = Field(
+        default="json", description="How the processes of `serve` log: a JSON object a line, or text for people."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least of what is logged."
     )
     max_body_bytes: int = Field(default=1_000_000, ge=1_000, description="Largest request body.")
     secret: str | None = Field(

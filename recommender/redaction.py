@@ -1,4 +1,4 @@
-"""Takes out of texts what must not be shown again: keys and tokens that somebody sent in the wrong place."""
+"""Takes out of texts what must not be shown again: keys and tokens in the wrong place; in logs, people as well."""
 
 import re
 
@@ -9,8 +9,19 @@ SECRETS = re.compile(
     r"|(?<=Bearer )\S+|(?<=Basic )\S+",
     re.IGNORECASE,
 )
+PEOPLE = re.compile(
+    r"[\w.!#$&'*+/=?^`{|}~-]{1,64}(?:@|%40)[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"  # addresses of mail
+    r"|(?<=://)[^/\s@]{1,200}(?=@)"  # user and password of a URL
+    r"|(?<=DETAIL:)[^\n]*"  # in which PostgreSQL quotes the row
+    r"|(?<=input_value=).*?(?=, input_type=)"  # in which pydantic quotes what was sent
+)
 
 
 def redacted(text: str) -> str:
     """The text without what looks like a key or a token."""
     return SECRETS.sub(HIDDEN, text)
+
+
+def fit_for_logs(text: str) -> str:
+    """The text without keys and tokens, addresses of mail, and what databases and validators quote of their input."""
+    return PEOPLE.sub(HIDDEN, redacted(text))

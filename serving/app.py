@@ -1,9 +1,10 @@
 """The application of one worker: everything is wired here."""
 
+import os
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from functools import cache
+from functools import cache, lru_cache
 
 from fastapi import FastAPI
 from threadpoolctl import threadpool_limits
@@ -52,6 +53,7 @@ from recommender.consent import MARKETING_EMAIL, PERSONALISATION
 from recommender.consent_laws import DEFAULT_MARKET, Circumstances, Law, Verdict
 from recommender.ids import StoreId, UserId
 from recommender.offers.response_cards import CouponCards
+from recommender.rules.compiled import compile_rule
 from serving.artifact_watch import ArtifactWatch, hide_users
 from serving.audit.routes import audit_routes
 from serving.background import Background
@@ -96,6 +98,7 @@ from serving.identities import Identities, Parted
 from serving.json_route import ShortWay
 from serving.limits import Limits
 from serving.lockout import Lockout
+from serving.logs import PROCESS
 from serving.mail_lists import MailLists
 from serving.metrics import Metrics
 from serving.offers.arms import Arms
@@ -124,11 +127,15 @@ from serving.rebuild import Rebuild
 from serving.recommendations.exposures import Exposures
 from serving.recommendations.live_reader import LiveReader
 from serving.recommendations.questions import Caller
+from serving.recommendations.replies import ItemFragments
 from serving.recommendations.routes import recommendation_routes
 from serving.recommendations.use_cases import Recommend
 from serving.shared_counts import SharedCounts
 from serving.shoppers import shopper_of
+from serving.vitals import Vitals
 from serving.warm_up import warm_up
+
+COMPILED_FILTERS = 512  # rules of request filters that a worker keeps compiled
 
 
 def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> FastAPI:
@@ -228,6 +235,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     )
     exposures = Exposures(stream, traces.keep, metrics)
     live_reader = LiveReader(live, metrics, settings.redis_deadline_ms / 1000, consents.hide_place)
+    compiled, fragments = lru_cache(COMPILED_FILTERS)(compile_rule), ItemFragments()
     recommend = Recommend(
         current=current,
         find_placement=placements.find,
@@ -239,6 +247,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         keep_trace=traces.keep,
         metrics=metrics,
         trace_sample=settings.trace_sample,
+        compiled=compiled,
     )
     ledger = ConsentStore(engine)
     states = ConsentStates(engine)
@@ -352,6 +361,16 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         ledger=coupon_ledger,
         resolver=resolver,
         visits=visits,
+        vitals=Vitals(
+            metrics,
+            worker=os.environ.get(PROCESS, "worker-1"),
+            caches={
+                "credentials": lambda: gate.use,
+                "identities": lambda: identities.use,
+                "item_fragments": lambda: fragments.use,
+                "filters": compiled.cache_info,
+            },
+        ),
         mails=mails,
         mails_kept=mails_kept,
         clock=clock,
@@ -375,7 +394,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     app.state.gate, app.state.campaigns, app.state.segments, app.state.places = gate, campaigns, segments, places
     answer_with_problems(app)
     routers = (
-        recommendation_routes(recommend, clock),
+        recommendation_routes(recommend, fragments, clock),
         event_routes(ingest, clock),
         catalogue_routes(desk, clock),
         placement_routes(placements, PlacementStore(engine), overlay.announce),
@@ -404,7 +423,11 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     app.add_middleware(ShortWay, routers=routers)
     app.add_middleware(Cors, origins=lambda: gate.origins)
     app.add_middleware(
-        Envelope, metrics=metrics, max_body_bytes=settings.max_body_bytes, request_seconds=settings.request_seconds
+        Envelope,
+        metrics=metrics,
+        max_body_bytes=settings.max_body_bytes,
+        request_seconds=settings.request_seconds,
+        slow_seconds=settings.slow_request_ms / 1000,
     )
     if settings.trusted_proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)

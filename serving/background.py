@@ -21,6 +21,7 @@ from serving.email.visits import Visits
 from serving.places.resolver import EidResolver
 from serving.recommendations.exposures import Exposures
 from serving.shared_counts import SharedCounts
+from serving.vitals import Vitals
 
 RETRY_SECONDS = 1.0
 EXPIRY_SECONDS = 5.0
@@ -42,6 +43,7 @@ class Background:
     resolver: EidResolver
     counts: SharedCounts
     visits: Visits
+    vitals: Vitals
     mails: BlockStore
     mails_kept: timedelta
     clock: Clock
@@ -53,6 +55,7 @@ class Background:
             _started(self.exposures.run()),
             _started(self.counts.run()),
             _started(self.visits.run()),
+            _started(self.vitals.run()),
         ]
 
     async def stop(self, tasks: list[asyncio.Task[None]]) -> None:

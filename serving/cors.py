@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from serving.problem_document import problem_response
 
 SENT = "authorization, content-type, content-encoding, x-user-token, x-request-id, traceparent, sec-gpc"
-SEEN = "x-request-id, retry-after, ratelimit, ratelimit-policy"
+SEEN = "x-request-id, traceresponse, retry-after, ratelimit, ratelimit-policy"
 KEPT_SECONDS = 7_200  # as long as browsers keep the answer at most
 VARY = (b"vary", b"origin")
 

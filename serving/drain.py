@@ -21,6 +21,7 @@ from features.settings import Settings, read_settings
 from features.sql.audit_store import seal_waiting
 from features.sql.engine import open_engine
 from features.webhooks.running import delivering
+from serving.logs import configure_logs
 
 PAUSE_SECONDS = 2.0
 COMPACT_SECONDS = 60.0  # between two looks at the log's small files
@@ -79,9 +80,10 @@ def _drain_once(drain: Drain, redis: Redis, settings: Settings) -> bool:
     return is_ours
 
 
-def main(log_level: int = logging.WARNING) -> None:
+def main() -> None:
     """Drain until SIGTERM or SIGINT."""
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=log_level)
+    settings = read_settings()
+    configure_logs(settings)
     stop = Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
@@ -90,7 +92,6 @@ def main(log_level: int = logging.WARNING) -> None:
     signal.signal(signal.SIGINT, on_signal)
     signal.signal(signal.SIGTERM, on_signal)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # blocked by the parent, until here
-    settings = read_settings()
     with delivering(settings):
         drain_until(stop, settings)
 

@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-import os
-import re
 from collections.abc import Iterable
 from time import perf_counter
 from typing import Any
@@ -15,9 +13,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from serving.metrics import Metrics
 from serving.problem_document import problem_response
 from serving.problems import internal_problem
+from serving.request_log import RequestLog
+from serving.request_notes import NOTES, RequestNotes, notes_of
 
-REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
-TRACEPARENT = re.compile(rb"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context
 MOST_HEADERS, LONGEST_QUERY = 100, 8_192
 ALWAYS = (
     (b"x-content-type-options", b"nosniff"),
@@ -43,11 +41,19 @@ log = logging.getLogger(__name__)
 class Envelope:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, max_body_bytes: int, request_seconds: float = 30.0) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        metrics: Metrics,
+        max_body_bytes: int,
+        request_seconds: float = 30.0,
+        slow_seconds: float = 1.0,
+    ) -> None:
         self._app = app
         self._metrics = metrics
         self._max_body_bytes = max_body_bytes
         self._request_seconds = request_seconds
+        self._request_log = RequestLog(slow_seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; `scope["request_id"]` names it from here on.
@@ -58,16 +64,18 @@ class Envelope:
             await self._app(scope, receive, send)
             return
         started = perf_counter()
-        given_id, length = _read_headers(scope["headers"])
-        scope["request_id"] = given_id or os.urandom(16).hex()
+        notes, length = _read_headers(scope["headers"])
+        scope["request_id"] = notes.request_id
         scope["added_headers"] = ()
         status = 0
+        noted = NOTES.set(notes)
+        self._metrics.requests_active += 1
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = _complete(message.get("headers", ()), scope)
+                message["headers"] = _complete(message.get("headers", ()), scope, notes)
             await send(message)
 
         try:
@@ -83,12 +91,18 @@ class Envelope:
                     raise
                 await _too_slow(scope, self._request_seconds)(scope, receive, send_with_headers)
         except Exception:
-            log.exception("request %s failed: %s %s", scope["request_id"], scope["method"], scope["path"])
+            log.exception("request %s failed: %s", notes.request_id, _template(scope))
             if status:
                 raise
             await internal_problem(scope)(scope, receive, send_with_headers)
         finally:
-            self._metrics.request_answered(scope["method"], _template(scope), status, perf_counter() - started)
+            self._metrics.requests_active -= 1
+            method, route, seconds = scope["method"], _template(scope), perf_counter() - started
+            self._metrics.request_answered(method, route, status, seconds)
+            if "problem" in scope:
+                self._metrics.problem_answered(scope["problem"])
+            self._request_log.ended(notes, method, route, status, seconds)
+            NOTES.reset(noted)
 
     def _bounded(self, receive: Receive, length: int | None) -> Receive:
         """Refuse a body that is too large: one that says so before it is read, another as soon as it shows."""
@@ -110,13 +124,15 @@ class Envelope:
         return receive_bounded
 
 
-def _complete(headers: Iterable[tuple[bytes, bytes]], scope: Scope) -> list[tuple[bytes, bytes]]:
+def _complete(headers: Iterable[tuple[bytes, bytes]], scope: Scope, notes: RequestNotes) -> list[tuple[bytes, bytes]]:
     said = [*headers]
     names = {name for name, _ in said}
     if scope["path"] in {"/docs", "/redoc"}:
         names.add(b"content-security-policy")
         said.append((b"content-security-policy", REFERENCE))
-    said.append((b"x-request-id", scope["request_id"].encode()))
+    said.append((b"x-request-id", notes.request_id.encode()))
+    if (trace := notes.traceresponse) is not None:
+        said.append((b"traceresponse", trace))
     said += ALWAYS
     said += [header for header in UNLESS_SAID if header[0] not in names]
     said += scope["added_headers"]
@@ -137,7 +153,7 @@ def _too_much(scope: Scope) -> Response | None:
 
 
 def _too_slow(scope: Scope, seconds: float) -> Response:
-    log.warning("request %s took longer than %g s: %s %s", scope["request_id"], seconds, scope["method"], scope["path"])
+    log.warning("request %s took longer than %g s: %s", scope["request_id"], seconds, _template(scope))
     detail = f"The request took longer than {seconds:g} seconds."
     headers = {"retry-after": "1", "connection": "close"}
     return problem_response(scope, 503, "too_slow", detail, remedy="Try again later, or ask for less.", headers=headers)
@@ -148,18 +164,18 @@ def _too_large(most: int) -> HTTPException:
     return HTTPException(413, f"The body may have at most {most:,} bytes.", headers={"connection": "close"})
 
 
-def _read_headers(headers: list[tuple[bytes, bytes]]) -> tuple[str | None, int | None]:
-    """The caller's own id of the request (else that of its trace), and the announced length of the body."""
-    request_id = trace_id = None
+def _read_headers(headers: list[tuple[bytes, bytes]]) -> tuple[RequestNotes, int | None]:
+    """What the caller calls the request and its trace, and the announced length of the body."""
+    request_id = trace = None
     length = None
     for name, value in headers:
-        if name == b"x-request-id" and REQUEST_ID.fullmatch(value):
-            request_id = value.decode()
-        elif name == b"traceparent" and (trace := TRACEPARENT.fullmatch(value)):
-            trace_id = trace.group(1).decode()
+        if name == b"x-request-id":
+            request_id = value
+        elif name == b"traceparent":
+            trace = value if trace is None else b""  # two of them are none
         elif name == b"content-length" and value.isdigit():
             length = int(value)
-    return request_id or trace_id, length
+    return notes_of(request_id, trace), length
 
 
 def _template(scope: Scope) -> str:

@@ -13,6 +13,7 @@ from features.keys import Key, digest_of, signing_secret
 from recommender.errors import NotAllowed, StoreUnavailable, TooManyRequests, Unauthenticated, WrongCredentials
 from recommender.ids import AnonymousId, UserId
 from serving.access import ALL_SCOPES, PUBLIC_SCOPES, TRUSTED, Access
+from serving.cache_use import CacheUse
 from serving.limits import Limits, Quota
 from serving.lockout import Lockout
 from serving.origins import Caller, caller_of, is_of_this_machine, must_be_for
@@ -49,6 +50,7 @@ class Gate:
     Attributes:
         is_ready: whether it has been told which keys there are.
         origins: of the pages that may use some publishable key.
+        use: how often it remembered what credentials stand for.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Gate:
         self._seen: dict[Credentials, _Known] = {}
         self._used: dict[str, datetime] = {}
         self.origins: frozenset[str] = frozenset()
+        self.use = CacheUse()
 
     @property
     def is_ready(self) -> bool:  # noqa: D102 - above
@@ -116,7 +119,10 @@ class Gate:
     def _checked(self, credentials: Credentials, need: str, scope: Scope) -> Access:
         now = self._clock()
         known = self._seen.get(credentials)
-        if known is None or known.until <= now.timestamp():
+        if known is not None and now.timestamp() < known.until:
+            self.use.hits += 1
+        else:
+            self.use.misses += 1
             known = self._recognised(credentials, now, scope)
             if len(self._seen) >= MOST_SEEN:
                 self._seen.clear()

@@ -17,6 +17,7 @@ from features.people import Person
 from features.sql.changes import IdentifierState
 from features.sql.identity_store import IdentityStore
 from recommender.ids import UserId
+from serving.cache_use import CacheUse
 
 MOST_KNOWN = 100_000  # presented identifiers that are remembered, some hundred bytes each
 KNOWN_FOR = timedelta(hours=1)
@@ -62,6 +63,9 @@ class Identities:
         announce: takes a change in SQL over here, and wakes the other workers.
         has_withdrawn: whether nothing personal may be kept of a user.
         ledger_at: the change number up to which `has_withdrawn` knows the ledger of consents.
+
+    Attributes:
+        use: how often it remembered who comes under some identifiers.
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class Identities:
         # By profile number; where no profile is kept, by each identifier that was presented.
         self._profiles = WeakValueDictionary[int | Identifier, _Profile]()
         self._changes = 0
+        self.use = CacheUse()
 
     async def recognise(
         self, presented: Sequence[Presented], vouched: Sequence[bool], occasions: Sequence[Occasion]
@@ -99,8 +104,10 @@ class Identities:
             one = presented[index]
             remembered = self._known.get(one)
             if remembered is not None and remembered.profile.holds and now < remembered.until:
+                self.use.hits += 1
                 found[one] = remembered.person
             elif one not in unknown:
+                self.use.misses += 1
                 unknown[one] = occasions[index]
         if unknown:
             found |= await self._ask(list(unknown), list(unknown.values()), now)

@@ -10,6 +10,8 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from serving.request_notes import NOTES
+
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 OTHER_METHOD = "_OTHER"  # anybody may invent one, and each would be a series of its own
 REQUEST_SECONDS = (0.001, 0.0025, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -17,10 +19,21 @@ STAGE_SECONDS = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0
 
 
 class Metrics:
-    """The metrics of one worker. With PROMETHEUS_MULTIPROC_DIR set, `page` covers every worker that shares it."""
+    """The metrics of one worker. With PROMETHEUS_MULTIPROC_DIR set, `page` covers every worker that shares it.
+
+    Attributes:
+        requests_active: under way in this worker now.
+    """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.requests_active = 0
+        self._problems = Counter(
+            "recommender_problems_total",
+            "Requests that ended as a problem, by its code: what was wrong, or what was refused and why.",
+            ["code"],
+            registry=self.registry,
+        )
         self._requests = Histogram(
             "http_server_request_duration_seconds",
             "Time from the request's head to the end of its answer.",
@@ -106,6 +119,10 @@ class Metrics:
             ["outcome"],
             registry=self.registry,
         )
+        for cause in ("late", "gone"):
+            self._misses.labels(cause)  # from 0 on, so that the first is seen as an increase
+        for outcome in ("unknown", "held"):
+            self._codes.labels(outcome)
         self._by_request: dict[tuple[str, str, int], Histogram] = {}
         self._by_list: dict[tuple[str, str, bool], Counter] = {}
         self._by_stage: dict[str, Histogram] = {}
@@ -120,9 +137,17 @@ class Metrics:
                 self._by_request[key] = child
         child.observe(seconds)
 
+    def problem_answered(self, code: str) -> None:
+        """Count a request that ended as a problem; `code` is of our own list."""
+        _note_reason(code)
+        self._problems.labels(code).inc()
+
     def stages_timed(self, stages: Sequence[str], seconds: Sequence[float]) -> None:
         """Time the stages of one recommendation."""
+        notes = NOTES.get()
         for stage, duration in zip(stages, seconds, strict=True):
+            if notes is not None:
+                notes.stages[stage] = notes.stages.get(stage, 0.0) + duration
             child = self._by_stage.get(stage)
             if child is None:
                 child = self._by_stage[stage] = self._stages.labels(stage)
@@ -130,6 +155,7 @@ class Metrics:
 
     def list_served(self, placement: str, fallback: str, *, personalised: bool) -> None:
         """Count one list."""
+        _note_reason(fallback)
         key = (placement, fallback, personalised)
         child = self._by_list.get(key)
         if child is None:
@@ -138,6 +164,7 @@ class Metrics:
 
     def offer_decided(self, outcome: str, reason: str) -> None:
         """Count one request for offers; `reason` is of the closed list, "" for none."""
+        _note_reason(reason or outcome)
         self._offers.labels(outcome, reason).inc()
 
     def mail_visited(self, link: str, by: str) -> None:
@@ -146,6 +173,7 @@ class Metrics:
 
     def live_state_missed(self, cause: str) -> None:
         """Count a recommendation that went without live state; `cause` is "late" or "gone"."""
+        _note_reason(f"live state {cause}")
         self._misses.labels(cause).inc()
 
     def events_judged(self, statuses: Iterable[str]) -> None:
@@ -187,6 +215,13 @@ class Metrics:
             registry = CollectorRegistry()
             registry.register(_AllProcesses(Path(shared)))
         return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
+
+
+def _note_reason(reason: str) -> None:
+    """Note what decided how the request that is being answered went, for its line of log."""
+    notes = NOTES.get()
+    if notes is not None:
+        notes.reasons[reason] = None
 
 
 class _AllProcesses(Collector):

@@ -22,6 +22,7 @@ from features.online.embedded import EmbeddedValkey
 from features.settings import Settings
 from recommender.errors import InvalidInput, StoreUnavailable
 from serving.children import Child, environment_of
+from serving.logs import PROCESS, configure_logs
 from serving.worker import GRACE_SECONDS
 
 APPLICATION = "serving.app:create_app"
@@ -45,6 +46,7 @@ def serve(settings: Settings, application: str = APPLICATION) -> None:
         InvalidInput: the address cannot be listened on.
         StoreUnavailable: another `serve` runs on this data folder, a store is unusable, or the workers end at once.
     """
+    configure_logs(settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     with _lock(settings.data_dir), _listen(settings) as listener, _redis(settings) as valkey:
         _Family(settings, application, listener, valkey).live()
@@ -63,9 +65,11 @@ class _Family:
         fd = listener.fileno()
         arguments = [str(fd), application]
         self._workers = [
-            Child("serving.worker", arguments, environment, inherited=[fd]) for _ in range(settings.workers)
+            Child("serving.worker", arguments, environment | {PROCESS: f"worker-{number}"}, inherited=[fd])
+            for number in range(1, settings.workers + 1)
         ]
-        self._drain = [Child("serving.drain", [], environment, holds_sigterm=True)] if settings.drain else []
+        drain = Child("serving.drain", [], environment | {PROCESS: "drain"}, holds_sigterm=True)
+        self._drain = [drain] if settings.drain else []
         self._valkey = valkey
         self._address: tuple[str, int] = listener.getsockname()[:2]
         self._stop = Event()

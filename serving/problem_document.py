@@ -1,6 +1,6 @@
 """The RFC 9457 problem document: its schema, how a route declares it, how it is sent."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -54,7 +54,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def problem_response(
-    scope: Mapping[str, Any],
+    scope: MutableMapping[str, Any],
     status: int,
     code: str,
     detail: str,
@@ -63,7 +63,8 @@ def problem_response(
     wrong: Sequence[Mapping[str, object]] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Build a problem; `scope` is the ASGI scope of the request."""
+    """Build a problem; `scope` is the ASGI scope of the request, in which its code is noted as `problem`."""
+    scope["problem"] = code
     content = {
         "type": TYPE_PREFIX + code,
         "title": code.replace("_", " ").capitalize(),

@@ -1,7 +1,7 @@
 """Errors as RFC 9457 problems: which error is which HTTP status, and what the caller can do about it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from math import ceil
 from typing import Any, cast
 
@@ -85,7 +85,7 @@ REMEDIES: dict[str, str] = {
 HARMLESS = re.compile(r"[A-Za-z_. -]{0,20}|-?[0-9.]{1,6}")
 
 
-def internal_problem(scope: Mapping[str, Any]) -> Response:
+def internal_problem(scope: MutableMapping[str, Any]) -> Response:
     """What the caller hears of an error of ours: where to find it in the logs, and nothing of its inside."""
     detail = "The service failed to answer; the log names the cause under this request_id."
     return problem_response(scope, 500, "internal_error", detail, remedy="Try again; report the request_id.")

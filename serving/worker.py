@@ -6,7 +6,9 @@ import sys
 
 import uvicorn
 
+from features.settings import read_settings
 from serving.http_protocol import BoundedProtocol
+from serving.logs import configure_logs
 
 GRACE_SECONDS = 10
 # How long a thread that computes keeps one waiting that has had its answer from SQLite: 5 ms by default, and there are
@@ -16,6 +18,7 @@ SWITCH_SECONDS = 0.0001
 
 def main(listener_fd: int, application: str) -> None:
     """Answer until asked to end; requests under way are finished. `application` is "module:factory"."""
+    configure_logs(read_settings())
     config = uvicorn.Config(
         application,
         factory=True,
@@ -23,6 +26,7 @@ def main(listener_fd: int, application: str) -> None:
         http=BoundedProtocol,
         ws="none",
         access_log=False,
+        log_config=None,  # what it logs goes where our own does
         log_level="warning",
         server_header=False,
         proxy_headers=False,  # the application itself believes the proxies that the settings name

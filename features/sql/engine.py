@@ -32,8 +32,11 @@ def open_engine(settings: Settings) -> Engine:
 def engine_of(url: str) -> Engine:
     """Open the database at an SQLAlchemy URL of SQLite or PostgreSQL (psycopg)."""
     if not url.startswith("sqlite"):
-        return create_engine(url, isolation_level="REPEATABLE READ", pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+        return create_engine(url, isolation_level="REPEATABLE READ", pool_pre_ping=True, hide_parameters=True)
+    # What an error says may come into a log, where nobody's row belongs: so it says nothing of parameters.
+    engine = create_engine(
+        url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, hide_parameters=True
+    )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

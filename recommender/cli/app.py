@@ -273,15 +273,13 @@ def drain(
     [bold]recommender drain --follow[/] where the event log is; a second one stands by and takes over when the first
     is gone (docs/durability.md). Whatever ends it midway, each event comes to the log once.
     """
-    import logging
-
     from features.settings import read_settings
     from recommender.cli.drain import drain_now
 
     if follow:
         from serving.drain import main as follow_stream
 
-        follow_stream(logging.INFO)
+        follow_stream()
     else:
         console.print(drain_now(read_settings()))
 

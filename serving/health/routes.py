@@ -16,6 +16,7 @@ from serving.current import Current
 from serving.encoding import json_response
 from serving.health.schemas import Alive, Readiness
 from serving.metrics import Metrics
+from serving.process_metrics import process_page
 from serving.stream_metrics import stream_page
 
 SQL_DEADLINE_SECONDS = 2.0
@@ -50,9 +51,10 @@ def health_routes(
         openapi_extra=needs(FREE),
     )
     async def read_metrics() -> Response:
-        """Metrics of all workers, of the event stream and of the drain, for Prometheus."""
+        """Metrics of all workers, of the event stream, of the drain and of the processes, for Prometheus."""
         page, content_type = await asyncio.to_thread(metrics.page)
         page += stream_page(await _backlog(stream), stream.waiting_bytes)
+        page += await asyncio.to_thread(process_page)
         return Response(page, headers={"content-type": content_type})
 
     return router

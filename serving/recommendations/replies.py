@@ -5,13 +5,19 @@ from collections.abc import Sequence
 import orjson
 
 from recommender.catalogue import Catalogue, CatalogueItem
+from serving.cache_use import CacheUse
 from serving.recommendations.answers import Answer
 
 
 class ItemFragments:
-    """The JSON of each item as it was last encoded, by item row; encoded anew when the catalogue's item changed."""
+    """The JSON of each item as it was last encoded, by item row; encoded anew when the catalogue's item changed.
+
+    Attributes:
+        use: how often it was there.
+    """
 
     def __init__(self) -> None:
+        self.use = CacheUse()
         self._kept: dict[str, tuple[CatalogueItem, bool, orjson.Fragment]] = {}
 
     def of(self, catalogue: Catalogue, row: int) -> orjson.Fragment:
@@ -20,7 +26,9 @@ class ItemFragments:
         in_stock = bool(catalogue.in_stock[row])
         kept = self._kept.get(item.item_id)
         if kept is not None and kept[0] is item and kept[1] is in_stock:
+            self.use.hits += 1
             return kept[2]
+        self.use.misses += 1
         fragment = orjson.Fragment(orjson.dumps(_facts(item, in_stock=in_stock)))
         self._kept[item.item_id] = (item, in_stock, fragment)
         return fragment

@@ -33,10 +33,9 @@ def privacy_signal(request: Request) -> bool:
     return request.headers.get("sec-gpc") == "1"
 
 
-def recommendation_routes(recommend: Recommend, clock: Clock) -> APIRouter:
+def recommendation_routes(recommend: Recommend, fragments: ItemFragments, clock: Clock) -> APIRouter:
     """The routes, answered by `recommend`."""
     router = APIRouter(prefix="/v1", tags=["recommendations"], route_class=JsonRoute)
-    fragments = ItemFragments()
 
     @router.post("/recommendations", response_model=RecommendationReply, responses=BODY_PROBLEMS, openapi_extra=READS)
     async def recommend_items(body: RecommendationQuery, request: Request) -> Response:

@@ -2,9 +2,8 @@
 
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
 from time import perf_counter
 
 import numpy as np
@@ -17,7 +16,7 @@ from recommender.ids import PlacementId, RecommendationId, UserId
 from recommender.lockstep import Work, finished
 from recommender.placements import Placement
 from recommender.query import Decision
-from recommender.rules.compiled import Rule, compile_rule
+from recommender.rules.compiled import Rule
 from recommender.shopper import Shopper
 from recommender.situation import Situation
 from serving.clock import day_of
@@ -30,7 +29,6 @@ from serving.recommendations.questions import Caller, Question, rows_of_groups, 
 from serving.shoppers import shopper_of
 
 STAGES = ("gather", "decide")
-COMPILED_FILTERS = 512  # rules of request filters that are kept compiled
 Known = tuple[Caller, LiveEvents, tuple[str, ...]]  # a caller as they may be known, and what is degraded
 UNKNOWN = "session", "consent"  # what an answer says is degraded when live state could not be read
 TRACE = "trace"  # what an answer says is degraded when its trace could not be kept
@@ -58,6 +56,7 @@ class Recommend:
         parted_since: whether a user's person lost an identifier after a change number.
         keep_trace: keeps the JSON of a trace; raises StoreUnavailable.
         trace_sample: share of the answers whose trace is kept without being asked for.
+        compiled: the rule of a filter; raises InvalidRule.
     """
 
     current: Current
@@ -70,7 +69,7 @@ class Recommend:
     keep_trace: Callable[[RecommendationId, bytes], Awaitable[None]]
     metrics: Metrics
     trace_sample: float
-    compiled: Callable[[str], Rule] = field(default_factory=lambda: lru_cache(COMPILED_FILTERS)(compile_rule))
+    compiled: Callable[[str], Rule]
 
     async def __call__(self, caller: Caller, questions: Sequence[Question], now: datetime) -> list[Answer]:
         """Answer each question; what one list shows, with all of its groups, the later ones leave out.

@@ -81,3 +81,17 @@ def test_a_preflight_is_answered_for_pages_that_some_key_is_for():
         assert "access-control-allow-origin" not in call("GET", "/plain", headers={"origin": origin}).headers
     reply = call("GET", "/plain", headers={"origin": PAGE})
     assert (reply.headers["access-control-allow-origin"], reply.headers["vary"]) == (PAGE, "origin")
+
+
+def test_a_request_is_answered_under_the_callers_id_and_trace():
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    headers = call("GET", "/none", headers={"x-request-id": "mine", "traceparent": trace}).headers
+    assert headers["x-request-id"] == "mine"
+    assert headers["traceresponse"].startswith(trace[:36])
+    assert "traceresponse" not in call("GET", "/plain").headers
+    made = call("GET", "/none", headers={"x-request-id": "ann@shop.example"})
+    assert (
+        made.json().get("request_id", made.headers["x-request-id"])
+        == made.headers["x-request-id"]
+        != "ann@shop.example"
+    )

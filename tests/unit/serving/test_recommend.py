@@ -16,6 +16,7 @@ from recommender.catalogue import Catalogue
 from recommender.errors import InvalidInput, InvalidRule, NoArtifact, StoreUnavailable, UnknownItem, UnknownPlacement
 from recommender.ids import AnonymousId, PlacementId, StoreId, UserId
 from recommender.placements import Placement
+from recommender.rules.compiled import compile_rule
 from recommender.shopper import EventKind
 from serving.current import Current, Serving
 from serving.metrics import Metrics
@@ -88,6 +89,7 @@ class Service:
             keep_trace=self.keep_trace,
             metrics=self.metrics,
             trace_sample=0.0,
+            compiled=compile_rule,
         )
 
     def find_placement(self, placement_id: PlacementId) -> Placement:
