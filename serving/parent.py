@@ -11,6 +11,7 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from threading import Event
 from types import FrameType
 
@@ -21,6 +22,7 @@ from features.online.connection import check_redis, connect, connect_blocking
 from features.online.embedded import EmbeddedValkey
 from features.settings import Settings
 from recommender.errors import InvalidInput, StoreUnavailable
+from serving.accepting import COUNT_BYTES
 from serving.children import Child, environment_of
 from serving.logs import PROCESS, configure_logs
 from serving.worker import GRACE_SECONDS
@@ -62,11 +64,17 @@ class _Family:
         environment = environment_of(settings) | {"PROMETHEUS_MULTIPROC_DIR": str(self._metrics_dir)}
         # One thread each: workers share the cores, and a request is too short to be split.
         environment = {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1", **environment}
-        fd = listener.fileno()
-        arguments = [str(fd), application]
+        self._connections = TemporaryFile()  # noqa: SIM115 - open as long as workers may be started
+        self._connections.truncate(COUNT_BYTES * settings.workers)
+        shared = [listener.fileno(), self._connections.fileno()]
         self._workers = [
+<<<<<<< HEAD
             Child("serving.worker", arguments, environment | {PROCESS: f"worker-{number}"}, inherited=[fd])
             for number in range(1, settings.workers + 1)
+=======
+            Child("serving.worker", [application, *map(str, shared), str(number)], environment, inherited=shared)
+            for number in range(settings.workers)
+>>>>>>> a3243d7 (Share connections fairly among workers: who woke first took two thirds of them)
         ]
         drain = Child("serving.drain", [], environment | {PROCESS: "drain"}, holds_sigterm=True)
         self._drain = [drain] if settings.drain else []

@@ -6,9 +6,13 @@ import sys
 
 import uvicorn
 
+<<<<<<< HEAD
 from features.settings import read_settings
 from serving.http_protocol import BoundedProtocol
 from serving.logs import configure_logs
+=======
+from serving.accepting import Connections, FairServer
+>>>>>>> a3243d7 (Share connections fairly among workers: who woke first took two thirds of them)
 
 GRACE_SECONDS = 10
 # How long a thread that computes keeps one waiting that has had its answer from SQLite: 5 ms by default, and there are
@@ -16,14 +20,20 @@ GRACE_SECONDS = 10
 SWITCH_SECONDS = 0.0001
 
 
-def main(listener_fd: int, application: str) -> None:
-    """Answer until asked to end; requests under way are finished. `application` is "module:factory"."""
+def main(application: str, listener: int, connections: int, worker: int) -> None:
+    """Answer until asked to end; requests under way are finished.
+
+    Args:
+        application: "module:factory".
+        listener: descriptor of the socket that all workers listen on.
+        connections: descriptor of the file in which they count theirs.
+        worker: number of this one, from 0.
+    """
     configure_logs(read_settings())
     config = uvicorn.Config(
         application,
         factory=True,
         loop="uvloop",
-        http=BoundedProtocol,
         ws="none",
         access_log=False,
         log_config=None,  # what it logs goes where our own does
@@ -37,8 +47,8 @@ def main(listener_fd: int, application: str) -> None:
     config.load()
     gc.freeze()
     gc.enable()
-    uvicorn.Server(config).run(sockets=[socket.socket(fileno=listener_fd)])
+    FairServer(config, socket.socket(fileno=listener), Connections(connections, worker)).run()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])
+    main(sys.argv[1], *map(int, sys.argv[2:]))

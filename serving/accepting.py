@@ -1,0 +1,124 @@
+"""Takes connections off a socket that several workers listen on, so that each has about as many as the others.
+
+Left to themselves, the worker that wakes first takes all that wait: of sixty connections that are kept open it may have
+two thirds, and its requests queue while the other worker is idle.
+"""
+
+import asyncio
+import logging
+import mmap
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from serving.http_protocol import BoundedProtocol
+
+PATIENCE_SECONDS = 0.005  # that one with more connections leaves to those with fewer, who may be busy, stopped or dead
+FULL_SECONDS = 1.0  # until one that could not take a connection tries again
+COUNT_BYTES = 4
+
+log = logging.getLogger(__name__)
+
+
+class Connections:
+    """How many connections each worker has open, in memory that all of them see.
+
+    Args:
+        file: descriptor of a file of `COUNT_BYTES` for each worker.
+        worker: number of this one, from 0.
+    """
+
+    def __init__(self, file: int, worker: int) -> None:
+        self._counts = memoryview(mmap.mmap(file, 0)).cast("I")
+        self._worker = worker
+        self.say(0)
+
+    def say(self, n_open: int) -> None:
+        """Tell the others how many are open here."""
+        self._counts[self._worker] = n_open
+
+    @property
+    def fewest(self) -> int:
+        """The fewest that a worker has, this one included."""
+        return min(self._counts)
+
+
+class FairServer(uvicorn.Server):
+    """A uvicorn server that takes connections one by one, and leaves them to workers that have fewer."""
+
+    def __init__(self, config: uvicorn.Config, listener: socket.socket, connections: Connections) -> None:
+        super().__init__(config)
+        self._listener, self._connections = listener, connections
+        self._opening = set[asyncio.Task[object]]()
+        self._pause: asyncio.TimerHandle | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - as uvicorn has it
+        """Start the application, then listen."""
+        await super().startup(sockets=[])
+        self._listener.setblocking(False)
+        self._listen()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Tell the others, now and then, what was closed meanwhile."""
+        self._connections.say(self._n_open)
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - as uvicorn has it
+        """Take no more connections, then end those that are open."""
+        asyncio.get_running_loop().remove_reader(self._listener)
+        if self._pause is not None:
+            self._pause.cancel()
+        if self._opening:
+            await asyncio.wait(self._opening)
+        await super().shutdown(sockets=[self._listener])
+
+    @property
+    def _n_open(self) -> int:
+        return len(self.server_state.connections) + len(self._opening)
+
+    def _listen(self) -> None:
+        self._pause = None
+        asyncio.get_running_loop().add_reader(self._listener, self._somebody_calls)
+
+    def _somebody_calls(self) -> None:
+        if self._n_open <= self._connections.fewest:
+            self._accept()
+            return
+        self._wait(PATIENCE_SECONDS, self._listen_again)
+
+    def _wait(self, seconds: float, then: Callable[[], None]) -> None:
+        """Do not listen for so long."""
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._listener)
+        self._pause = loop.call_later(seconds, then)
+
+    def _listen_again(self) -> None:
+        self._listen()
+        self._accept()  # whoever has fewer had time to
+
+    def _accept(self) -> None:
+        """Take one, if it is still there."""
+        try:
+            taken, _ = self._listener.accept()
+        except (BlockingIOError, ConnectionError):  # another worker has it, or it went
+            return
+        except OSError as error:  # there are as many open files as there may be
+            log.warning("no connection can be taken: %s", error)
+            self._wait(FULL_SECONDS, self._listen)
+            return
+        taken.setblocking(False)
+        opening = asyncio.get_running_loop().create_task(self._open(taken))
+        self._opening.add(opening)
+        opening.add_done_callback(self._opening.discard)
+        self._connections.say(self._n_open)
+
+    async def _open(self, taken: socket.socket) -> None:
+        try:
+            taken.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await asyncio.get_running_loop().connect_accepted_socket(self._new_protocol, taken)
+        except OSError:  # it went meanwhile
+            taken.close()
+
+    def _new_protocol(self) -> asyncio.Protocol:
+        return BoundedProtocol(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
