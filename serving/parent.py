@@ -68,13 +68,13 @@ class _Family:
         self._connections.truncate(COUNT_BYTES * settings.workers)
         shared = [listener.fileno(), self._connections.fileno()]
         self._workers = [
-<<<<<<< HEAD
-            Child("serving.worker", arguments, environment | {PROCESS: f"worker-{number}"}, inherited=[fd])
-            for number in range(1, settings.workers + 1)
-=======
-            Child("serving.worker", [application, *map(str, shared), str(number)], environment, inherited=shared)
+            Child(
+                "serving.worker",
+                [application, *map(str, shared), str(number)],
+                environment | {PROCESS: f"worker-{number + 1}"},
+                inherited=shared,
+            )
             for number in range(settings.workers)
->>>>>>> a3243d7 (Share connections fairly among workers: who woke first took two thirds of them)
         ]
         drain = Child("serving.drain", [], environment | {PROCESS: "drain"}, holds_sigterm=True)
         self._drain = [drain] if settings.drain else []

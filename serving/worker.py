@@ -6,13 +6,9 @@ import sys
 
 import uvicorn
 
-<<<<<<< HEAD
 from features.settings import read_settings
-from serving.http_protocol import BoundedProtocol
-from serving.logs import configure_logs
-=======
 from serving.accepting import Connections, FairServer
->>>>>>> a3243d7 (Share connections fairly among workers: who woke first took two thirds of them)
+from serving.logs import configure_logs
 
 GRACE_SECONDS = 10
 # How long a thread that computes keeps one waiting that has had its answer from SQLite: 5 ms by default, and there are
