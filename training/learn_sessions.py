@@ -118,7 +118,7 @@ def learn_sessions(
     cut = len(sessions) - max(int(settings.lesson_share * len(sessions)), 1)
     with progress.step("Look up earlier sessions for the latest"):
         earlier = fit_sessions(sessions.part(0, cut), catalogue.n, settings, config.seed)
-        lessons = sample(beginnings_of(sessions.part(cut, len(sessions))), settings.lessons, config.seed)
+        lessons = beginnings_of(sessions.part(cut, len(sessions)), settings.lessons, config.seed)
     lessons_found = collect_lessons(lessons, replace(model, sessions=earlier), catalogue, progress)
     n_taught = int((1 - CHECKED) * len(lessons_found))
     learnt = LearntSessions()
@@ -150,14 +150,6 @@ def _figures(order: str, places: NDArray[np.int64]) -> dict[str, float]:
         f"{order}_hit_rate@20": float(among.mean()),
         f"{order}_mrr@20": float(np.where(among, 1.0 / places, 0.0).mean()),
     }
-
-
-def sample(lessons: Beginnings, most: int, seed: int) -> Beginnings:
-    """At most so many of them, in their order."""
-    if len(lessons) <= most:
-        return lessons
-    chosen = np.random.default_rng(seed).permutation(len(lessons))[:most]
-    return lessons.some(np.sort(chosen))
 
 
 def collect_lessons(lessons: Beginnings, model: Model, catalogue: Catalogue, progress: ProgressReport) -> Lessons:

@@ -1,7 +1,6 @@
 """Beginnings of sessions and the item that came next: what a session ranker learns from, and is measured on."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 from features.definitions import KEPT_EVENTS
 from features.online.live_events import NO_PLACES, LiveEvents
 from features.shopper import assemble
-from recommender.arrays import EMPTY_ROWS, Offsets, Rows
+from recommender.arrays import Offsets, Rows
 from recommender.catalogue import Catalogue
 from recommender.ids import PlacementId
 from recommender.model import Model
@@ -26,7 +25,7 @@ class Beginnings:
     """Beginnings of sessions (CSR), each with the item that came next.
 
     Attributes:
-        offsets, rows: the items so far, in order.
+        offsets, rows: the items so far, in order: the newest KEPT_EVENTS, which are all that live state keeps.
         targets: (n,) what came next.
         sessions: (n,) which of them are of one session.
     """
@@ -43,30 +42,34 @@ class Beginnings:
         """The items of one beginning, in order."""
         return self.rows[self.offsets[number] : self.offsets[number + 1]]
 
-    def some(self, chosen: NDArray[np.int64]) -> "Beginnings":
-        """Those of the given numbers."""
-        parts = [self.of(number) for number in chosen.tolist()]
-        return beginnings(parts, self.targets[chosen], self.sessions[chosen])
+    def below(self, n_items: int) -> "Beginnings":
+        """The same without items of row `n_items` and above; a target may be one."""
+        kept = self.rows < n_items
+        return replace(self, offsets=starts(kept.astype(np.int64))[self.offsets], rows=self.rows[kept])
 
 
-def beginnings(lists: Sequence[Rows], targets: Rows, sessions: NDArray[np.int64]) -> Beginnings:
-    """The same from a list of items each."""
-    offsets = starts(np.array([len(items) for items in lists], dtype=np.int64))
-    return Beginnings(offsets, np.concatenate([EMPTY_ROWS, *lists]), targets, sessions)
+def beginnings(
+    offsets: Offsets, ends: NDArray[np.int64], rows: Rows, targets: Rows, of: NDArray[np.int64]
+) -> Beginnings:
+    """Cut beginnings out of lists (CSR): the i-th ends before `rows[ends[i]]` and is one of list `of[i]`."""
+    first = np.maximum(offsets[of], ends - KEPT_EVENTS)
+    cut = starts(ends - first)
+    places = np.arange(cut[-1]) + np.repeat(first - cut[:-1], ends - first)
+    return Beginnings(cut, rows[places], targets, of)
 
 
-def beginnings_of(sessions: Sessions) -> Beginnings:
-    """Every beginning of every session, each as long as possible but for what came next."""
-    lists: list[Rows] = []
-    targets: list[int] = []
-    of_session: list[int] = []
-    for number in range(len(sessions)):
-        items = sessions.rows[sessions.offsets[number] : sessions.offsets[number + 1]]
-        for place in range(1, len(items)):
-            lists.append(items[:place])
-            targets.append(int(items[place]))
-            of_session.append(number)
-    return beginnings(lists, np.array(targets, dtype=np.int32), np.array(of_session, dtype=np.int64))
+def beginnings_of(sessions: Sessions, most: int | None = None, seed: int = 0) -> Beginnings:
+    """Beginnings of sessions, each as long as possible but for what came next, in order.
+
+    Args:
+        most: so many of them, drawn with the seed; None: all. Only those that are drawn are cut.
+    """
+    of_items = sessions.of_items()
+    went_on = np.flatnonzero(of_items[1:] == of_items[:-1]) + 1
+    if most is not None and len(went_on) > most:
+        went_on = np.sort(np.random.default_rng(seed).permutation(went_on)[:most])
+    of = of_items[went_on].astype(np.int64)
+    return beginnings(sessions.offsets, went_on, sessions.rows, sessions.rows[went_on], of)
 
 
 def visitor(so_far: Rows, model: Model, catalogue: Catalogue, now_day: float) -> Shopper:

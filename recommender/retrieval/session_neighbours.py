@@ -153,13 +153,14 @@ def _find_sessions(
 
 @compiled(I64, writes(I32), writes(F32), writes(I32), writes(I32))
 def _keep_most_alike(found: Rows, likeness: Scores, met: Rows, shared: Rows) -> int:
-    """Move the LIKE_IT most alike to the front; returns how many there are."""
+    """Move the LIKE_IT most alike to the front, of equals those found first; returns how many there are."""
     if len(found) <= LIKE_IT:
         return len(found)
     limit = np.partition(likeness, len(found) - LIKE_IT)[len(found) - LIKE_IT]
-    n = 0
+    n, equals = 0, LIKE_IT - int((likeness > limit).sum())
     for i in range(len(found)):
-        if likeness[i] >= limit and n < LIKE_IT:
+        equals -= 1 if likeness[i] == limit else 0
+        if likeness[i] > limit or (likeness[i] == limit and equals >= 0):
             found[n], likeness[n], met[n], shared[n] = found[i], likeness[i], met[i], shared[i]
             n += 1
     return n

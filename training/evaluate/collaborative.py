@@ -20,6 +20,7 @@ from training.evaluate.baselines import (
     fill,
     weigh_pairs,
 )
+from training.evaluate.best_rows import best_rows
 from training.evaluate.held_out import PastPurchases
 from training.evaluate.metrics import NO_ITEM
 from training.models.als import fit_embeddings
@@ -120,6 +121,7 @@ def best_by_score(past: PastPurchases, scores_of: ScoreShoppers) -> BaselineList
     popular = np.argsort(-buyers(past, RECENT_DAYS), kind="stable").astype(np.int32)
     popular = popular[past.for_sale[popular]]
     bought = order_counts(past)
+    every_row = np.arange(past.n_items, dtype=np.int32)
     every = np.full((past.n_asked, LENGTH), NO_ITEM, dtype=np.int32)
     new, marks = every.copy(), np.zeros(past.n_items, dtype=np.bool_)
     for start in range(0, past.n_asked, SHOPPERS_AT_ONCE):
@@ -129,24 +131,13 @@ def best_by_score(past: PastPurchases, scores_of: ScoreShoppers) -> BaselineList
             own: Rows = bought.indices[bought.indptr[shopper] : bought.indptr[shopper + 1]].astype(np.int32)
             of_own = row_scores[own]
             row_scores[own] = 0.0
-            best_new = _best(row_scores)
+            best_new = best_rows(every_row, row_scores, LENGTH)
             row_scores[own] = of_own
-            best = _in_order(np.concatenate([own, best_new]), row_scores)
+            both = np.concatenate([own, best_new])
+            best = best_rows(both, row_scores[both], LENGTH)
             fill(every[shopper], best, popular, without=best, marks=marks)
-            fill(new[shopper], best_new, popular, without=np.concatenate([own, best_new]), marks=marks)
+            fill(new[shopper], best_new, popular, without=both, marks=marks)
     return BaselineLists(every=every, new=new, seconds=perf_counter() - started)
-
-
-def _best(scores: NDArray[np.float32]) -> Rows:
-    """Rows of the highest scores above 0, best first; equals by row."""
-    kept = min(LENGTH, len(scores))
-    return _in_order(np.argpartition(scores, len(scores) - kept)[-kept:].astype(np.int32), scores)
-
-
-def _in_order(rows: Rows, scores: NDArray[np.float32]) -> Rows:
-    """The best LENGTH of the rows with a score above 0, best first; equals by row."""
-    rows = np.sort(rows[scores[rows] > 0])
-    return rows[np.argsort(-scores[rows], kind="stable")][:LENGTH]
 
 
 def shopper_items(past: PastPurchases, weights: NDArray[np.float64]) -> csr_matrix:

@@ -28,7 +28,6 @@ from training.evaluate.next_item_report import (
     AGAIN,
     COLUMNS,
     HEADLINE,
-    SCOPES,
     SERVED,
     UNSEEN,
     Figures,
@@ -76,16 +75,17 @@ def evaluate_next_item(
     catalogue = catalogue_of(files.item_ids)
     (model, learnt), cost = costing(lambda: _learn(files, catalogue, config, progress))
     results = (*_baselines(files, progress), _served(files, catalogue, model, cost, progress))
+    scopes = scopes_of(files.asked)
     report = NextItemReport(
         data=_describe(files, {"train": train, "test": test}, learnt, config),
         results=results,
         intervals={
             scope: {m: interval(results[-1].figures[scope][m], files.asked.sessions, config.seed) for m in COLUMNS}
-            for scope in SCOPES
+            for scope in scopes
         },
         leads={
             scope: tuple(lead_over_baselines(results, scope, m, files.asked.sessions, config.seed) for m in HEADLINE)
-            for scope in SCOPES
+            for scope in scopes
         },
     )
     if json_file is not None:
@@ -112,14 +112,14 @@ def _baselines(files: SessionFiles, progress: ProgressReport) -> list[NextItemRe
     for name, baseline in SESSION_BASELINES.items():
         with progress.step(f"Baseline: {name}"):
             lists, cost = costing(lambda b=baseline: b(files.sessions, files.asked, len(files.item_ids)))
-            unseen = without_seen(lists, files.asked)
-        microseconds = 1e6 * cost.seconds / len(files.asked)
-        results.append(_result(name, files, {AGAIN: lists, UNSEEN: unseen}, cost, microseconds))
+            every = {AGAIN: lists[:, :LENGTH], UNSEEN: without_seen(lists, files.asked)}
+        by_scope = {scope: every[scope] for scope in scopes_of(files.asked)}
+        results.append(_result(name, files, by_scope, cost, 1e6 * cost.seconds / len(files.asked)))
     return results
 
 
 def without_seen(lists: Lists, asked: Beginnings) -> Lists:
-    """The lists without what their sessions had seen, moved up."""
+    """The first LENGTH of each list that its session had not seen."""
     kept: Lists = np.full((len(lists), LENGTH), NO_ITEM, dtype=np.int32)
     for number, shown in enumerate(lists):
         new = shown[~np.isin(shown, asked.of(number))][:LENGTH]
@@ -138,7 +138,9 @@ class _Asked:
 def _served(
     files: SessionFiles, catalogue: Catalogue, model: Model, fitting: Cost, progress: ProgressReport
 ) -> NextItemResult:
-    answers = {scope: _ask(files.asked, catalogue, model, PLACEMENTS[scope], progress) for scope in SCOPES}
+    answers = {
+        scope: _ask(files.asked, catalogue, model, PLACEMENTS[scope], progress) for scope in scopes_of(files.asked)
+    }
     seconds = fitting.seconds + sum(float(answer.microseconds.sum()) / 1e6 for answer in answers.values())
     lists = {scope: answer.lists for scope, answer in answers.items()}
     microseconds = float(np.median(answers[AGAIN].microseconds))
@@ -165,12 +167,17 @@ def _ask(
 
 def _result(name: str, files: SessionFiles, lists: dict[str, Lists], cost: Cost, microseconds: float) -> NextItemResult:
     seen = already_seen(files.asked)
-    figures = {scope: dict[str, Figures]() for scope in SCOPES}
+    figures = {scope: dict[str, Figures]() for scope in lists}
     for scope, of_scope in figures.items():
         for metric, values in figures_of(lists[scope], files.asked.targets).items():
             of_scope[metric] = np.where(seen, np.nan, values) if scope == UNSEEN else values
     covered, rank = spread(lists[AGAIN], np.bincount(files.sessions.rows, minlength=len(files.item_ids)))
     return NextItemResult(name, figures, covered, rank, cost.seconds, cost.mebibytes, microseconds)
+
+
+def scopes_of(asked: Beginnings) -> tuple[str, ...]:
+    """The scopes in which there is a beginning: none went on with something new where sessions only look back."""
+    return (AGAIN,) if already_seen(asked).all() else (AGAIN, UNSEEN)
 
 
 def already_seen(asked: Beginnings) -> NDArray[np.bool_]:

@@ -1,6 +1,6 @@
 """Sessions out of files of others: those that teach, and the beginnings that are asked about."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -73,21 +73,16 @@ def _sessions(lists: pl.Series, row_of: dict[str, int]) -> Sessions:
 def _beginnings(lists: pl.Series, row_of: dict[str, int]) -> Beginnings:
     """Every beginning of every session."""
     sizes, rows = _rows(lists.filter(lists.list.len() > 1), row_of, len(row_of))
-    every = beginnings_of(Sessions(starts(sizes), rows))
-    return _without_unknown([every.of(n) for n in range(len(every))], every.targets, every.sessions, len(row_of))
+    return beginnings_of(Sessions(starts(sizes), rows)).below(len(row_of))
 
 
 def _known(prefixes: pl.DataFrame, row_of: dict[str, int]) -> Beginnings:
     """Beginnings as they stand in a file; those of one session follow each other, each one item longer or shorter."""
     sizes, rows = _rows(prefixes["prefix"], row_of, len(row_of))
     targets = prefixes["target"].replace_strict(row_of, default=len(row_of), return_dtype=pl.Int32()).to_numpy()
-    lists = np.split(rows, np.cumsum(sizes)[:-1])
     whole = [(*items, target) for items, target in zip(prefixes["prefix"], prefixes["target"], strict=True)]
     goes_on = [(first[:-1] == second or second[:-1] == first) for first, second in pairwise(whole)]
     sessions = np.concatenate([[0], np.cumsum(~np.array(goes_on, dtype=np.bool_))]).astype(np.int64)
-    return _without_unknown(lists, targets.astype(np.int32), sessions, len(row_of))
-
-
-def _without_unknown(lists: list[Rows], targets: Rows, sessions: NDArray[np.int64], n_items: int) -> Beginnings:
-    """Beginnings without items that training cannot know."""
-    return beginnings([items[items < n_items] for items in lists], targets, sessions)
+    offsets = starts(sizes)
+    asked = beginnings(offsets, offsets[1:], rows, targets.astype(np.int32), np.arange(len(sizes)))
+    return replace(asked, sessions=sessions).below(len(row_of))

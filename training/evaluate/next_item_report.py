@@ -31,7 +31,7 @@ class NextItemResult:
     """One recommender, measured.
 
     Attributes:
-        figures: by scope and metric, of every beginning.
+        figures: by scope and metric, of every beginning; no scope in which there is none.
         coverage, popularity_rank: of the first 20 places of all lists where everything may be shown.
         seconds, mebibytes: to learn and to write all lists; memory at its peak above what was in use.
         microseconds: of one query: the median of the pipeline; of a baseline, which writes all lists at once, the mean.
@@ -94,7 +94,7 @@ class NextItemReport:
     """Every recommender beside every other, on the same beginnings; the pipeline comes last.
 
     Attributes:
-        intervals: by scope and metric, of the pipeline.
+        intervals: by scope and metric, of the pipeline; without a scope in which there is no beginning.
         leads: by scope, for each metric of HEADLINE.
     """
 
@@ -111,7 +111,7 @@ class NextItemReport:
             "results": [
                 {
                     "name": result.name,
-                    "quality": {scope: {m: result.mean(scope, m) for m in COLUMNS} for scope in SCOPES},
+                    "quality": {scope: {m: result.mean(scope, m) for m in COLUMNS} for scope in self.intervals},
                     "coverage@20": result.coverage,
                     "popularity_rank@20": result.popularity_rank,
                     "seconds": result.seconds,
@@ -120,7 +120,9 @@ class NextItemReport:
                 }
                 for result in self.results
             ],
-            "intervals": {scope: {m: asdict(found) for m, found in self.intervals[scope].items()} for scope in SCOPES},
+            "intervals": {
+                scope: {m: asdict(found) for m, found in of_scope.items()} for scope, of_scope in self.intervals.items()
+            },
             "leads": {scope: [asdict(lead) for lead in leads] for scope, leads in self.leads.items()},
         }
         return json.dumps(whole, indent=2) + "\n"
@@ -184,8 +186,8 @@ def show_next_item(report: NextItemReport, console: Console | None = None) -> No
         "All items are ranked. Figures in per cent; docs/protocol.md says what they mean.\n",
         highlight=False,
     )
-    for scope, title in SCOPES.items():
-        console.print(_table(report.results, scope, title))
+    for scope in report.intervals:
+        console.print(_table(report.results, scope, SCOPES[scope]))
         for one in report.leads[scope]:
             console.print(_lead(one, report.intervals[scope][one.metric]), highlight=False)
         console.print()

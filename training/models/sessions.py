@@ -58,8 +58,8 @@ def sessions_of(touches: pl.DataFrame) -> Sessions:
 def fit_sessions(sessions: Sessions, n_items: int, config: SessionsConfig, seed: int) -> SessionIndex:
     """Lay sessions out for looking them up, and learn the rules of what comes after what."""
     of_items = sessions.of_items()
-    item_offsets, latest = _latest_sessions(sessions, of_items, n_items, config.latest_of_item)
-    followed = _followed(sessions, of_items, n_items, config.reach)
+    item_offsets, latest = latest_sessions(sessions, of_items, n_items, config.latest_of_item)
+    followed = rules_of(sessions, of_items, n_items, config.reach)
     after, before = _best_shares(followed, config.kept), _best_shares(csr_matrix(followed.T), config.kept)
     return SessionIndex(
         offsets=sessions.offsets,
@@ -82,7 +82,7 @@ def starts(sizes: NDArray[np.integer]) -> Offsets:
     return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]).astype(np.int64)
 
 
-def _latest_sessions(sessions: Sessions, of_items: Rows, n_items: int, kept: int) -> tuple[Offsets, Rows]:
+def latest_sessions(sessions: Sessions, of_items: Rows, n_items: int, kept: int) -> tuple[Offsets, Rows]:
     """The latest sessions with each item, ascending, CSR by item."""
     pairs = np.unique(sessions.rows.astype(np.int64) * len(sessions) + of_items)
     items, holders = pairs // len(sessions), (pairs % len(sessions)).astype(np.int32)
@@ -91,7 +91,7 @@ def _latest_sessions(sessions: Sessions, of_items: Rows, n_items: int, kept: int
     return starts(np.minimum(counts, kept)), holders[from_end <= kept]
 
 
-def _followed(sessions: Sessions, of_items: Rows, n_items: int, reach: int) -> csr_matrix:
+def rules_of(sessions: Sessions, of_items: Rows, n_items: int, reach: int) -> csr_matrix:
     """(n_items, n_items) float32: sum of 1 / distance over all times that the column's item came after the row's."""
     total = csr_matrix((n_items, n_items), dtype=np.float32)
     for distance in range(1, reach + 1):

@@ -89,6 +89,14 @@ def test_only_the_most_alike_sessions_count() -> None:
     assert dict(zip(tally.rows.tolist(), sessions.tolist(), strict=True))[3] == 200
 
 
+def test_what_is_more_alike_counts_before_equals_that_were_found_first() -> None:
+    lists = [[0, 1]] * (LIKE_IT + 100) + [[0, 2, 3]] * 50  # item 0 is in all, so it makes none like another
+    tally = tally_sessions(index_of(lists, 4, replace(FEW, latest_of_item=5000)), rows_of([0, 2]))
+    sessions = dict(zip(tally.rows.tolist(), tally.sums[:, SUMS.index("sessions")].tolist(), strict=True))
+    assert sessions[3] == 50
+    assert sessions[1] == LIKE_IT - 50
+
+
 def test_nothing_seen_points_to_nothing() -> None:
     index = index_of([[0, 1], [1, 2]], 3)
     for seen in (EMPTY_ROWS, rows_of([7, 8])):

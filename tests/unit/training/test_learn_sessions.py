@@ -1,3 +1,4 @@
+import tracemalloc
 from dataclasses import replace
 from itertools import pairwise
 
@@ -7,6 +8,7 @@ import pytest
 
 from features.artifact.read import load_artifact
 from features.artifact.shelf import ArtifactShelf
+from features.definitions import KEPT_EVENTS
 from features.progress import Silent
 from features.settings import Settings
 from recommender.catalogue import Catalogue
@@ -18,7 +20,7 @@ from tests.session_lists import FEW, index_of, round_trips, sessions_with
 from tests.unit.training.small_shop import N_ITEMS, open_shop, orders, small_config, visits
 from training.evaluate.foreign import catalogue_of
 from training.learn_sessions import learn_sessions
-from training.models.sessions import sessions_of
+from training.models.sessions import Sessions, sessions_of
 from training.run import train
 from training.visits import SHOWN_AGAIN, beginnings_of, visitor
 
@@ -112,6 +114,21 @@ def test_every_beginning_has_what_came_next():
     found = beginnings_of(sessions_with([[3, 4, 5], [6, 7]]))
     assert [(found.of(n).tolist(), int(found.targets[n])) for n in range(3)] == [([3], 4), ([3, 4], 5), ([6], 7)]
     assert found.sessions.tolist() == [0, 0, 1]
+
+
+def test_of_a_very_long_session_only_what_is_drawn_is_cut():
+    rows = np.arange(20_000, dtype=np.int32)
+    tracemalloc.start()
+    found = beginnings_of(Sessions(np.array([0, len(rows)]), rows), most=50, seed=3)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2 * 2**20  # all beginnings together are 800 MB
+    assert len(found) == 50
+    assert np.diff(found.offsets).max() == KEPT_EVENTS
+    for number in range(len(found)):
+        target = int(found.targets[number])
+        assert found.of(number).tolist() == list(range(max(target - KEPT_EVENTS, 0), target))
+    assert len(beginnings_of(Sessions(np.array([0, len(rows)]), rows)).rows) < len(rows) * KEPT_EVENTS
 
 
 def test_a_visitor_is_asked_about_as_requests_see_them():

@@ -15,8 +15,8 @@ from tests.unit.training.small_shop import small_config_text
 from training.evaluate.next_item import without_seen
 from training.evaluate.next_item_files import read_session_files
 from training.evaluate.next_item_report import figures_of, interval
-from training.evaluate.session_baselines import nearest_sessions, sequential_rules
-from training.visits import beginnings, beginnings_of
+from training.evaluate.session_baselines import SESSION_BASELINES, nearest_sessions, sequential_rules
+from training.visits import beginnings_of
 
 N_ITEMS = 40
 
@@ -51,6 +51,15 @@ def test_the_pipeline_stands_beside_every_baseline(told):
     interval = told["intervals"]["again"]["mrr@20"]
     assert interval["mean"] == pytest.approx(mrr["served pipeline"])
     assert interval["low"] < interval["mean"] < interval["high"]
+
+
+def test_a_scope_without_beginnings_is_left_out(tmp_path):
+    pl.DataFrame({"items": round_trips(np.random.default_rng(1), 60, N_ITEMS)}).write_parquet(
+        tmp_path / "train.parquet"
+    )
+    pl.DataFrame({"prefix": [[1, 2], [3]], "target": [1, 3]}).write_parquet(tmp_path / "test.parquet")  # looked back at
+    told = evaluate(tmp_path, "--train", str(tmp_path / "train.parquet"), "--test", str(tmp_path / "test.parquet"))
+    assert list(told["intervals"]) == list(told["leads"]) == list(told["results"][0]["quality"]) == ["again"]
 
 
 def test_what_it_ran_on_is_told(told):
@@ -112,10 +121,20 @@ def test_figures_are_those_of_the_place_of_what_came_next():
 
 
 def test_what_was_seen_moves_the_rest_up():
-    asked = beginnings([np.array([4], np.int32)], np.array([5], np.int32), np.array([0]))
+    asked = beginnings_of(sessions_with([[4, 5]]))
     lists = np.full((1, 20), -1, dtype=np.int32)
     lists[0, :3] = [3, 4, 5]
     assert without_seen(lists, asked)[0, :3].tolist() == [3, 5, -1]
+
+
+@pytest.mark.parametrize("name", SESSION_BASELINES)
+def test_a_baseline_fills_its_list_without_what_was_seen(name):
+    rng = np.random.default_rng(4)
+    sessions = sessions_with([rng.permutation(100)[:12].tolist() for _ in range(500)])
+    asked = beginnings_of(sessions_with([range(30)]))
+    lists = without_seen(SESSION_BASELINES[name](sessions, asked, 100), asked)
+    assert (lists[-1] != -1).all()
+    assert not np.isin(lists[-1], range(29)).any()
 
 
 def test_an_interval_draws_sessions_and_not_beginnings():
