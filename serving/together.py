@@ -44,7 +44,11 @@ class Together(Generic[Asked, Answer]):
         """Work until nobody has asked meanwhile."""
         try:
             while self._asked:
-                taken, self._asked = self._asked[: self._most], self._asked[self._most :]
+                # Who has given up was told that nothing was done: only what is under way by then is done for nobody.
+                waiting = [one for one in self._asked if not one[1].done()]
+                taken, self._asked = waiting[: self._most], waiting[self._most :]
+                if not taken:
+                    break
                 answers: Sequence[Answer | Exception]
                 work = asyncio.get_running_loop().run_in_executor(
                     self._executor, self._work, [asked for asked, _ in taken]

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, select, tuple_
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from features.audit import SYSTEM, Author
 from features.contacts import forget_old
@@ -75,7 +75,8 @@ class Ledger:
             with part(connection):
                 return work(Books(connection, self._secret(), self._clock(), by.actor))
         except Exception as error:  # for whoever asked for this work; the others go on
-            if connection.invalidated or isinstance(error, DBAPIError):
+            # What broke the connection or the transaction is everybody's; a row that is refused is undone by itself.
+            if isinstance(error, DBAPIError) and not isinstance(error, (IntegrityError, DataError)):
                 raise
             return error
 

@@ -14,7 +14,8 @@ from features.mails import Chosen, FoundBlock, MailBlock, Message
 from features.sql.bulk import insert_rows
 from features.sql.engine import exclusive, reading
 from features.sql.identity_rows import text_of
-from features.sql.mail_refusals import hold_changes, read_refusing
+from features.sql.mail_refusals import read_refusing
+from features.sql.refusals import hold_changes
 from features.sql.tables.email import email_blocks, email_specs, email_swaps
 from recommender.errors import Conflict
 

@@ -18,6 +18,7 @@ from recommender.errors import StoreUnavailable
 
 BUSY_SECONDS = 30  # how long a writer waits for its turn
 BUSY_PAUSE_SECONDS = 0.002  # between two tries; SQLite by itself would make it up to a tenth of a second
+CONNECTIONS = 10  # to PostgreSQL that one process keeps; half as many more while it has need of them
 PRIMARY_CODE = 0xFF  # the part of SQLite's extended error codes that says what, without why
 MIGRATION_LOCK = 7_301_194_255  # any number, the same in every process: PostgreSQL's advisory lock of migrations
 
@@ -32,7 +33,14 @@ def open_engine(settings: Settings) -> Engine:
 def engine_of(url: str) -> Engine:
     """Open the database at an SQLAlchemy URL of SQLite or PostgreSQL (psycopg)."""
     if not url.startswith("sqlite"):
-        return create_engine(url, isolation_level="REPEATABLE READ", pool_pre_ping=True, hide_parameters=True)
+        return create_engine(
+            url,
+            isolation_level="REPEATABLE READ",
+            pool_pre_ping=True,
+            pool_size=CONNECTIONS,
+            max_overflow=CONNECTIONS // 2,
+            hide_parameters=True,
+        )
     # What an error says may come into a log, where nobody's row belongs: so it says nothing of parameters.
     engine = create_engine(
         url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, hide_parameters=True

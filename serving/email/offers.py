@@ -19,7 +19,8 @@ from features.ledger.values import Coupon, IssueRequest
 from features.mails import MailBlock, Promised
 from features.sql.campaign_store import CampaignStore
 from features.sql.engine import reading
-from features.sql.mail_refusals import hold_changes, read_refusing
+from features.sql.mail_refusals import read_refusing
+from features.sql.refusals import hold_changes
 from recommender.errors import InvalidInput, StoreUnavailable
 from recommender.offers.campaign import Campaign, Limit
 from recommender.offers.fatigue import About, Contact

@@ -16,6 +16,8 @@ from features.ledger.ledger import Ledger
 from features.ledger.room import Room
 from features.ledger.values import Coupon, IssueRequest
 from features.sql.engine import reading
+from features.sql.refusals import hold_changes, read_refusals
+from recommender.consent import IN_STORE_LOCATION, PERSONALISATION
 from recommender.errors import KeyReused, StoreUnavailable
 from recommender.offers.choose import seed_of
 from recommender.offers.fatigue import Contact
@@ -26,8 +28,10 @@ from serving.offers.asks import Ask
 from serving.offers.drawing import Drawn, Offered, Proposal
 from serving.together import Together
 
-READERS, WRITERS = 2, 16  # threads: reading takes a processor, writing mostly waits
+READERS, WRITERS = 2, 6  # threads: reading takes a processor, writing mostly waits; each has a connection
 MOST_READ, MOST_WRITTEN = 16, 8  # calls at once: who is written with others waits for all of them
+
+PURPOSES = (PERSONALISATION, IN_STORE_LOCATION)  # that an offer in the aisle needs
 
 Sign = Callable[[Coupon, Terms], str]
 
@@ -73,6 +77,7 @@ class Planned:
 
     Attributes:
         body: the answer, as JSON.
+        judged_at: the change number as of which the person may be offered something.
     """
 
     ask: Ask
@@ -80,12 +85,14 @@ class Planned:
     known: Remembered
     made: Sequence[Made]
     body: bytes
+    judged_at: int
 
     def write(self, books: Books) -> Reply:
         """Make sure that nothing changed since, and write it all."""
         before = recall(books, self.ask.call)
         if before is not None:
             return before
+        self._check(books)
         person = self.known.person
         books.know(self.ask.subject.holder, person.digests)
         lock_person(books.connection, person)
@@ -103,6 +110,20 @@ class Planned:
             about = one.offered.arm.about
             write_contact(books, person, NewContact(contact_id=one.offer_id, about=about, coupon_id=coupon.coupon_id))
         return keep(books, self.ask.call, 200, self.body)
+
+    def _check(self, books: Books) -> None:
+        """Make sure that the person allows it still, and that the offers have not ended while this waited."""
+        named = self.ask.subject.identifiers
+        is_as_judged = hold_changes(books.connection) == self.judged_at
+        if not is_as_judged and read_refusals(books.connection, named, PURPOSES, books.secret, books.now):
+            raise Withdrawn
+        for one in self.made:
+            if one.request is not None and one.request.valid_until <= books.now:
+                raise Taken(one.request.campaign_id, NoOffer.KILLED)
+
+
+class Withdrawn(Exception):
+    """The person took back, since it was judged, what an offer needs: they get none."""
 
 
 class ContactsChanged(Exception):
@@ -129,11 +150,11 @@ class Settling:
         self, engine: Engine, ledger: Ledger, signing: Callable[[Connection], Sign], secret: Callable[[], bytes]
     ) -> None:
         self._engine, self._ledger, self._signing, self._secret = engine, ledger, signing, secret
-        self.readers, writers = ThreadPoolExecutor(READERS), ThreadPoolExecutor(WRITERS)
+        self.readers = ThreadPoolExecutor(READERS)
         self._reads = Together(self._remember_each, self.readers, READERS, MOST_READ)
         # SQLite has one writer: who would wait for it goes with the next. PostgreSQL has many, who wait for locks.
         lanes, most = (1, MOST_WRITTEN) if engine.dialect.name == "sqlite" else (WRITERS, 1)
-        self._writes = Together(ledger.do_each, writers, lanes, most)
+        self._writes = Together(ledger.do_each, ThreadPoolExecutor(lanes), lanes, most)
 
     async def remember(self, ask: Ask, now: datetime) -> Remembered:
         """What is known of the call and the person; takes no lock. Raises KeyReused, StoreUnavailable."""
@@ -161,7 +182,9 @@ class Settling:
         """The offers as they will be, coupons and tokens included: made before the turn that all writers wait for."""
         return [self._make(_request(proposal, offered), offered, known.sign) for offered in drawn.offers]
 
-    async def settle(self, ask: Ask, now: datetime, known: Remembered, made: Sequence[Made], body: bytes) -> Reply:
+    async def settle(
+        self, ask: Ask, now: datetime, known: Remembered, made: Sequence[Made], body: bytes, *, judged_at: int
+    ) -> Reply:
         """Issue what was planned and count it, all or nothing; on disk when it returns.
 
         Who the person is, is taken as it was remembered: a link that was made since comes after this offer. The answer
@@ -169,10 +192,10 @@ class Settling:
         `replayed`, and nothing is done.
 
         Raises:
-            ContactsChanged, Taken: nothing was done.
+            Withdrawn, ContactsChanged, Taken: nothing was done.
             KeyReused, StillRunning, StoreUnavailable.
         """
-        return await self._writes((ask.by, Planned(ask, now, known, made, body).write))
+        return await self._writes((ask.by, Planned(ask, now, known, made, body, judged_at).write))
 
     def _make(self, request: IssueRequest, offered: Offered, sign: Sign) -> Made:
         campaign = offered.arm.campaign

@@ -16,7 +16,6 @@ from features.ledger.idempotency import Reply
 from features.online.live_state import LiveEvents
 from features.online.offer_answers import OfferAnswers, Turn
 from features.online.presence_states import Kept, PresenceStates
-from recommender.consent import IN_STORE_LOCATION, PERSONALISATION
 from recommender.consent_laws import Circumstances, Law, Verdict
 from recommender.errors import StillRunning, StoreUnavailable
 from recommender.ids import AnonymousId, UserId
@@ -43,7 +42,15 @@ from serving.offers.arms import CHANNEL, Place
 from serving.offers.asks import Ask
 from serving.offers.drawing import Proposal, draw
 from serving.offers.rooms import Rooms
-from serving.offers.settling import ContactsChanged, Remembered, Settling, Taken, only_for_show
+from serving.offers.settling import (
+    PURPOSES,
+    ContactsChanged,
+    Remembered,
+    Settling,
+    Taken,
+    Withdrawn,
+    only_for_show,
+)
 from serving.offers.weighing import Weighing
 
 TRIES = 3
@@ -124,7 +131,8 @@ class RequestOffer:
             return self._reply(Told(answer_without(refusal, self.rules, now), None, now))
         if ask.dry_run:
             known = await self._gather(ask, ledger_at, now)
-            return self._reply(await self._answer(ask, known, ledger_at, now, again=False))
+            shown = await self._answer(ask, known, ledger_at, now, again=False)
+            return Reply(200, orjson.dumps(shown.answer))  # and counted nowhere
         with self._timed("gather"):  # the turn is taken while all is read: each waits for Redis
             turn, known = await asyncio.gather(
                 self.answers.begin(ask.call, now), self._gather(ask, ledger_at, now), return_exceptions=True
@@ -140,6 +148,8 @@ class RequestOffer:
             told = await self._answer(ask, known, ledger_at, now, again=turn.again)
             with self._timed("record"):
                 await self._record(ask, turn, told)
+        except asyncio.CancelledError:
+            raise  # what is written may be under way: the turn ends by itself
         except BaseException:
             with suppress(StoreUnavailable):  # then the turn ends by itself
                 await self.answers.give_up(ask.call, turn)
@@ -166,7 +176,9 @@ class RequestOffer:
                 answer = answer_without(decided, self.rules, now)
                 return Told(answer, record_of(answer, None, decided.thought, self.rules, ask.limit, now), now)
             try:
-                return await self._offer(ask, known.sql, *decided, taken, now)
+                return await self._offer(ask, known.sql, *decided, taken, ledger_at, now)
+            except Withdrawn:
+                return Told(answer_without(Refusal(reasons=[NoOffer.NO_CONSENT]), self.rules, now), None, now)
             except Taken as faster:
                 taken[faster.campaign_id] = faster.reason
                 self.rooms.forget(decided[0].place.store_id)
@@ -184,7 +196,7 @@ class RequestOffer:
         law = self.law_of(ask.market, self._store_heard(ask, now))
         here = Circumstances(law=law, said=ask.said, signal=ask.signal, age=ask.age)
         named = ask.subject.identifiers
-        if all(self.verdict(purpose, named, here).allows for purpose in (PERSONALISATION, IN_STORE_LOCATION)):
+        if all(self.verdict(purpose, named, here).allows for purpose in PURPOSES):
             return None
         return Refusal(reasons=[NoOffer.NO_CONSENT])
 
@@ -269,12 +281,13 @@ class RequestOffer:
         proposal: Proposal,
         thought: Thought,
         taken: Mapping[str, NoOffer],
+        ledger_at: int,
         now: datetime,
     ) -> Told:
         """Draw among what has room, then issue, count and keep in one transaction.
 
         Raises:
-            ContactsChanged, Taken, KeyReused, StillRunning, StoreUnavailable: nothing was done.
+            Withdrawn, ContactsChanged, Taken, KeyReused, StillRunning, StoreUnavailable: nothing was done.
         """
         with self._timed("draw"):
             room = await self.rooms.at(proposal.place.store_id, proposal.arms)
@@ -293,7 +306,7 @@ class RequestOffer:
             return told
         with self._timed("settle"):
             body = orjson.dumps({"answer": told.answer, "record": told.record})
-            reply = await self.settling.settle(ask, now, known, made, body)
+            reply = await self.settling.settle(ask, now, known, made, body, judged_at=ledger_at)
         return _again(reply) if reply.replayed else told
 
     async def _record(self, ask: Ask, turn: Turn, told: Told) -> None:

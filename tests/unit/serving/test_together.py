@@ -82,3 +82,21 @@ def test_who_gives_up_takes_nobody_along() -> None:
             await second
 
     asyncio.run(check())
+
+
+def test_what_somebody_gave_up_before_it_began_is_not_done() -> None:
+    async def check() -> None:
+        busy = Busy()
+        with ThreadPoolExecutor(1) as threads:
+            together = Together(busy, threads, lanes=1, most=1)
+            first, second, third = (asyncio.ensure_future(together(number)) for number in (2, 4, 6))
+            await asyncio.sleep(0.01)
+            second.cancel()
+            third.cancel()
+            await asyncio.sleep(0)
+            busy.go_on.set()
+            assert await first == 4
+            assert await together(8) == 16
+        assert busy.goes == [[2], [8]]
+
+    asyncio.run(check())
