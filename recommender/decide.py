@@ -15,7 +15,7 @@ from recommender.model import Model
 from recommender.placements import Placement, SourceName
 from recommender.query import Decision, Query
 from recommender.ranking.kin import judge_newcomers
-from recommender.ranking.looks import OF_SESSIONS, features_of, goes_by_session, learned_ranker
+from recommender.ranking.looks import OF_SESSIONS, features_of, learned_ranker
 from recommender.ranking.session_features import session_features
 from recommender.ranking.trees import Trees
 from recommender.retrieval.bought_together import bought_together
@@ -140,7 +140,7 @@ def rank(situation: Situation, candidates: Candidates, trees: Trees | None) -> S
     if trees is None:
         return judge_newcomers(situation, candidates, fuse(candidates.ranks))
     learned = squash(trees.score(candidates.features))
-    if not goes_by_session(situation):
+    if len(situation.shopper.purchases):
         learned = lift_by_session(situation, candidates.rows, learned)
     return judge_newcomers(situation, candidates, learned)
 
@@ -148,8 +148,8 @@ def rank(situation: Situation, candidates: Candidates, trees: Trees | None) -> S
 def lift_by_session(situation: Situation, rows: Rows, scores: Scores) -> Scores:
     """Up to double the scores of what the item in view, the cart and the session point to.
 
-    Purchases, from which the trees have learnt, do not say what a shopper came for today; what is at hand does. How
-    much it points to an item, the trees for sessions say where there are any, else its neighbours.
+    Purchases do not say what a shopper came for today; what is at hand does, and of shoppers with both the trees have
+    learnt nothing. How much it points to an item, the trees for sessions say where there are any, else its neighbours.
     """
     index, trees = situation.model.sessions, situation.model.rankers.get(OF_SESSIONS)
     if index is not None and trees is not None and len(situation.from_sessions.seeds):

@@ -2,24 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.online.live_events import NO_LIVE_EVENTS
 from features.progress import ProgressReport
-from features.shopper import assemble
 from recommender.arrays import Matrix
 from recommender.decide import propose
-from recommender.ids import PlacementId, UserId
+from recommender.ids import PlacementId
 from recommender.placements import Placement
 from recommender.ranking.candidate_features import FEATURES
 from recommender.ranking.trees import Trees
-from recommender.shopper import Shopper
 from training.config import RankerConfig, TrainingConfig
+from training.encounters import encounters
 from training.evaluate.measure import query_at_cut
-from training.evaluate.metrics import Relevant
 from training.models.ranker import fit_ranker
 from training.past import Past
 
@@ -29,7 +26,7 @@ TAUGHT_BY = {"any": PlacementId("home"), "discovery": PlacementId("discover")}
 
 @dataclass(frozen=True, slots=True)
 class Lessons:
-    """Candidates of shoppers who bought at least one of them; (n, f), (n,) and (n_shoppers,)."""
+    """Candidates of those who bought at least one of them; (n, f), (n,) and (n_lessons,)."""
 
     features: Matrix
     bought: NDArray[np.bool_]
@@ -43,7 +40,7 @@ class Rankers:
     Attributes:
         trees: by ranker name; one that had too little to learn from is missing.
         gains: by ranker name, each feature's share of the gain, largest first.
-        shoppers: by ranker name, shoppers that it learnt from.
+        shoppers: by ranker name, lessons that it learnt from: one of each shopper, more of some.
     """
 
     trees: Mapping[str, Trees]
@@ -69,7 +66,7 @@ def train_rankers(
             with progress.step(f"Propose candidates for the ranker {name}", len(taught)) as step:
                 lessons = list[Lessons]()
                 for past in taught:
-                    lessons.append(collect_lessons(past, placements[placement_id]))
+                    lessons.append(collect_lessons(past, placements[placement_id], config))
                     step.advance()
             shoppers[name] = sum(len(lesson.group_sizes) for lesson in lessons)
             if shoppers[name] >= config.ranker.min_shoppers:
@@ -99,32 +96,15 @@ def _learn(lessons: Sequence[Lessons], config: TrainingConfig) -> Learnt:
     )
 
 
-def collect_lessons(past: Past, placement: Placement) -> Lessons:
-    """Candidates of each held-out shopper at the cut, and which of them were bought afterwards."""
+def collect_lessons(past: Past, placement: Placement, config: TrainingConfig) -> Lessons:
+    """Candidates of everybody whom the ranker meets at the cut, and which of them were bought afterwards."""
     features, bought = [np.empty((0, len(FEATURES)), np.float32)], [np.empty(0, np.bool_)]
-    relevant = past.held_out.bought
-    for number, user_id in enumerate(past.held_out.user_ids):
-        shopper = shopper_at_cut(past, user_id)
-        query = query_at_cut(placement, placement.limit, number)
-        candidates = propose(query, placement, shopper, past.catalogue, past.model, past.cut_day)
-        hit = np.isin(candidates.rows, _rows_of(relevant, number))
+    for met in encounters(past, config.ranker, config.seed):
+        query = replace(query_at_cut(placement, placement.limit, met.number), exclude=met.seen)
+        candidates = propose(query, placement, met.shopper, past.catalogue, past.model, past.cut_day)
+        hit = np.isin(candidates.rows, past.held_out.bought.of(met.number))
         if hit.any():
             features.append(candidates.features)
             bought.append(hit)
     sizes = np.array([len(part) for part in bought[1:]], dtype=np.int64)
     return Lessons(np.concatenate(features), np.concatenate(bought), sizes)
-
-
-def shopper_at_cut(past: Past, user_id: UserId) -> Shopper:
-    """The shopper as requests at the cut would have seen them."""
-    return assemble(
-        user_id=user_id,
-        live=NO_LIVE_EVENTS,
-        histories=past.model.histories,
-        catalogue=past.catalogue,
-        now_day=past.cut_day,
-    )
-
-
-def _rows_of(relevant: Relevant, shopper: int) -> NDArray[np.int32]:
-    return relevant.rows[relevant.offsets[shopper] : relevant.offsets[shopper + 1]]

@@ -10,18 +10,23 @@ from recommender.ranking.trees import Trees
 from recommender.situation import Situation
 
 OF_SESSIONS = "session"  # name of the ranker that has learnt from sessions
+OF_HAND = [FEATURES.index(name) for name in ("near_session", "together", "category_at_hand", "type_at_hand")]
 
 
 def learned_ranker(situation: Situation) -> Trees | None:
     """The trees that order the candidates; None: reciprocal rank fusion of the sources does.
 
-    Those of the placement have learnt from shoppers with purchases and from nothing else, so they do not judge for
-    those without; where they have a session, those of sessions do.
+    Those of the placement have learnt from shoppers with purchases, and from visitors as far as they look at what is at
+    hand: who has neither gets none. For those with a session alone, the trees of sessions judge where earlier sessions
+    say something of it.
     """
     ranker, rankers = situation.placement.ranker, situation.model.rankers
     if ranker != "fused" and goes_by_session(situation):
         return rankers.get(OF_SESSIONS)
-    return rankers.get(ranker) if len(situation.shopper.purchases) else None
+    trees = rankers.get(ranker)
+    if trees is None or len(situation.shopper.purchases):
+        return trees
+    return trees if len(situation.at_hand) and trees.look_at(OF_HAND) else None
 
 
 def goes_by_session(situation: Situation) -> bool:

@@ -1,6 +1,6 @@
 """Boosted trees, evaluated for all candidates of a request in one call."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,10 @@ class Trees:
     threshold: Floats
     reach: NDArray[np.uint32]
     value: NDArray[np.float64]
+
+    def look_at(self, columns: Iterable[int]) -> bool:
+        """Whether any node asks for one of these columns."""
+        return any((self.feature == column).any() for column in columns)
 
     def score(self, features: Matrix) -> Scores:
         """Sum the trees for each item.

@@ -15,10 +15,12 @@ from recommender.model import Model
 from recommender.placements import Boost, Pin, Placement
 from recommender.query import Decision, Query
 from recommender.ranking.candidate_features import FEATURES
+from recommender.ranking.looks import learned_ranker
+from recommender.ranking.trees import Trees
 from recommender.rules.compiled import compile_rule
 from recommender.shopper import STRANGER, EventKind, Shopper
 from recommender.situation import Situation
-from tests.builders import N_CATEGORIES, NOW_DAY, rows_of, shopper_with, small_catalogue, small_model
+from tests.builders import N_CATEGORIES, NOW_DAY, rows_of, shopper_with, small_catalogue, small_model, some_trees
 
 N_ITEMS = 40
 N_TRAINED = 34  # the last rows came after training
@@ -254,6 +256,28 @@ def test_a_click_changes_the_next_answer():
     first, second = (decide(query, home, shopper, CATALOGUE, MODELS[0], NOW_DAY) for shopper in (before, after))
     assert not np.array_equal(first.rows, second.rows)
     assert second.personalised
+
+
+def test_trees_order_for_a_stranger_who_looks_at_something_if_they_do_too():
+    met, not_met = (
+        replace(some_trees(np.random.default_rng(0)), feature=np.full(10, FEATURES.index(name), dtype=np.int32))
+        for name in ("near_session", "baskets")
+    )
+    query, looking = (Query(placement=HOME.placement_id, limit=10, context_item=item) for item in (None, 5))
+    asked = [
+        (query, STRANGER),
+        (looking, STRANGER),
+        (query, shopper_with(looked_at=[5])),
+        (query, shopper_with({1: [3.0]})),
+    ]
+
+    def judge(trees: Trees) -> list[bool]:
+        model = replace(MODELS[0], rankers={"any": trees})
+        situations = [Situation(query, HOME, shopper, CATALOGUE, model, NOW_DAY) for query, shopper in asked]
+        return [learned_ranker(situation) is trees for situation in situations]
+
+    assert judge(met) == [False, True, True, True]
+    assert judge(not_met) == [False, False, False, True]
 
 
 def test_a_new_item_that_training_did_not_see_is_recommended_where_new_items_are_asked_for():

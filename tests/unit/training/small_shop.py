@@ -69,6 +69,8 @@ leaves = 7
 learning_rate = 0.1
 min_rows_in_leaf = 5
 any_windows = 1
+beginner_share = 0.5
+visitor_share = 0.2
 min_shoppers = 10
 [response]
 ridge = 1.0

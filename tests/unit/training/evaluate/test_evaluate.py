@@ -14,6 +14,7 @@ from tests.unit.training.small_shop import CONFIG, open_shop, orders
 from training.evaluate.held_out import HeldOut
 from training.evaluate.measure import measure_pipeline
 from training.evaluate.metrics import Relevant
+from training.evaluate.new_shoppers import IN_CONTEXT, NEW_SHOPPERS
 from training.evaluate.report import PIPELINE, EvaluationReport
 from training.evaluate.run import BASELINES, evaluate
 
@@ -56,6 +57,13 @@ def test_without_consent_everybody_gets_the_list_of_a_stranger(shop):
     assert found["all"].coverage <= n_lists / report.ran_on.items
     told = json.loads((settings.data_dir / "evaluation.json").read_text())
     assert told["without_consent"]["quality"]["all"] == found["all"].means()
+
+
+def test_those_of_whom_little_is_known_stand_beside_popularity(shop):
+    _, report = shop
+    names = {one.name for one in report.comparisons if one.group in {NEW_SHOPPERS, IN_CONTEXT}}
+    after = {"after 1 event", "after 3 events", "after 10 events"}
+    assert names == {*after, "placement home", "placement product, same category"}
 
 
 def test_synthetic_events_change_no_figure(shop):
