@@ -18,6 +18,7 @@ from recommender.cli.keys import keys_app
 from recommender.cli.ledger import ledger_app
 from recommender.cli.offers import offers_app
 from recommender.cli.privacy import privacy_app
+from recommender.cli.tune import tune
 from recommender.cli.webhooks import webhooks_app
 from recommender.errors import RecommenderError
 
@@ -39,6 +40,7 @@ app.add_typer(prepare_app, name="prepare")
 app.add_typer(import_app, name="import")
 app.add_typer(artifacts_app, name="artifacts")
 app.add_typer(evaluate_app, name="evaluate")
+app.command("tune")(tune)
 app.add_typer(events_app, name="events")
 app.add_typer(keys_app, name="keys")
 app.add_typer(audit_app, name="audit")

@@ -84,7 +84,7 @@ def evaluate(
             raise InvalidInput("next-item writes no page.", field="report", remedy="Leave it out, or use --json.")
         evaluate_next_item(read_settings(), train, test, json_file=json_file, progress=Terminal())
     elif context.invoked_subcommand is None:
-        wanted = Wanted(train=train, test=test, until=_in_utc(until), window_days=window_days)
+        wanted = Wanted(train=train, test=test, until=in_utc(until), window_days=window_days)
         run(
             read_settings(),
             protocol=protocol,
@@ -122,9 +122,10 @@ def coupons(
     from training.offers.table import show
 
     show(
-        evaluate_coupons(read_settings(), since=_in_utc(since), json_file=json_file, report=report, progress=Terminal())
+        evaluate_coupons(read_settings(), since=in_utc(since), json_file=json_file, report=report, progress=Terminal())
     )
 
 
-def _in_utc(moment: datetime | None) -> datetime | None:
+def in_utc(moment: datetime | None) -> datetime | None:
+    """The moment that an option says, which is in UTC."""
     return None if moment is None else moment.replace(tzinfo=UTC)
