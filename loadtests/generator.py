@@ -67,6 +67,15 @@ class Connection(asyncio.Protocol):
             self._needed = -1
             self._waiter.set_result(answer)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a request can still be sent on it."""
+        return not self._transport.is_closing()
+
+    def close(self) -> None:
+        """Give it up, with what is under way."""
+        self._transport.abort()
+
     async def send(self, request: bytes) -> bytes:
         """Send one request; returns the raw answer, head and body."""
         self._waiter = asyncio.get_running_loop().create_future()
@@ -74,10 +83,10 @@ class Connection(asyncio.Protocol):
         return await self._waiter
 
 
-def post(path: str, body: bytes, more_headers: str = "") -> bytes:
-    """The bytes of a POST of a JSON body; each further header ends with CR LF."""
+def post(path: str, body: bytes, more_headers: str = "", method: str = "POST") -> bytes:
+    """The bytes of a POST (or the like) of a JSON body; each further header ends with CR LF."""
     head = (
-        f"POST {path} HTTP/1.1\r\nHost: bench\r\n{more_headers}"
+        f"{method} {path} HTTP/1.1\r\nHost: bench\r\n{more_headers}"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body

@@ -34,15 +34,21 @@ class Vital:
 
 def family() -> dict[str, Vital]:
     """Every process of this `serve` by its name: worker-1, ..., drain, valkey, parent; alone, this one as `serve`."""
-    own, parent = os.getpid(), os.getppid()
-    if PROCESS not in os.environ:
-        return _look([(own, "serve")])
+    return family_of(os.getppid()) if PROCESS in os.environ else _look([(os.getpid(), "serve")])
+
+
+def family_of(parent: int) -> dict[str, Vital]:
+    """The same of the `serve` with this process id."""
+    return _look([(parent, "parent"), *named_children(parent)])
+
+
+def named_children(parent: int) -> list[tuple[int, str]]:
+    """Process id and name of each child of a `serve`."""
     children = PROC / str(parent) / "task" / str(parent) / "children"
     try:
-        pids = [int(pid) for pid in children.read_text().split()]
-    except OSError:  # a kernel without this file
-        pids = [own]
-    return _look([(parent, "parent"), *((pid, _name(pid)) for pid in pids)])
+        return [(int(pid), _name(int(pid))) for pid in children.read_text().split()]
+    except OSError:  # it has ended, or this is a kernel without this file
+        return []
 
 
 def _look(named: list[tuple[int, str]]) -> dict[str, Vital]:

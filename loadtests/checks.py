@@ -1,0 +1,92 @@
+"""Whether a run held what `thresholds.toml` says of its profile."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from loadtests.runs import Run
+
+THRESHOLDS = Path(__file__).with_name("thresholds.toml")
+DRIFT_SECONDS = 300.0  # length of the windows that are compared, or a quarter of a shorter run
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One threshold: what was found must not be more than the limit."""
+
+    what: str
+    found: float
+    limit: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether it does; what could not be measured does not."""
+        return self.found <= self.limit
+
+
+def read_thresholds(profile: str, file: Path = THRESHOLDS) -> dict[str, Any]:
+    """The thresholds of a profile."""
+    return tomllib.loads(file.read_text(encoding="utf-8")).get(profile, {})
+
+
+def check(run: Run, thresholds: Mapping[str, Any]) -> list[Check]:
+    """Every threshold of the profile; raises ValueError for one that there is not."""
+    found: list[Check] = []
+    for name, limit in thresholds.items():
+        match name:
+            case "failures":
+                found.append(Check("share of the calls that failed", failed_share(run, "*"), limit))
+            case "recommendations_failed":
+                share = failed_share(run, "recommendations")
+                found.append(Check("share of the recommendations that failed", share, limit))
+            case "p99_ms":
+                found += [Check(f"p99 of {kind}, ms", percentile(run, kind, 99), most) for kind, most in limit.items()]
+            case "drift":
+                found.append(Check("p99 of the last window over the first", drift(run), limit))
+            case "growth":
+                found += [Check(f"growth of {name}", share, limit) for name, share in growth(run).items()]
+            case "first":
+                found.append(Check("first request over the hundredth", first_over_hundredth(run), limit))
+            case _:
+                raise ValueError(f"{name} is no threshold")
+    return found
+
+
+def failed_share(run: Run, kind: str) -> float:
+    """Share of the calls of a kind that failed; NaN: there were none."""
+    of_kind = run.answers.is_of(kind)
+    return float(run.answers.failed()[of_kind].mean()) if of_kind.any() else float("nan")
+
+
+def percentile(run: Run, kind: str, share: float, since: float = 0.0, until: float = float("inf")) -> float:
+    """Milliseconds that `share` percent of the calls of a kind, due in a window, stay under; NaN: there were none."""
+    due = np.asarray(run.answers.due)
+    chosen = np.asarray(run.answers.ms)[run.answers.is_of(kind) & (due >= since) & (due < until)]
+    return float(np.percentile(chosen, share)) if len(chosen) else float("nan")
+
+
+def drift(run: Run) -> float:
+    """How much slower the slowest hundredth became; all calls alike."""
+    window = min(DRIFT_SECONDS, run.seconds / 4)
+    return percentile(run, "*", 99, run.seconds - window) / percentile(run, "*", 99, 0.0, window)
+
+
+def growth(run: Run) -> dict[str, float]:
+    """By worker, how much more memory of its own it has at the end than when the first window ended, as a share."""
+    window = min(DRIFT_SECONDS, run.seconds / 4)
+    before = next((sample for sample in run.samples if sample.at >= window), run.samples[0])
+    after = run.samples[-1]
+    workers = [name for name in before.vitals if name.startswith("worker") and name in after.vitals]
+    return {name: after.vitals[name].private_bytes / before.vitals[name].private_bytes - 1 for name in workers}
+
+
+def first_over_hundredth(run: Run) -> float:
+    """Of the medians over the starts; NaN: nothing was started."""
+    if not run.starts:
+        return float("nan")
+    starts = np.array(run.starts)
+    return float(np.median(starts[:, 0]) / np.median(starts[:, 99]))

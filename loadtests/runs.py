@@ -1,0 +1,138 @@
+"""One run of a profile on a service of its own, and what was seen of it."""
+
+import asyncio
+import random
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+
+import orjson
+
+from features.identity import read_secret
+from features.ledger.ledger import Ledger
+from features.ledger.values import Limit
+from features.settings import Settings
+from features.sql.engine import migrate, open_engine
+from loadtests import mail, offers, tills
+from loadtests.arrivals import Answers, arrive
+from loadtests.bench import copy_of, free_port, running
+from loadtests.generator import connect, post, saturate
+from loadtests.profiles import Profile, Running
+from loadtests.traffic import MIX, Basket, Mix, Traffic
+from serving.process_metrics import Vital, family_of
+
+SAMPLE_SECONDS = 1.0
+WARM_UP_SECONDS, WARM_UP_RATE = 6.0, 100.0
+MOST_SECONDS, MOST_CALLS = 6.0, 6_000
+FIRST_CALLS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A look at the processes; `at`: seconds from the start of the load."""
+
+    at: float
+    vitals: dict[str, Vital]
+
+
+@dataclass(slots=True)
+class Run:
+    """What came of a profile.
+
+    Attributes:
+        per_second: the rate asked for.
+        most: calls a second that the service could do with the same traffic just before; None: not measured.
+        starts: cold starts: milliseconds of each of the first calls, a list a start.
+    """
+
+    profile: str
+    what: str
+    per_second: float
+    seconds: float
+    workers: int
+    most: float | None = None
+    answers: Answers = field(default_factory=Answers)
+    samples: list[Sample] = field(default_factory=list[Sample])
+    starts: list[list[float]] = field(default_factory=list[list[float]])
+
+
+@contextmanager
+def service_of(data_dir: Path, workers: int) -> Generator[Running]:
+    """A service that is ready, on a data folder."""
+    port = free_port()
+    serve = [sys.executable, "-m", "recommender", "serve", "--workers", str(workers), "--port", str(port)]
+    environment = {"RECOMMENDER_DATA_DIR": str(data_dir), "RECOMMENDER_LOG_LEVEL": "error"}
+    if (data_dir / "config").exists():
+        environment["RECOMMENDER_CONFIG_DIR"] = str(data_dir / "config")
+    with running(serve, port, "/readyz", environment) as server:
+        yield Running(data_dir, server.process.pid, port)
+
+
+@contextmanager
+def shop_of(settings: Settings, baskets: Sequence[Basket]) -> Generator[Path]:
+    """A copy of the data folder in which all callers have something to call for: campaigns, consents, a coupon."""
+    with copy_of(settings) as apart:
+        offers.set_up(apart)
+        mail.agree(apart, sorted({basket.user_id for basket in baskets}))
+        own = Settings(data_dir=apart)
+        engine = open_engine(own)
+        migrate(engine)
+        tills.allow(Ledger(engine, partial(read_secret, own), lambda: datetime.now(UTC)), 0, Limit(10**9, 10**12))
+        engine.dispose()
+        yield apart
+
+
+async def load(
+    run: Run, profile: Profile, service: Running, baskets: Sequence[Basket], hours: list[float], mix: Mix = MIX
+) -> None:
+    """Load a service that is ready; without a rate, measure first how much it can do."""
+    warm_up = Traffic(baskets, _new_name(), mix=mix)
+    await arrive("127.0.0.1", service.port, warm_up, lambda _: WARM_UP_RATE, min(WARM_UP_SECONDS, run.seconds))
+    if run.per_second == 0.0:
+        run.most = await most_of(service, baskets, mix)
+        run.per_second = profile.share_of_most * run.most
+    rate, traffic = profile.rate(run.per_second, run.seconds, hours), Traffic(baskets, _new_name(), mix=mix)
+    looking = asyncio.create_task(_look(run.samples, service))
+    disturbing = asyncio.create_task(profile.disturb(service, run.seconds)) if profile.disturb else None
+    run.answers = await arrive("127.0.0.1", service.port, traffic, rate, run.seconds)
+    looking.cancel()
+    if disturbing is not None:
+        await disturbing
+
+
+async def most_of(service: Running, baskets: Sequence[Basket], mix: Mix) -> float:
+    """How many calls a second it answers when all connections are kept busy."""
+    calls = [call.encoded() for call, _ in zip(Traffic(baskets, _new_name(), mix=mix), range(MOST_CALLS), strict=False)]
+    return (await saturate("127.0.0.1", service.port, calls, seconds=MOST_SECONDS)).per_second
+
+
+async def first_calls(service: Running, baskets: Sequence[Basket]) -> list[float]:
+    """Milliseconds of each of the first recommendations of a service that is just ready, one after the other."""
+    users = random.Random(service.port).choices([basket.user_id for basket in baskets], k=FIRST_CALLS)
+    [connection] = await connect("127.0.0.1", service.port, 1)
+    took = list[float]()
+    for user in users:
+        request = post("/v1/recommendations", orjson.dumps({"placement": "home", "limit": 12, "user_id": user}))
+        started = perf_counter()
+        answer = await connection.send(request)
+        took.append(1000 * (perf_counter() - started))
+        if not answer.startswith(b"HTTP/1.1 200"):
+            raise RuntimeError(answer[:2000].decode(errors="replace"))
+    connection.close()
+    return took
+
+
+async def _look(samples: list[Sample], service: Running) -> None:
+    started = perf_counter()
+    while True:
+        samples.append(Sample(perf_counter() - started, await asyncio.to_thread(family_of, service.pid)))
+        await asyncio.sleep(SAMPLE_SECONDS)
+
+
+def _new_name() -> str:
+    return f"{random.randrange(10**9)}"

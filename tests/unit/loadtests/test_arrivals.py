@@ -1,0 +1,129 @@
+"""Traffic in the order of its plans, arrivals that no stall can hide, thresholds that can break."""
+
+import asyncio
+from collections import Counter
+from itertools import islice, repeat
+
+import numpy as np
+import pytest
+
+from loadtests.arrivals import Answers, arrive
+from loadtests.checks import check, read_thresholds
+from loadtests.load_report import render
+from loadtests.profiles import PROFILES
+from loadtests.runs import Run, Sample
+from loadtests.traffic import MIX, Basket, Call, Traffic
+from serving.process_metrics import Vital
+
+STALL_SECONDS = 0.6
+BASKETS = [Basket(f"u{n}", "s1", tuple((f"i{item}", 100 + item) for item in range(n, n + 5))) for n in range(30)]
+CALL = Call("recommendations home", "/", {})
+
+
+class Server(asyncio.Protocol):
+    """Takes no notice of anybody until a moment, then answers at once; or hangs up on everybody (None)."""
+
+    def __init__(self, until: float | None) -> None:
+        self._until = until
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        if self._until is None:
+            transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_at(max(self._until or 0.0, loop.time()), self._answer)
+
+    def _answer(self) -> None:
+        self._transport.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")  # type: ignore[attr-defined]
+
+
+def answers_of(stall_seconds: float | None, rate: float, seconds: float) -> Answers:
+    async def main() -> Answers:
+        loop = asyncio.get_running_loop()
+        until = None if stall_seconds is None else loop.time() + stall_seconds
+        async with await loop.create_server(lambda: Server(until), "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            answers = await arrive("127.0.0.1", port, repeat(CALL), lambda _: rate, seconds, connections=2)
+            await asyncio.sleep(0.05)  # both sides see that it is over
+            return answers
+
+    return asyncio.run(main())
+
+
+def test_a_stall_shows_in_every_call_that_was_due_meanwhile() -> None:
+    answers = answers_of(STALL_SECONDS, 100.0, 2 * STALL_SECONDS)
+    due, ms = np.asarray(answers.due), np.asarray(answers.ms)
+    assert set(answers.status) == {200}
+    early = due < STALL_SECONDS / 2
+    assert early.sum() > 10  # though only two could be sent
+    assert (ms[early] >= 1000 * (STALL_SECONDS - due[early]) - 50).all()
+
+
+def test_calls_that_get_no_answer_have_failed() -> None:
+    answers = answers_of(None, 50.0, 0.3)
+    assert len(answers.status) > 0
+    assert answers.failed().all()
+
+
+def test_traffic_has_all_callers_and_no_key_twice() -> None:
+    calls = list(islice(Traffic(BASKETS, "r"), 4_000))
+    kinds = Counter(call.name.split()[0] for call in calls)
+    assert set(kinds) == {"recommendations", "events", "offers", "tills", "feeds", "mails"}
+    assert (kinds["recommendations"] + kinds["events"]) / len(calls) == pytest.approx(MIX["storefront"][0], abs=0.05)
+    keys = [call.key for call in calls if call.key is not None]
+    assert len(keys) == len(set(keys))
+    ids = [call.body["messageId"] for call in calls if call.name == "events"]
+    assert len(ids) == len(set(ids))
+    assert [call.encoded() for call in islice(Traffic(BASKETS, "r", mix={"till": (1.0, 1)}), 50)] == [
+        call.encoded() for call in islice(Traffic(BASKETS, "r", mix={"till": (1.0, 1)}), 50)
+    ]
+
+
+def test_a_visit_looks_before_it_buys() -> None:
+    calls = list(islice(Traffic(BASKETS, "r", mix={"storefront": (1.0, 1)}), 500))
+    seen = set[str]()
+    for call in calls:
+        if call.name == "recommendations home":
+            seen.clear()
+        match call.body.get("event"):
+            case "Product Viewed":
+                seen.add(call.body["properties"]["product_id"])  # type: ignore[index]
+            case "Order Completed":
+                assert {line["product_id"] for line in call.body["properties"]["products"]} <= seen  # type: ignore[index]
+            case _:
+                pass
+    assert any(call.body.get("event") == "Order Completed" for call in calls)
+
+
+def run_of(ms: list[float], private: list[int], profile: str = "soak") -> Run:
+    run = Run(profile, "a run", 10.0, 40.0, 1)
+    for second, took in enumerate(ms):
+        run.answers.note("recommendations home", float(second), took, 0.0, b"HTTP/1.1 200 OK")
+    vital = [Vital(1.0, 0.5, 2 * one, one, 4, 20) for one in private]
+    run.samples = [Sample(10.0 * n, {"worker-1": one}) for n, one in enumerate(vital)]
+    return run
+
+
+def test_a_slow_end_and_growing_memory_break_the_soak() -> None:
+    thresholds = read_thresholds("soak")
+    steady = check(run_of([5.0] * 40, [100, 100, 101, 102, 102]), thresholds)
+    assert steady
+    assert all(one.holds for one in steady)
+    slow = check(run_of([5.0] * 30 + [7.0] * 10, [100] * 5), thresholds)
+    assert [one.what for one in slow if not one.holds] == ["p99 of the last window over the first"]
+    fat = check(run_of([5.0] * 40, [50, 100, 101, 102, 104]), thresholds)
+    assert [one.what for one in fat if not one.holds] == ["growth of worker-1"]
+    assert 'class="broken"' in render(run_of([5.0] * 40, [100] * 5), fat)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_profile_has_thresholds_and_what_was_not_measured_breaks_them(profile: str) -> None:
+    thresholds = read_thresholds(profile)
+    assert thresholds
+    checks = check(run_of([5.0] * 40, [100] * 5, profile), thresholds)
+    assert all(one.holds for one in checks if "recommendations" in one.what)
+    nothing = check(Run(profile, "", 1.0, 10.0, 1, samples=[Sample(0.0, {})]), thresholds)
+    assert not any(one.holds for one in nothing)
+    assert PROFILES[profile].rate(10.0, 60.0, [1.0] * 24)(30.0) in {10.0, 30.0}
