@@ -2,10 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from serving.parent import APPLICATION
@@ -56,19 +54,19 @@ def use(service: Service) -> None:
         service.client.get(path, headers=OTHER_ADDRESS | {"x-request-id": f"<{PERSON}>"})
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def test_a_running_service_shows_what_the_documentation_says_and_names_nobody(tmp_path: Path) -> None:
     """Two workers, for which every request is a slow one."""
-    folder = tmp_path_factory.mktemp("observed")
-    Shop(folder).publish("a1")
-    with serving(folder, APPLICATION, RECOMMENDER_WORKERS="2", RECOMMENDER_SLOW_REQUEST_MS="0.001") as service:
+    Shop(tmp_path).publish("a1")
+    with serving(tmp_path, APPLICATION, RECOMMENDER_WORKERS="2", RECOMMENDER_SLOW_REQUEST_MS="0.001") as service:
         eventually(lambda: service.client.get("/readyz").status_code == 200, 60)
         use(service)
-        yield service
+        the_page_has_every_metric_of_the_documentation_and_no_other(service)
+        every_process_is_on_the_page_by_its_name(service)
+        the_log_is_json_by_line_and_names_nobody(service)
         service.stop()
 
 
-def test_the_documentation_has_every_metric_of_the_page_and_no_other(service: Service) -> None:
+def the_page_has_every_metric_of_the_documentation_and_no_other(service: Service) -> None:
     eventually(lambda: "recommender_drain_failures_total" in shown(service))  # which only the drain counts
     found = eventually(lambda: "recommender_drain_last_timestamp_seconds" in (now := shown(service)) and now)
     assert {name: kind for name, (kind, _) in found.items()} == documented()
@@ -79,7 +77,7 @@ def test_the_documentation_has_every_metric_of_the_page_and_no_other(service: Se
     assert MAIL not in text
 
 
-def test_every_process_is_on_the_page_by_its_name(service: Service) -> None:
+def every_process_is_on_the_page_by_its_name(service: Service) -> None:
     text = service.client.get("/metrics").text
     for name in ("worker-1", "worker-2", "drain", "valkey", "parent"):
         memory = re.search(rf'process_memory_usage_bytes{{process="{name}"}} (\S+)', text)
@@ -91,7 +89,7 @@ def test_every_process_is_on_the_page_by_its_name(service: Service) -> None:
     assert 'recommender_cache_requests_total{cache="item_fragments",result="miss"}' in text
 
 
-def test_the_log_is_json_by_line_and_names_nobody(service: Service) -> None:
+def the_log_is_json_by_line_and_names_nobody(service: Service) -> None:
     text = (service.data_dir / "said.txt").read_text()
     lines = [json.loads(line) for line in text.splitlines()]
     assert {line["process"] for line in lines} & {"worker-1", "worker-2"}
