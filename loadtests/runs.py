@@ -3,13 +3,15 @@
 import asyncio
 import random
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 
 import orjson
 
@@ -63,13 +65,14 @@ class Run:
 
 @contextmanager
 def service_of(data_dir: Path, workers: int) -> Generator[Running]:
-    """A service that is ready, on a data folder."""
+    """A service whose workers are all ready, on a data folder."""
     port = free_port()
     serve = [sys.executable, "-m", "recommender", "serve", "--workers", str(workers), "--port", str(port)]
     environment = {"RECOMMENDER_DATA_DIR": str(data_dir), "RECOMMENDER_LOG_LEVEL": "error"}
     if (data_dir / "config").exists():
         environment["RECOMMENDER_CONFIG_DIR"] = str(data_dir / "config")
     with running(serve, port, "/readyz", environment) as server:
+        _wait_for_all(port, workers)
         yield Running(data_dir, server.process.pid, port)
 
 
@@ -125,6 +128,18 @@ async def first_calls(service: Running, baskets: Sequence[Basket]) -> list[float
             raise RuntimeError(answer[:2000].decode(errors="replace"))
     connection.close()
     return took
+
+
+def _wait_for_all(port: int, workers: int) -> None:
+    """Wait until whoever is asked is ready: each worker answers for itself, on connections of its own."""
+    in_turn = 0
+    while in_turn < 4 * workers:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5.0):
+                in_turn += 1
+        except urllib.error.HTTPError:
+            in_turn = 0
+            sleep(0.1)
 
 
 async def _look(samples: list[Sample], service: Running) -> None:
