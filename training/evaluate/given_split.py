@@ -7,7 +7,7 @@ import polars as pl
 
 from features.events.schema import ORDER_COMPLETED
 from features.progress import ProgressReport
-from recommender.errors import InvalidInput
+from recommender.errors import InvalidInput, NotEnoughData
 from recommender.ids import PlacementId
 from recommender.placements import Placement
 from training.config import TrainingConfig
@@ -38,6 +38,7 @@ def given_split(
     with progress.step("Read the files"):
         train, dated = with_days(read_events(wanted.train, "train"))
         test = read_events(wanted.test, "test").filter(pl.col("event") == ORDER_COMPLETED)
+        _check_new(train, test)
         item_ids = pl.concat([train["item_id"], test["item_id"]]).unique().sort().to_list()
     cut_day = float(train["day"].to_numpy().max()) + WINDOW_DAYS / 2
     past, cost = costing(lambda: _learn(train, test, item_ids, cut_day, placements, config, progress))
@@ -53,6 +54,20 @@ def given_split(
         dated=dated,
         files={"train": wanted.train, "test": wanted.test},
     )
+
+
+def _check_new(train: pl.DataFrame, test: pl.DataFrame) -> None:
+    """Raise NotEnoughData where no order of the test is of an item that its shopper has not ordered before."""
+    ordered = train.filter(pl.col("event") == ORDER_COMPLETED)
+    if test.is_empty():
+        message, remedy = (
+            "Among the events of --test there is no order.",
+            "Leave the column event out: then each row is one.",
+        )
+        raise NotEnoughData(message, remedy=remedy)
+    if test.join(ordered, on=["user_id", "item_id"], how="anti").is_empty():
+        message = "All that is ordered in --test the same shoppers have ordered in --train."
+        raise NotEnoughData(message, remedy="Hold out what is new to a shopper.")
 
 
 def with_days(events: pl.DataFrame) -> tuple[pl.DataFrame, bool]:

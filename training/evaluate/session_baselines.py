@@ -187,11 +187,12 @@ def _compare(
     `items` are distinct; what is written to starts as 0.
     """
     for i in range(len(found)):
-        session = rows[offsets[found[i]] : offsets[found[i] + 1]]
         for j in range(len(items)):
-            if (session == items[j]).any():
-                alike[i] += places[j]
-                latest_shared[i] = max(latest_shared[i], places[j])
+            for entry in range(offsets[found[i]], offsets[found[i] + 1]):
+                if rows[entry] == items[j]:
+                    alike[i] += places[j]
+                    latest_shared[i] = max(latest_shared[i], places[j])
+                    break
 
 
 @compiled(NOTHING, writes(F32), reads(I32), reads(F32), reads(I64), reads(I32))

@@ -1,11 +1,15 @@
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from recommender.errors import InvalidInput, NotEnoughData
-from training.evaluate.files import read_events, read_lists, read_prefixes
+from training.evaluate.files import read_events, read_lists, read_prefixes, read_sessions
 from training.evaluate.foreign import LAST_DAY, as_training_data, catalogue_of, events_of_lists
 
 
@@ -38,7 +42,10 @@ def test_a_row_without_more_is_an_order_of_one(tmp_path):
         "2024-03-01 12:00:00",
         1_709_294_400,
         1_709_294_400_000,
+        1_709_294_400_000_000,
+        1_709_294_400_000_000_000,
         "1709294400",
+        "1709294400000",
     ],
 )
 def test_a_time_may_be_written_in_any_usual_way(tmp_path, noon):
@@ -75,6 +82,9 @@ def test_a_beginning_has_its_target(tmp_path):
         ("user_id,item_id,occurred_at\n1,2,soon\n", "row 1, column occurred_at: 'soon'"),
         ("user_id,item_id,quantity\n1,2,-1\n", "row 1, column quantity: '-1'"),
         ("user_id,item_id\n", "has no rows"),
+        ("user_id,item_id,occurred_at\n1,2,1700000000\n1,2,soon\n", "row 2, column occurred_at: 'soon'"),
+        ("user_id,item_id,occurred_at\n1,2,1e9\n1,2,inf\n", "row 2, column occurred_at: 'inf'"),
+        ("user_id,item_id,occurred_at\n1,2,8000000000\n", "between 1900 and 2200"),
     ],
 )
 def test_an_error_names_file_row_and_column(tmp_path, text, said):
@@ -91,6 +101,11 @@ def test_an_error_names_file_row_and_column(tmp_path, text, said):
         {"items": [[1], []]},
         {"items": [[1], None]},
         {"items": [[1, None]]},
+        {"items": [["a", "", "b"]]},
+        {"items": [[1.0, float("nan")]]},
+        {"items": [[["a"]]]},
+        {"items": [[{"a": 1}]]},
+        {"items": [[b"\xff"]]},
         {"items": [1, 2]},
         {"user_id": [1, 1], "items": [[1], [2]]},
     ],
@@ -98,6 +113,42 @@ def test_an_error_names_file_row_and_column(tmp_path, text, said):
 def test_lists_with_gaps_are_refused(tmp_path, columns):
     with pytest.raises(InvalidInput):
         read_lists(parquet(tmp_path, columns), "train")
+
+
+@pytest.mark.parametrize("odd", [[[1]], [{"a": 1}], [b"\xff"], [float("nan")], [timedelta(1)]])
+@pytest.mark.parametrize("column", ["user_id", "item_id", "event", "quantity", "channel", "occurred_at"])
+def test_what_is_no_text_or_number_is_refused(tmp_path, column, odd):
+    with pytest.raises(InvalidInput, match=f"column {column}"):
+        read_events(parquet(tmp_path, {"user_id": ["a"], "item_id": ["x"], column: odd}), "train")
+
+
+ODD = (
+    [1, -(2**63), 2**63 - 1], [0.5, float("nan"), float("-inf")], ["", "nan", " "], ["a", "b", None],
+    ["1700000000", "2024-01-01", "x"], [b"a", b"\xff", None], [[1], [], None], [["a"], [""], [None]], [[[1]], [[]], []],
+    [{"a": 1}, {"a": None}, None], [[{"a": 1}], [], None], [True, None, False], [None] * 3,
+    [date(1, 1, 1), date(9999, 12, 31), None], [datetime(2024, 1, 1, tzinfo=UTC)] * 3, [timedelta(1)] * 3,
+    [time(1)] * 3,
+    [Decimal("1.5"), Decimal(7), None], pl.Series(["view", "buy", "x"], dtype=pl.Categorical),
+    pl.Series(["a", "b", "b"], dtype=pl.Enum(["a", "b"])), pl.Series([[1, 2]] * 3, dtype=pl.Array(pl.Int8, 2)),
+    pl.Series([2**64 - 1, 0, 1], dtype=pl.UInt64), pl.Series([[b"a"], [b"\xff"], []], dtype=pl.List(pl.Binary)),
+    pl.Series([["b"], ["c"], ["b", "c"]], dtype=pl.List(pl.Categorical)), [[date(2024, 1, 1)], [], None],
+)  # fmt: skip
+NAMES = ("user_id", "item_id", "session_id", "event", "occurred_at", "quantity", "channel", "items", "prefix", "target")
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(st.sampled_from(NAMES), st.sampled_from(ODD), min_size=1), st.integers(0, 2), st.integers(1, 3))
+def test_any_columns_are_read_or_refused(tmp_path, columns, start, rows):
+    usual = {"user_id": ["a", "b", "c"], "item_id": ["x"] * 3, "session_id": [1, 1, 2], "target": ["x", "y", "z"]}
+    file = tmp_path / "odd.parquet"
+    pl.DataFrame(usual | columns, strict=False).slice(start, rows).write_parquet(file)
+    for read in (read_events, read_lists, read_sessions, read_prefixes):
+        with suppress(InvalidInput):
+            found = read(file, "train")
+            assert len(found)
+            if isinstance(found, pl.DataFrame) and "day" in found.columns:
+                assert found["user_id"].is_not_null().all()
+                assert found["day"].drop_nulls().is_finite().all()
 
 
 def test_what_is_no_table_is_refused(tmp_path):

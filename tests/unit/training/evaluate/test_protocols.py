@@ -137,10 +137,12 @@ def test_a_split_by_time_needs_times(tmp_path):
 
 
 def test_a_split_that_asks_for_nothing_new_is_refused(tmp_path):
-    train, _ = tastes_at(tmp_path)
-    with pytest.raises(NotEnoughData) as refused:
-        evaluate(tmp_path, "--protocol", "given-split", "--train", str(train), "--test", str(train))
-    assert "had bought all of it before" in str(refused.value)
+    train, test = tastes_at(tmp_path)
+    views = tmp_path / "views.parquet"
+    pl.read_parquet(test).with_columns(event=pl.lit("view")).write_parquet(views)
+    for file, said in ((train, "have ordered in --train"), (views, "there is no order")):
+        with pytest.raises(NotEnoughData, match=said):
+            evaluate(tmp_path, "--protocol", "given-split", "--train", str(train), "--test", str(file))
 
 
 def test_lists_of_one_item_hold_nothing_out(tmp_path):
