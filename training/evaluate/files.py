@@ -10,9 +10,9 @@ from training.evaluate.columns import Columns
 def read_events(file: Path, option: str) -> pl.DataFrame:
     """Read rows of what shoppers did.
 
-    In:  user_id, item_id; as far as there: event (`columns.KINDS`; without it each row is an order), occurred_at (an instant, an
-         ISO 8601 text, or seconds, milli-, micro- or nanoseconds since 1970, told apart by their size), quantity,
-         channel. Other columns are not looked at.
+    In:  user_id, item_id; as far as there: event (`columns.KINDS`; without it each row is an order), occurred_at (an
+         instant, an ISO 8601 text, or seconds, milli-, micro- or nanoseconds since 1970, told apart by their size),
+         quantity, channel. Other columns are not looked at.
     Out: user_id, item_id, event str; day f64 (days since 1970-01-01 UTC; null throughout where the file has no times),
          quantity f64, channel str or null; in the order of the file.
 
