@@ -3,15 +3,17 @@
 Whoever sends anything asks `count_contact` first, and gives back with `return_contact` what never reached anybody.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from features.identity import Identifier
 from features.ledger.books import Books, text_of
-from features.ledger.holders import device_digest, digest_of, person_digests
+from features.ledger.holders import device_digest, digest_of, digests_of_people, person_digests
 from features.sql.among import among
 from features.sql.prepared import Prepared
 from features.sql.tables.contacts import contacts
@@ -29,7 +31,18 @@ COUNTED = (
 OF_SHOPPER = Prepared(COUNTED.where(THEIRS))
 OF_SHOPPER_OR_DEVICE = Prepared(COUNTED.where(or_(THEIRS, COLUMNS.device == bindparam("device"))))
 LOCK = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("name"), 0)))
+LOCK_ALL = text(
+    "SELECT pg_advisory_xact_lock(hashtextextended('contacts:' || name, 0)) "
+    "FROM unnest(CAST(:names AS text[])) WITH ORDINALITY AS sorted (name, place) ORDER BY place"
+)
 WRITE = Prepared(insert(contacts))
+WRITE_ONCE = Prepared(
+    {
+        "sqlite": sqlite.insert(contacts).on_conflict_do_nothing(),
+        "postgresql": postgresql.insert(contacts).on_conflict_do_nothing(),
+    },
+    [column.name for column in COLUMNS],
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +79,14 @@ def person_in(books: Books, holder: Identifier, device_id: str | None = None) ->
     return Person(digest_of(books.secret, holder), books.person(holder), device_digest(books.secret, device_id))
 
 
+def people_of(
+    connection: Connection, secret: bytes, people: Mapping[Identifier, Collection[Identifier]]
+) -> dict[Identifier, Person]:
+    """Many people at once without devices, by one identifier of each, with all identifiers that they have now."""
+    digests = digests_of_people(connection, secret, people)
+    return {one: Person(digest_of(secret, one), theirs, "") for one, theirs in digests.items()}
+
+
 def lock_person(connection: Connection, person: Person) -> None:
     """Until the transaction ends, nobody else counts a contact of this person or device.
 
@@ -76,25 +97,32 @@ def lock_person(connection: Connection, person: Person) -> None:
             connection.execute(LOCK, {"name": f"contacts:{name}"})
 
 
+def lock_people(connection: Connection, people: Collection[Person]) -> None:
+    """The same of many people without devices, whoever else asks for some of them at the same moment."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(LOCK_ALL, {"names": sorted({digest for person in people for digest in person.digests})})
+
+
 def read_contacts(connection: Connection, person: Person, now: datetime) -> list[Contact]:
     """Contacts of a person or their device that count, oldest first, as far back as they are kept."""
     query, whose = OF_SHOPPER, {"digests": person.digests, "since": text_of(now - KEPT)}
     if person.device:
         query, whose = OF_SHOPPER_OR_DEVICE, whose | {"device": person.device}
-    return [
-        Contact(
-            about=About(
-                channel=row["channel"],
-                campaign_id=row["campaign_id"],
-                topic=row["topic"],
-                categories=frozenset(row["categories"]),
-            ),
-            made_at=datetime.fromisoformat(row["made_at"]),
-            feedback=row["feedback"],
-            feedback_at=None if row["feedback_at"] is None else datetime.fromisoformat(row["feedback_at"]),
-        )
-        for row in query.maps(connection, whose)
-    ]
+    return [_contact_of(row) for row in query.maps(connection, whose)]
+
+
+def read_contacts_of(connection: Connection, people: Collection[Person], now: datetime) -> dict[str, list[Contact]]:
+    """The same of many people without devices, by the digest that each came with; of whoever has any."""
+    whose = dict[str, list[str]]()
+    for person in people:
+        for digest in person.digests:
+            whose.setdefault(digest, []).append(person.shopper)
+    found = dict[str, list[Contact]]()
+    for row in OF_SHOPPER.maps(connection, {"digests": whose, "since": text_of(now - KEPT)}):
+        contact = _contact_of(row)
+        for shopper in whose[row["shopper"]]:
+            found.setdefault(shopper, []).append(contact)
+    return found
 
 
 def count_contact(
@@ -115,13 +143,21 @@ def count_contact(
 
 def write_contact(books: Books, person: Person, new: NewContact) -> None:
     """Count a contact that was judged before, under the lock of `lock_person`."""
-    row = {
+    WRITE.run(books.connection, _row_of(person, new, books.now))
+
+
+def write_contacts(connection: Connection, new: Collection[tuple[Person, NewContact]], now: datetime) -> None:
+    """Count contacts that were judged before, under the lock of `lock_people`; one that is counted already stands."""
+    WRITE_ONCE.run(connection, *(_row_of(person, one, now) for person, one in new))
+
+
+def _row_of(person: Person, new: NewContact, now: datetime) -> dict[str, object]:
+    return {
         "contact_id": new.contact_id, "shopper": person.shopper, "device": person.device,
         "channel": new.about.channel, "campaign_id": new.about.campaign_id, "topic": new.about.topic,
         "categories": sorted(new.about.categories), "coupon_id": new.coupon_id, "state": "counted", "feedback": "",
-        "feedback_at": None, "made_at": text_of(books.now),
+        "feedback_at": None, "made_at": text_of(now),
     }  # fmt: skip
-    WRITE.run(books.connection, row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,3 +200,13 @@ def forget_old(connection: Connection, now: datetime, most: int = 500) -> int:
     """Delete up to `most` contacts that nothing looks at any more; returns how many."""
     old = select(contacts.c.contact_id).where(contacts.c.made_at < text_of(now - KEPT)).limit(most)
     return connection.execute(delete(contacts).where(contacts.c.contact_id.in_(old))).rowcount
+
+
+def _contact_of(row: Mapping[str, Any]) -> Contact:
+    about = About(
+        channel=row["channel"], campaign_id=row["campaign_id"], topic=row["topic"],
+        categories=frozenset(row["categories"]),
+    )  # fmt: skip
+    said_at = None if row["feedback_at"] is None else datetime.fromisoformat(row["feedback_at"])
+    made_at = datetime.fromisoformat(row["made_at"])
+    return Contact(about=about, made_at=made_at, feedback=row["feedback"], feedback_at=said_at)

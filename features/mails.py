@@ -9,7 +9,12 @@ from typing import Any
 
 from msgspec import Struct
 
+from features.contacts import Person
+from recommender.offers.fatigue import Contact
+from recommender.preferences import NO_WISHES, Wishes
+
 REF_CHARACTERS = 32  # hex: 128 bits
+NOBODY = Person("", frozenset(), "")
 
 
 class Promised(Struct, frozen=True):
@@ -17,11 +22,13 @@ class Promised(Struct, frozen=True):
 
     Attributes:
         title: as the mail has it.
+        age: of the reader, in years, if the caller vouched for it: rules may ask for it.
     """
 
     campaign_id: str
     title: str
     days: int
+    age: int | None = None
 
 
 class Chosen(Struct, frozen=True, kw_only=True):
@@ -94,16 +101,32 @@ class FoundBlock:
 
 
 @dataclass(frozen=True, slots=True)
+class Addressee:
+    """Somebody who is to get a message.
+
+    Attributes:
+        contacts: that count, oldest first, by all that the person is known by.
+        wishes: said under any identifier of the person.
+    """
+
+    person: Person = NOBODY
+    contacts: tuple[Contact, ...] = ()
+    wishes: Wishes = NO_WISHES
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """What is kept of one person's mails.
 
     Attributes:
         blocks: of the send in question, by block id.
         shown_before: item ids that the sends before it showed, as far back as was asked.
+        to: whom it goes to.
     """
 
     blocks: Mapping[str, MailBlock] = field(default_factory=dict[str, MailBlock])
     shown_before: frozenset[str] = frozenset()
+    to: Addressee = Addressee(NOBODY)
 
 
 def block_ref(secret: bytes, send_id: str, user_id: str, block_id: str) -> str:

@@ -81,6 +81,9 @@ class Wishes:
         return max((end for end in ends if end > now), default=None)
 
 
+NO_WISHES = Wishes({}, {})
+
+
 def fold_preferences(said: Iterable[Preference]) -> Wishes:
     """What one person's preferences come to, in whatever order they come: the newest counts, of two the stricter."""
     newest = dict[tuple[Aspect, str, str], Preference]()

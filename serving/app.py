@@ -329,6 +329,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         find=campaigns.find,
         rules=offer_rules,
     )
+    mail_lists = MailLists(recommend, CatalogueStore(engine), campaigns, segments_of)
     fill_blocks = FillBlocks(
         store=mails,
         writer=Writer(secret=secret, public_url=settings.reachable_url, lifetime=mails_kept),
@@ -336,7 +337,9 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         catch_up=overlay.catch_up,
         ledger_at=ledger_at,
         may_mail=may_mail,
-        know=MailLists(recommend, CatalogueStore(engine), campaigns, segments_of),
+        may_know=lambda to: permits(Caller(user_id=to.user_id, market=to.market, store_id=to.store_id, age=to.age)),
+        zone_of=places.zone_of,
+        know=mail_lists,
         find_placement=placements.find,
         compiled=recommend.compiled,
     )
@@ -350,7 +353,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         shop_url=settings.shop_url,
         sold_out_in=lambda store_id, item_id: overlay.catalogue.is_sold_out_in(StoreId(store_id), item_id),
     )
-    claim_coupon = ClaimCoupon(offers=mail_offers, catch_up=overlay.catch_up, may_mail=may_mail)
+    claim_coupon = ClaimCoupon(offers=mail_offers, catch_up=overlay.catch_up, may_mail=may_mail, know=mail_lists)
     unsubscribe = Unsubscribe(secret=secret, record=record_consents, states=states, is_erased=suppressions.is_erased)
     background = Background(
         engine=engine,

@@ -89,10 +89,10 @@ class Background:
             await asyncio.sleep(EXPIRY_SECONDS)
 
     async def _forget_mails(self) -> None:
-        """Delete blocks of mails whose time is over, some at a time."""
+        """Delete blocks of mails whose time is over, and contacts that count no more, some at a time."""
         while True:
             try:
-                while await asyncio.to_thread(self.mails.forget, self.clock() - self.mails_kept):
+                while await asyncio.to_thread(self.mails.forget, self.mails_kept, self.clock()):
                     await asyncio.sleep(PAUSE_SECONDS)
             except StoreUnavailable as error:
                 log.warning("old mails wait to be deleted: %s", error)

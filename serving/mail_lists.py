@@ -14,7 +14,7 @@ from recommender.facts import facts_of
 from recommender.ids import PlacementId, StoreId, UserId
 from recommender.lockstep import Work
 from recommender.offers.campaign import Campaign
-from recommender.offers.layers import sellable
+from recommender.offers.layers import largest_categories, sellable
 from recommender.offers.reasons import NoOffer
 from recommender.query import Query
 from recommender.unlearned import unlearned_model
@@ -60,11 +60,14 @@ class MailLists:
         ]
         users = [str(one.user_id) for one in recipients]
         gathered = dict(zip(users, await self._recommend.gather_all(callers), strict=True))
-        refused = (user for user, (caller, _, degraded) in gathered.items() if not (caller.may_personalise or degraded))
+        unsure = frozenset(user for user, (_, _, degraded) in gathered.items() if degraded)
+        nameless = frozenset(user for user, (caller, _, _) in gathered.items() if not caller.may_personalise)
         return Known(
-            frozenset(refused),
-            lambda wanted: self._decide_all(gathered, wanted, now),
-            lambda user, campaign: self._why_not(gathered[user], campaign, now),
+            refused=nameless - unsure,
+            unsure=unsure,
+            decide_all=lambda wanted: self._decide_all(gathered, wanted, now),
+            why_not=lambda user, campaign: self._why_not(gathered[user], campaign, now),
+            categories_of=lambda campaign: self._categories_of(campaign, now),
         )
 
     def _decide_all(
@@ -111,6 +114,10 @@ class MailLists:
         rows = self._campaigns.products_of(campaign, catalogue, now)
         can_buy = sellable(catalogue, caller.store_id or StoreId(""), caller.age)
         return None if can_buy[rows].any() else NoOffer.OUT_OF_STOCK
+
+    def _categories_of(self, campaign: Campaign, now: datetime) -> frozenset[str]:
+        catalogue = self._serving().catalogue
+        return largest_categories(self._campaigns.products_of(campaign, catalogue, now), catalogue)
 
     def _list_of(self, ask: Ask, answer: Answer, now: datetime) -> MailList:
         decision = answer.decision

@@ -118,8 +118,22 @@ def read_own(connection: Connection, person: Collection[str], device: str) -> Us
     return _by_campaign(OWN.rows(connection, {"members": {*person, device} - {""}}))
 
 
+def read_own_of(connection: Connection, people: Mapping[str, Collection[str]]) -> dict[str, Used]:
+    """The same of many people without devices, by any name of theirs; of whoever has used something."""
+    whose = dict[str, list[str]]()
+    for name, person in people.items():
+        for digest in person:
+            whose.setdefault(digest, []).append(name)
+    found = dict[str, dict[str, dict[Key, Amounts]]]()
+    for campaign_id, of_campaign in _by_campaign(OWN.rows(connection, {"members": whose})).items():
+        for key, amounts in of_campaign.items():
+            for name in whose[key[1]]:
+                found.setdefault(name, {}).setdefault(campaign_id, {})[key] = amounts
+    return dict(found)
+
+
 def judge_by(used: Mapping[Key, Amounts], allowed: Allowed, place: Place, money: int) -> Refusal | None:
-    """The same by the accounts that it touches: those of the campaign, its day and store, the person and the device."""
+    """The same as `judge`, by the accounts that it touches: of the campaign, its day and store, person and device."""
     known = {"shopper": place.shopper, "device": place.device}
     if not all(known[cap.of] for cap in allowed.caps) or (not place.store_id and allowed.per_store != NO_LIMIT):
         return Refusal.NOT_ELIGIBLE  # what cannot be counted is not allowed

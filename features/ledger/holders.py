@@ -1,7 +1,7 @@
 """Shoppers and devices as the ledger knows them: by keyed digests, which outlive an erasure and tell nobody's name."""
 
 import hmac
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from hashlib import sha256
 
 from sqlalchemy import Connection, bindparam, insert, select, update
@@ -23,7 +23,7 @@ LINKED = Prepared(
     )
 )
 KIN = Prepared(
-    select(ledger_kin.c.shopper).where(
+    select(ledger_kin.c.shopper, ledger_kin.c.kin).where(
         ledger_kin.c.kin.in_(select(ledger_kin.c.kin).where(among(ledger_kin.c.shopper, "digests")))
     )
 )
@@ -47,6 +47,21 @@ def person_digests(connection: Connection, secret: bytes, identifier: Identifier
     return found | _kin_of(connection, found)
 
 
+def digests_of_people(
+    connection: Connection, secret: bytes, people: Mapping[Identifier, Collection[Identifier]]
+) -> dict[Identifier, frozenset[str]]:
+    """The same of many people at once, by one identifier of each, whose identifiers of today are given."""
+    own = {one: {digest_of(secret, theirs) for theirs in (one, *linked)} for one, linked in people.items()}
+    kin_of = dict(KIN.rows(connection, {"digests": {digest for digests in own.values() for digest in digests}}))
+    families = dict[str, set[str]]()
+    for digest, kin in kin_of.items():
+        families.setdefault(kin, set()).add(digest)
+    return {
+        one: frozenset(digests).union(*(families[kin_of[digest]] for digest in digests if digest in kin_of))
+        for one, digests in own.items()
+    }
+
+
 def remember_kin(connection: Connection, secret: bytes, erased: Collection[Identifier]) -> None:
     """Note that identifiers were one person's, before an erasure forgets it: what they used counts together for ever.
 
@@ -64,4 +79,4 @@ def remember_kin(connection: Connection, secret: bytes, erased: Collection[Ident
 
 
 def _kin_of(connection: Connection, digests: Collection[str]) -> set[str]:
-    return {shopper for (shopper,) in KIN.rows(connection, {"digests": digests})}
+    return {shopper for shopper, _ in KIN.rows(connection, {"digests": digests})}

@@ -6,10 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from features.identity import Identifier
-from features.ledger.accounts import Place, Used, judge_by, read_budgets, read_own
-from features.ledger.books import Allowed, Books, look_at_campaigns
-from features.ledger.holders import device_digest, digest_of
+from features.ledger.accounts import Place, Used, judge_by, read_budgets
+from features.ledger.books import Allowed, look_at_campaigns
 from recommender.offers.refusal import Refusal
 
 
@@ -62,17 +60,3 @@ def look_at_room(connection: Connection, campaigns: Collection[str], store_id: s
     allowed = {name: (one, one.day(now)) for name, one in look_at_campaigns(connection, campaigns).items()}
     days = {name: day for name, (_, day) in allowed.items()}
     return Room(store_id or "", allowed, read_budgets(connection, days, store_id or ""))
-
-
-def room_for(
-    books: Books, wanted: Mapping[str, int], holder: Identifier, device_id: str | None, store_id: str | None
-) -> dict[str, Refusal | None]:
-    """Whether each campaign has room for one more coupon of a shopper, each as if it were the only one.
-
-    Args:
-        wanted: by campaign id the largest discount, in minor units.
-    """
-    room = look_at_room(books.connection, wanted, store_id, books.now)
-    shopper, device = digest_of(books.secret, holder), device_digest(books.secret, device_id)
-    refused = room.refused(wanted, shopper, device, read_own(books.connection, books.person(holder), device))
-    return {name: refused.get(name) for name in wanted}

@@ -60,7 +60,8 @@ PLACES: dict[str, Place] = {
         "topics, channels and frequency they chose", "writing to them as they wish", "until erased", "deleted"),
     "table segment_members": Place("which segments they are in", "offers for a segment", "until erased", "deleted"),
     "table email_blocks": Place(
-        "which products their mails showed, and how", "the same mail however often it is asked for; links in it",
+        "which products their mails showed, and how; with an offer their age, if the caller vouched for it",
+        "the same mail however often it is asked for; links in it",
         "120 days, or as RECOMMENDER_MAIL_DAYS says", "deleted",
     ),
     "table email_swaps": Place(

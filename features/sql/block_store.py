@@ -10,13 +10,15 @@ from msgspec import json
 from sqlalchemy import Connection, Engine, Row, bindparam, delete, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from features.mails import Chosen, FoundBlock, MailBlock, Message
+from features.contacts import NewContact, forget_old, lock_people, write_contacts
+from features.mails import Chosen, FoundBlock, MailBlock, Message, block_ref
+from features.sql.addressees import read_addressees
 from features.sql.bulk import insert_rows
 from features.sql.engine import exclusive, reading
 from features.sql.identity_rows import text_of
-from features.sql.mail_refusals import read_refusing
-from features.sql.refusals import hold_changes
+from features.sql.mail_refusals import contacted_since, judged_otherwise
 from features.sql.tables.email import email_blocks, email_specs, email_swaps
+from recommender.email.holding import MESSAGE
 from recommender.errors import Conflict
 
 BLOCKS, SPECS, SWAPS = email_blocks.c, email_specs.c, email_swaps.c
@@ -74,6 +76,7 @@ class BlockStore:
         blocks = dict[str, dict[str, MailBlock]]()
         sends, shown = dict[str, dict[str, None]](), dict[str, set[str]]()
         with reading(self._engine) as connection:
+            to = read_addressees(connection, user_ids, self._secret(), now)
             for row in connection.execute(OF_SEND, whose):
                 blocks.setdefault(row.user_id, {})[row.block_id] = _block_of(row)
             if sends_back:
@@ -83,7 +86,7 @@ class BlockStore:
                     theirs.setdefault(send)
                     if list(theirs).index(send) < sends_back:
                         shown.setdefault(user_id, set()).update(_chosen_of(chosen).shown_ids)
-        return {user: Message(blocks.get(user, {}), frozenset(shown.get(user, ()))) for user in user_ids}
+        return {user: Message(blocks.get(user, {}), frozenset(shown.get(user, ())), to[user]) for user in user_ids}
 
     def keep(
         self,
@@ -95,22 +98,26 @@ class BlockStore:
     ) -> set[str]:
         """Write what was decided for people, by user id, in one transaction; on disk when it returns.
 
+        A message whose first blocks these are is counted as a contact.
+
         Args:
             decided: their new blocks. One that takes the place of an older one has its `block_ref`.
             seen: what was known of their messages when that was decided.
-            judged_at: the change number as of which all of them may be written to.
+            judged_at: the change number as of which all of them may be written to and known as in their blocks.
 
         Returns:
-            Whose message is another by now, or who may not be written to any more: nothing of theirs was written;
-            judge, read and decide anew.
+            Whose message or wishes are others by now, who was contacted meanwhile, or may not be written to or not be
+            known any more: nothing of theirs was written; judge, read and decide anew.
         """
+        first = {user: seen[user].to for user in decided if not seen[user].blocks}
         with exclusive(self._engine, _lock_of(send_id)) as connection:
-            is_as_judged = hold_changes(connection) == judged_at
-            refusing = set() if is_as_judged else read_refusing(connection, decided, self._secret(), now)
+            changed = judged_otherwise(connection, decided, seen, self._secret(), judged_at, now)
+            lock_people(connection, [to.person for to in first.values()])
+            changed |= contacted_since(connection, first, now)
             now_there = dict[str, dict[str, bool]]()  # whether it is personal, by user and reference
             for user_id, ref, personal in connection.execute(REFS, {"users": list(decided), "send": send_id}):
                 now_there.setdefault(user_id, {})[ref] = bool(personal)
-            changed = refusing | {
+            changed |= {
                 user for user in decided
                 if now_there.get(user, {}) != {one.block_ref: one.personal for one in seen[user].blocks.values()}
             }  # fmt: skip
@@ -119,15 +126,17 @@ class BlockStore:
             if replaced:
                 _delete(connection, replaced)
             insert_rows(connection, email_blocks, COLUMNS, [_row_of(block) for block in new])
+            sent = {user: to.person for user, to in first.items() if user not in changed}
+            write_contacts(connection, [(to, self._contact_of(send_id, user)) for user, to in sent.items()], now)
         return changed
 
-    def find(self, block_ref: str) -> FoundBlock | None:
+    def find(self, ref: str) -> FoundBlock | None:
         """A block as it stands; None: there is none, or no more."""
         with reading(self._engine) as connection:
-            row = connection.execute(FIND, {"ref": block_ref}).one_or_none()
+            row = connection.execute(FIND, {"ref": ref}).one_or_none()
             if row is None:
                 return None
-            return FoundBlock(_block_of(row), orjson.loads(row.spec), _swaps(connection, block_ref))
+            return FoundBlock(_block_of(row), orjson.loads(row.spec), _swaps(connection, ref))
 
     def swap(self, block_ref: str, position: int, spares: Sequence[str], now: datetime) -> dict[int, str]:
         """Let the first free one of `spares` take a position, unless something has; returns all swaps of the block."""
@@ -143,16 +152,25 @@ class BlockStore:
             connection.execute(FIRST_WINS[connection.dialect.name], row)
             return _swaps(connection, block_ref)
 
-    def forget(self, before: datetime, most: int = 500) -> int:
-        """Delete up to `most` blocks that were made before a moment, with their swaps; returns how many."""
+    def forget(self, kept: timedelta, now: datetime, most: int = 500) -> int:
+        """Delete up to `most` blocks that were kept for so long, with their swaps, and as many contacts of old.
+
+        Returns the larger of the two counts; while it is not 0, there may be more to delete.
+        """
+        before = now - kept
         with exclusive(self._engine) as connection:
+            n_contacts = forget_old(connection, now, most)
             old = select(BLOCKS.block_ref).where(BLOCKS.made_at < text_of(before)).limit(most)
             refs = list(connection.execute(old).scalars())
             _delete(connection, refs)
             if len(refs) < most:
                 in_use = select(BLOCKS.block_ref).where(BLOCKS.send_id == SPECS.send_id).exists()
                 connection.execute(delete(email_specs).where(SPECS.made_at < text_of(before), ~in_use))
-            return len(refs)
+            return max(len(refs), n_contacts)
+
+    def _contact_of(self, send_id: str, user_id: str) -> NewContact:
+        ref = block_ref(self._secret(), send_id, user_id, "")
+        return NewContact(contact_id=f"send_{ref}", about=MESSAGE)
 
     def _kept_specs(self, send_id: str, specs: Mapping[str, Spec]) -> set[str]:
         with reading(self._engine) as connection:

@@ -41,6 +41,15 @@ def read_members(connection: Connection, profiles: Collection[int]) -> dict[Iden
     return {node.identifier: node for node in _read(connection, wheres)}
 
 
+def read_people(connection: Connection, named: Collection[Identifier]) -> dict[Identifier, list[Identifier]]:
+    """All identifiers of the people behind some, by each of these; of who is not on record only the one."""
+    profile_of = {one: node.profile for one, node in read_nodes(connection, named).items()}
+    together = dict[int, list[Identifier]]()
+    for one, node in read_members(connection, set(profile_of.values())).items():
+        together.setdefault(node.profile, []).append(one)
+    return {one: together[profile_of[one]] if one in profile_of else [one] for one in named}
+
+
 def read_edges_of(connection: Connection, numbers: Collection[int]) -> dict[Pair, Strength | None]:
     """Edges that end in one of these identifiers; None: it was removed."""
     edges = identity_edges.c

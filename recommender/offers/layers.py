@@ -1,5 +1,6 @@
 """The layers that an offer has to pass, one after another; each is a pure question with its own reason for a no."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
@@ -8,7 +9,7 @@ from typing import Annotated, TypeVar
 
 from msgspec import Meta, Struct
 
-from recommender.arrays import Mask
+from recommender.arrays import Mask, Rows
 from recommender.catalogue import Catalogue
 from recommender.ids import StoreId
 from recommender.offers.choose import Policy
@@ -19,6 +20,7 @@ from recommender.shopper import Purchases
 
 Arm = TypeVar("Arm")
 UNKNOWN = -1  # code of no category
+LARGEST_CATEGORIES = 5  # of a campaign, that "less like this" goes by
 PER_ARM = frozenset({"campaign", "topic"})  # caps that are judged for each campaign
 
 
@@ -129,6 +131,14 @@ def sellable(catalogue: Catalogue, store_id: StoreId, age: int | None) -> Mask:
     if (store := catalogue.store_stock.get(store_id)) is not None:
         mask[store.rows] = False
     return mask
+
+
+def largest_categories(rows: Rows, catalogue: Catalogue) -> frozenset[str]:
+    """The categories that most of a campaign's items are of; "less like this" goes by them."""
+    column = catalogue.text["category"]
+    counted = Counter[int](column.codes[rows].tolist())
+    largest = [code for code, _ in counted.most_common() if code != UNKNOWN][:LARGEST_CATEGORIES]
+    return frozenset(column.words[code] for code in largest)
 
 
 def is_held_out(shopper: str, campaign_id: str, share: float) -> bool:

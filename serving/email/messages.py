@@ -152,7 +152,7 @@ class Writer:
             items=tuple(place_of), shown=tuple(place_of[item.item_id] for item in rendered.items),
             recommendation_id=listed.recommendation_id, store_id=to.store_id, market=to.market,
             offer=None if rendered.offer is None or block.offer is None
-            else Promised(block.offer.campaign_id, rendered.offer.title, block.offer.days),
+            else Promised(block.offer.campaign_id, rendered.offer.title, block.offer.days, to.age),
         )  # fmt: skip
         reply = {
             "block_id": spec.block_id, "placement": placement, "fallback": listed.fallback,

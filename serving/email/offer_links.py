@@ -4,7 +4,7 @@ Programs follow links, and some look just like a browser; hardly any presses a b
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
@@ -18,15 +18,15 @@ from features.ledger.values import Coupon
 from features.mails import FoundBlock, MailBlock, Promised
 from recommender.consent_laws import Verdict
 from recommender.email.texts import clean
-from recommender.errors import LinkEnded, LinkInvalid, NoCoupon, StoreUnavailable, TooManyRequests
+from recommender.errors import InvalidInput, LinkEnded, LinkInvalid, NoCoupon, StoreUnavailable, TooManyRequests
 from recommender.ids import StoreId, UserId
 from recommender.offers.reasons import NoOffer
 from serving.access import FREE, ScopedRoute, needs
 from serving.clock import Clock
 from serving.email.link_routes import PAGE, PER_MINUTE, Token
 from serving.email.links import OFFER, MailLinks
-from serving.email.offers import MailOffers
-from serving.email.orders import Recipient
+from serving.email.offers import MailOffers, why_not_meant
+from serving.email.orders import Known, Meant, Recipient
 from serving.email.pages import Pages
 from serving.email.visitors import Visitor, visitor_of
 from serving.email.visits import Visits
@@ -34,9 +34,14 @@ from serving.limits import Limits, Quota
 from serving.problem_document import documented
 
 GONE = "All of them are taken, or the offer has ended."
-NONE = "You had as many as one may have, or want no mails from the shop any more."
+WORDS = {
+    NoOffer.BUDGET_EXHAUSTED: GONE, NoOffer.KILLED: GONE,
+    NoOffer.FREQUENCY_CAP: "You had as many as one may have.",
+    NoOffer.NO_CONSENT: "You want no mails from the shop any more, and this came with one.",
+    NoOffer.OUT_OF_STOCK: "All that it is for is sold out.",
+}  # fmt: skip
+NOT_MEANT = "It is not for you any more: what it depends on has changed."  # also of those who are held out
 PAST = "This coupon is over", "It was used, or its time has ended."
-NOBODYS_FAULT = {NoOffer.BUDGET_EXHAUSTED, NoOffer.KILLED}
 CODE_PART = 4  # characters between two dashes of a code
 
 
@@ -47,26 +52,46 @@ class ClaimCoupon:
     Attributes:
         catch_up: takes over what changed in SQL: consents and campaigns.
         may_mail: whether somebody may be written to.
+        know: what may be known of recipients; raises StoreUnavailable.
     """
 
     offers: MailOffers
     catch_up: Callable[[], Awaitable[None]]
     may_mail: Callable[[Recipient], Verdict]
+    know: Callable[[Sequence[Recipient], datetime], Awaitable[Known]]
 
     async def look(self, block: MailBlock, now: datetime) -> Coupon | None:
         """The coupon that was issued already; issues none. Raises StoreUnavailable."""
         return await asyncio.to_thread(self.offers.coupon, block, now)
 
-    async def __call__(self, block: MailBlock, promised: Promised, by: Author) -> Coupon:
+    async def __call__(self, block: MailBlock, promised: Promised, by: Author, now: datetime) -> Coupon:
         """The coupon, issued now or before. Raises NoCoupon, StoreUnavailable."""
         await self.catch_up()
-        store_id = None if block.chosen.store_id is None else StoreId(block.chosen.store_id)
-        reader = Recipient(user_id=UserId(block.user_id), market=block.chosen.market, store_id=store_id)
-        is_allowed = self.may_mail(reader).allows
-        coupon = await asyncio.to_thread(self.offers.claim, block, promised, by, is_allowed=is_allowed)
+        meant = await self._judge(block, promised, now)
+        coupon = await asyncio.to_thread(self.offers.claim, block, promised, by, meant)
         if isinstance(coupon, NoOffer):
-            raise NoCoupon(GONE if coupon in NOBODYS_FAULT else NONE)
+            raise NoCoupon(WORDS.get(coupon, NOT_MEANT))
         return coupon
+
+    async def _judge(self, block: MailBlock, promised: Promised, now: datetime) -> Meant | NoOffer:
+        """What the reader may have as things are now, or why they may not: asked again, as days have passed."""
+        store_id = None if block.chosen.store_id is None else StoreId(block.chosen.store_id)
+        reader = Recipient(
+            user_id=UserId(block.user_id), market=block.chosen.market, store_id=store_id, age=promised.age
+        )  # fmt: skip
+        campaign = self.offers.running(promised.campaign_id, now)
+        try:
+            if not self.may_mail(reader).allows:
+                return NoOffer.NO_CONSENT
+            if campaign is None:
+                return NoOffer.KILLED
+            known = await self.know([reader], now)
+        except InvalidInput:  # their market is none any more, so no law says that they may have it
+            return NoOffer.NOT_ELIGIBLE
+        refused = why_not_meant(campaign, reader) or known.why_not(block.user_id, campaign)
+        if refused is NoOffer.NOT_ELIGIBLE and block.user_id in known.unsure:
+            raise StoreUnavailable("Nobody can tell now whether this is for them.", remedy="Ask again later.")
+        return refused or known.meant(campaign)
 
 
 def offer_link_routes(
@@ -124,7 +149,7 @@ def offer_link_routes(
             found, promised = await find(token, now)
             if visitor_of(request) is not Visitor.PERSON:
                 return ask(found, promised)
-            coupon = await claim(found.block, promised, Author("shopper", request.scope.get("request_id")))
+            coupon = await claim(found.block, promised, Author("shopper", request.scope.get("request_id")), now)
         except (LinkInvalid, NoCoupon, StoreUnavailable, TooManyRequests) as error:
             if isinstance(error, LinkInvalid):
                 visits.refused("offer")

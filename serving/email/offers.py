@@ -1,6 +1,6 @@
 """Offers in mails: who may be shown one, and the coupon of whoever asks for it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -10,26 +10,28 @@ from sqlalchemy import Engine
 from features.audit import Author
 from features.contacts import NewContact, lock_person, person_in, read_contacts, write_contact
 from features.identity import USER_ID, Identifier
+from features.ledger.accounts import read_own_of
 from features.ledger.books import Books
 from features.ledger.coupons import coupon_of_decision
 from features.ledger.issuing import issue
 from features.ledger.ledger import Ledger
-from features.ledger.room import room_for
+from features.ledger.room import look_at_room
 from features.ledger.values import Coupon, IssueRequest
-from features.mails import MailBlock, Promised
+from features.mails import Addressee, MailBlock, Promised
 from features.sql.campaign_store import CampaignStore
 from features.sql.engine import reading
-from features.sql.mail_refusals import read_refusing
-from features.sql.refusals import hold_changes
+from features.sql.refusals import hold_changes, read_refusals
+from recommender.consent import MARKETING_EMAIL
 from recommender.errors import InvalidInput, StoreUnavailable
+from recommender.offers import layers
 from recommender.offers.campaign import Campaign, Limit
-from recommender.offers.fatigue import About, Contact
-from recommender.offers.layers import OfferRules, campaign_caps, contact_caps, is_held_out
+from recommender.offers.fatigue import Contact
+from recommender.offers.layers import OfferRules
 from recommender.offers.reasons import NoOffer
 from recommender.offers.refusal import Refusal
-from serving.email.orders import Offerable, Recipient
+from serving.email.orders import Meant, Offerable, Recipient
 
-CHANNEL, NO_LIMIT = "email", Limit()
+NO_LIMIT = Limit()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,81 +60,98 @@ class MailOffers:
                 remedy="Name a campaign with codes: unique that is not sensitive.",
             )  # fmt: skip
 
-    def look(self, campaign_ids: Sequence[str], recipients: Sequence[Recipient], now: datetime) -> list[Offerable]:
-        """Which campaigns have a coupon for each recipient at this moment; nothing is held for them."""
-        found = {name: self._running(name, now) for name in campaign_ids}
-        running = {name: one for name, one in found.items() if one is not None}
+    def running(self, campaign_id: str, now: datetime) -> Campaign | None:
+        """A campaign that mails may offer at this moment; None: it does not run, or no mail offers it. Never blocks."""
+        campaign = self.find(campaign_id)
+        if campaign is None or campaign.sensitive or campaign.codes != "unique":
+            return None
+        return campaign if campaign.is_valid_at(now) else None
+
+    def look(
+        self, offered: Mapping[str, Meant], to: Sequence[tuple[Recipient, Addressee]], now: datetime
+    ) -> list[Offerable]:
+        """Which of the campaigns have a coupon for each recipient at this moment; nothing is held for them."""
+        if not offered:
+            return [{} for _ in to]
+        wanted = {name: meant.campaign.most_discount for name, meant in offered.items()}
+        people = {str(recipient.user_id): addressee.person.digests for recipient, addressee in to}
         with reading(self.engine) as connection:
-            books = Books(connection, self.secret(), now)
-            return [
-                dict.fromkeys(campaign_ids, NoOffer.KILLED) | self._for(books, running, to) for to in recipients
-            ]  # fmt: skip
+            stores = {recipient.store_id for recipient, _ in to}
+            rooms = {store: look_at_room(connection, wanted, store, now) for store in stores}
+            used = read_own_of(connection, people)
+        found = list[Offerable]()
+        for recipient, addressee in to:
+            own = used.get(recipient.user_id, {})
+            full = rooms[recipient.store_id].refused(wanted, addressee.person.shopper, "", own)
+            found.append(
+                {
+                    name: why_not_meant(meant.campaign, recipient)
+                    or (
+                        NoOffer(full[name].value) if name in full else self._why_not_now(addressee.contacts, meant, now)
+                    )
+                    or meant.campaign
+                    for name, meant in offered.items()
+                }
+            )
+        return found
 
     def coupon(self, block: MailBlock, now: datetime) -> Coupon | None:
         """The coupon that was issued for a block; None: nobody asked yet, or in vain."""
         with reading(self.engine) as connection:
             return coupon_of_decision(Books(connection, self.secret(), now), _decision_of(block))
 
-    def claim(self, block: MailBlock, promised: Promised, by: Author, *, is_allowed: bool) -> Coupon | NoOffer:
+    def claim(self, block: MailBlock, promised: Promised, by: Author, meant: Meant | NoOffer) -> Coupon | NoOffer:
         """Issue the coupon of a block and count the contact, in one transaction; once it answers, it is on disk.
 
         Asked again, it answers with the same coupon.
 
         Args:
-            is_allowed: whether the reader may still be written to, as this worker knows; a no that it has not heard of
-                is found here. Then only what they have is answered.
+            meant: what the reader may have as this worker knows, or why not: then only what they have is answered. A no
+                to mails that it has not heard of is found here.
         """
         holder = _holder_of(block.user_id)
         with self.ledger.writing(by) as books:
+            hold_changes(books.connection)  # before the lock of the person, as all who take both
             person = person_in(books, holder)
             lock_person(books.connection, person)
             known = coupon_of_decision(books, _decision_of(block))
             if known is not None:
                 return known
-            hold_changes(books.connection)
-            if not is_allowed or read_refusing(books.connection, [block.user_id], books.secret, books.now):
+            if read_refusals(books.connection, [holder], [MARKETING_EMAIL], books.secret, books.now):
                 return NoOffer.NO_CONSENT
-            campaign = self._running(promised.campaign_id, books.now)
-            if campaign is None:
-                return NoOffer.KILLED
-            if self._is_capped(read_contacts(books.connection, person, books.now), campaign, books.now):
+            if isinstance(meant, NoOffer):
+                return meant
+            if self._is_capped(read_contacts(books.connection, person, books.now), meant, books.now):
                 return NoOffer.FREQUENCY_CAP
-            coupon = issue(books, _request(block, promised, campaign, books.now))
+            coupon = issue(books, _request(block, promised, meant.campaign, books.now))
             if isinstance(coupon, Refusal):
                 return NoOffer(coupon.value)
-            if coupon.version != campaign.version:
+            if coupon.version != meant.campaign.version:
                 raise StoreUnavailable("The campaign was changed this moment.", remedy="Ask again.")
-            new = NewContact(contact_id=coupon.decision_id, about=_about(campaign), coupon_id=coupon.coupon_id)
+            new = NewContact(contact_id=coupon.decision_id, about=meant.about, coupon_id=coupon.coupon_id)
             write_contact(books, person, new)
             return coupon
 
-    def _for(self, books: Books, running: dict[str, Campaign], to: Recipient) -> dict[str, Campaign | NoOffer]:
-        holder = _holder_of(to.user_id)
-        wanted = {name: one.most_discount for name, one in running.items()}
-        room = room_for(books, wanted, holder, None, to.store_id) if wanted else {}
-        contacts = read_contacts(books.connection, person_in(books, holder), books.now)
-        found = dict[str, Campaign | NoOffer]()
-        for name, one in running.items():
-            refused = room[name]
-            if to.store_id is not None and one.stores is not None and to.store_id not in one.stores:
-                found[name] = NoOffer.NOT_ELIGIBLE
-            elif refused is not None:
-                found[name] = NoOffer(refused.value)
-            elif is_held_out("\n".join(holder), name, one.holdout):
-                found[name] = NoOffer.HOLDOUT
-            else:
-                found[name] = NoOffer.FREQUENCY_CAP if self._is_capped(contacts, one, books.now) else one
-        return found
+    def _why_not_now(self, contacts: Sequence[Contact], meant: Meant, now: datetime) -> NoOffer | None:
+        """Why a campaign is not to be shown to a person with these contacts."""
+        if self._is_capped(contacts, meant, now):
+            return NoOffer.FREQUENCY_CAP
+        paused = layers.after_refusal(self.rules, contacts, now)
+        paused = paused or layers.after_refusal_of(self.rules, contacts, meant.about, now)
+        paused = paused or layers.fatigue(self.rules, self.rules.tiredness.score(contacts, now))
+        return None if paused is None else paused.reason
 
-    def _running(self, campaign_id: str, now: datetime) -> Campaign | None:
-        campaign = self.find(campaign_id)
-        if campaign is None or campaign.sensitive or campaign.codes != "unique":
-            return None
-        return campaign if campaign.is_valid_at(now) else None
+    def _is_capped(self, contacts: Sequence[Contact], meant: Meant, now: datetime) -> bool:
+        asked = contacts, meant.about, now, ZoneInfo(meant.campaign.timezone)
+        return bool(layers.contact_caps(self.rules, *asked) or layers.campaign_caps(self.rules, *asked))
 
-    def _is_capped(self, contacts: Sequence[Contact], campaign: Campaign, now: datetime) -> bool:
-        asked = contacts, _about(campaign), now, ZoneInfo(campaign.timezone)
-        return bool(contact_caps(self.rules, *asked) or campaign_caps(self.rules, *asked))
+
+def why_not_meant(campaign: Campaign, to: Recipient) -> NoOffer | None:
+    """Why a campaign is not for a recipient, by their store, or as they never get it; None: it may be."""
+    if to.store_id is not None and campaign.stores is not None and to.store_id not in campaign.stores:
+        return NoOffer.NOT_ELIGIBLE
+    held_out = layers.is_held_out("\n".join(_holder_of(to.user_id)), campaign.campaign_id, campaign.holdout)
+    return NoOffer.HOLDOUT if held_out else None
 
 
 def _request(block: MailBlock, promised: Promised, campaign: Campaign, now: datetime) -> IssueRequest:
@@ -144,10 +163,6 @@ def _request(block: MailBlock, promised: Promised, campaign: Campaign, now: date
         store_id=store_id, stores=stores, most_discount=campaign.most_discount, valid_from=now,
         valid_until=min(now + timedelta(days=promised.days), campaign.ends_at()),
     )  # fmt: skip
-
-
-def _about(campaign: Campaign) -> About:
-    return About(channel=CHANNEL, campaign_id=campaign.campaign_id, topic=campaign.topic)
 
 
 def _decision_of(block: MailBlock) -> str:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from recommender.catalogue import CatalogueItem
 from recommender.email.blocks import BlockSpec
+from recommender.email.holding import CHANNEL
 from recommender.ids import PlacementId, StoreId, UserId
 from recommender.lockstep import Work
 from recommender.offers.campaign import Campaign
+from recommender.offers.fatigue import About
 from recommender.offers.reasons import NoOffer
 
 
@@ -120,18 +122,38 @@ class MailList:
 
 
 @dataclass(frozen=True, slots=True)
+class Meant:
+    """A campaign that may be offered, and what the contact is about that it makes."""
+
+    campaign: Campaign
+    about: About
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """Some recipients as they may be known now, by user id.
 
     Attributes:
         refused: nothing personal of these may be used; that is certain, as it is not while Redis is gone.
+        unsure: nothing personal of these can be used, as Redis is gone.
         decide_all: a list for each that is named, with pauses; raises as a recommendation does.
         why_not: why a campaign is not for somebody, by its rule and what can be bought; None: it is.
+        categories_of: what a campaign is for, as its contacts say it.
     """
 
     refused: frozenset[str]
+    unsure: frozenset[str]
     decide_all: Callable[[Mapping[str, Wanted]], Work[dict[str, MailList]]]
     why_not: Callable[[str, Campaign], NoOffer | None]
+    categories_of: Callable[[Campaign], frozenset[str]]
+
+    def meant(self, campaign: Campaign) -> Meant:
+        """A campaign, with the contact that its coupon makes."""
+        categories = self.categories_of(campaign)
+        about = About(
+            channel=CHANNEL, campaign_id=campaign.campaign_id, topic=campaign.topic, categories=categories
+        )  # fmt: skip
+        return Meant(campaign, about)
 
 
 Offerable = Mapping[str, Campaign | NoOffer]  # by campaign id: what may be offered to a recipient, or why it may not

@@ -17,8 +17,8 @@ MOST_BYTES = 64 * 2**20  # of HTML, by the budgets of the blocks, that one piece
 def message_of(outcome: Outcome) -> dict[str, object]:
     """One recipient's message, ready for orjson."""
     to = outcome.recipient
-    if outcome.verdict is not None:
-        return {"user_id": to.user_id, "status": "suppressed", "reason": outcome.verdict.value}
+    if outcome.why is not None:
+        return {"user_id": to.user_id, "status": "suppressed", "reason": outcome.why.value}
     if outcome.error is not None:
         return {"user_id": to.user_id, "status": "failed", "reason": str(outcome.error)}
     return {

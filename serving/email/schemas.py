@@ -189,9 +189,13 @@ class MessagePart(BaseModel):
 
     user_id: str
     status: Literal["ready", "suppressed", "failed"] = Field(
-        description="`suppressed`: they may not be written to, and get nothing. `failed`: ask again."
+        description="`suppressed`: they may not be written to, or not now, and get nothing. `failed`: ask again."
     )
-    reason: str | None = Field(default=None, description="Why not.", examples=["unasked"])
+    reason: str | None = Field(
+        default=None, examples=["unasked"],
+        description="Why not. By law and consent: `unasked`, `refused`, `suppressed`, `child`. As they wish: `paused`, "
+        "`frequency`. As they had too many: `frequency_cap`. Else what went wrong.",
+    )  # fmt: skip
     headers: dict[str, str] | None = Field(default=None, description="Of the mail: `List-Unsubscribe` and its POST.")
     blocks: list[BlockPart] | None = None
 

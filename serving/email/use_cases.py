@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 from features.mails import MailBlock, Message
 from features.sql.block_store import BlockStore
 from recommender.consent_laws import Verdict
+from recommender.email.holding import Held, why_held
 from recommender.errors import RecommenderError, StoreUnavailable, UnknownPlacement
 from recommender.ids import PlacementId
+from recommender.offers.campaign import Campaign
 from recommender.offers.reasons import NoOffer
 from serving.email.messages import Draft, NewBlock, Writer, missing
 from serving.email.offers import MailOffers
@@ -30,14 +32,14 @@ class Outcome:
     Attributes:
         blocks: in the order of the order; empty if they get none.
         headers: of the mail.
-        verdict: why they get none: what the law and their own word say.
+        why: they get none: what the law and their own word say.
         error: why it could not be decided.
     """
 
     recipient: Recipient
     blocks: tuple[MailBlock, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    verdict: Verdict | None = None
+    why: Verdict | Held | None = None
     error: RecommenderError | None = None
 
 
@@ -49,6 +51,8 @@ class FillBlocks:
         catch_up: takes over what changed in SQL, so that who unsubscribed anywhere a moment ago counts here.
         ledger_at: the change number up to which it is known.
         may_mail: whether somebody may be written to; raises InvalidInput for a market that is none.
+        may_know: whether a block may be decided by what is known of somebody; raises as `may_mail` does.
+        zone_of: whose days count for what recipients of a store wish; of no store UTC.
         know: what may be known of recipients; raises StoreUnavailable.
         find_placement: raises UnknownPlacement.
         compiled: raises InvalidRule.
@@ -60,6 +64,8 @@ class FillBlocks:
     catch_up: Callable[[], Awaitable[None]]
     ledger_at: Callable[[], int]
     may_mail: Callable[[Recipient], Verdict]
+    may_know: Callable[[Recipient], bool]
+    zone_of: Callable[[str | None], tzinfo]
     know: Callable[[Sequence[Recipient], datetime], Awaitable[Known]]
     find_placement: Callable[[PlacementId], object]
     compiled: Callable[[str], object]
@@ -107,28 +113,56 @@ class FillBlocks:
             self.compiled(block.filter)
 
     async def _fill(self, order: SendOrder, recipients: Sequence[Recipient], now: datetime) -> list[Outcome]:
-        """The messages of some; whoever says no while theirs are decided gets none."""
+        """The messages of some; whoever says no while theirs are decided gets none, or none that knows them."""
         headers, failed = self._headers(order, recipients)
-        messages, left = dict[str, Message](), [one for one in recipients if one.user_id in headers]
+        messages, held = dict[str, Message](), dict[str, Held]()
+        await self.catch_up()
+        left = [one for one in recipients if one.user_id in headers]
         for _ in range(TRIES):
-            await self.catch_up()
             judged_at = self.ledger_at()
             allowed = [one for one in left if self.may_mail(one).allows]
             known = await self.know(allowed, now)
             messages |= await self._read(order, allowed, now)
-            new = await self._decide(order, allowed, known, messages, failed, now)
+            held |= self._held(allowed, messages, now)
+            wanted = [one for one in allowed if one.user_id not in held]
+            new = await self._decide(order, wanted, known, messages, failed, now)
             changed = await self._keep(order, new, messages, judged_at, now)
-            left = [one for one in allowed if one.user_id in changed]
+            await self.catch_up()
+            left = [
+                one for one in wanted
+                if one.user_id in changed or self._knows_too_much(order, one, messages[one.user_id])
+            ]  # fmt: skip
             if not left:
                 break
-        await self.catch_up()
+        unsettled = {one.user_id for one in left}
         return [
-            Outcome(one, verdict=verdict) if not (verdict := self.may_mail(one)).allows
+            Outcome(one, why=why) if (why := self._why_none(one, held)) is not None
             else Outcome(one, error=failed[one.user_id]) if one.user_id in failed
-            else Outcome(one, error=BUSY) if one in left or one.user_id not in messages
+            else Outcome(one, error=BUSY) if one.user_id in unsettled or one.user_id not in messages
             else Outcome(one, _in_order(order, messages[one.user_id]), headers[one.user_id])
             for one in recipients
         ]  # fmt: skip
+
+    def _held(self, recipients: Iterable[Recipient], messages: Mapping[str, Message], now: datetime) -> dict[str, Held]:
+        """Who may be written to, and wants no mail now, or had too many."""
+        found = dict[str, Held]()
+        for one in recipients:
+            message = messages[one.user_id]
+            to, zone, is_new = message.to, self.zone_of(one.store_id), not message.blocks
+            why = why_held(to.wishes, to.contacts, self.offers.rules, now, zone, is_new=is_new)
+            if why is not None:
+                found[one.user_id] = why
+        return found
+
+    def _knows_too_much(self, order: SendOrder, one: Recipient, message: Message) -> bool:
+        """Whether a block that is to be answered was decided by what must not be used of them any more."""
+        kept = [message.blocks.get(block.spec.block_id) for block in order.blocks]
+        return any(block is not None and block.personal for block in kept) and not self.may_know(one)
+
+    def _why_none(self, one: Recipient, held: Mapping[str, Held]) -> Verdict | Held | None:
+        """Why somebody gets no message, by the law and their own word."""
+        verdict = self.may_mail(one)
+        return held.get(one.user_id) if verdict.allows else verdict
 
     def _headers(
         self, order: SendOrder, recipients: Sequence[Recipient]
@@ -192,13 +226,15 @@ class FillBlocks:
         """The drafts with what may be offered in each."""
         if not order.campaign_ids:
             return drafts
-        looked = await asyncio.to_thread(self.offers.look, order.campaign_ids, [one.to for one in drafts], now)
+        running = {name: self.offers.running(name, now) for name in order.campaign_ids}
+        meant = {name: known.meant(campaign) for name, campaign in running.items() if campaign is not None}
+        to = [(one.to, one.message.to) for one in drafts]
+        looked = await asyncio.to_thread(self.offers.look, meant, to, now)
         offered: list[Draft] = []
         for draft, offerable in zip(drafts, looked, strict=True):
-            offers = {
-                name: one if isinstance(one, NoOffer) else known.why_not(draft.to.user_id, one) or one
-                for name, one in offerable.items()
-            }
+            offers = dict[str, Campaign | NoOffer](dict.fromkeys(order.campaign_ids, NoOffer.KILLED))
+            for name, one in offerable.items():
+                offers[name] = one if isinstance(one, NoOffer) else known.why_not(draft.to.user_id, one) or one
             offered.append(replace(draft, offers=offers))
             await asyncio.sleep(0)
         return offered
@@ -220,7 +256,7 @@ class FillBlocks:
             if user in changed:
                 continue
             blocks = dict(messages[user].blocks) | {one.block.block_id: one.block for one in theirs}
-            messages[user] = Message(blocks, messages[user].shown_before)
+            messages[user] = replace(messages[user], blocks=blocks)
             for one in theirs:
                 await one.listed.record(one.block.chosen.shown_ids)
             await asyncio.sleep(0)

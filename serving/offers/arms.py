@@ -1,6 +1,5 @@
 """What may be offered in a place: campaigns with what they are for, as this worker's catalogue has it."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +11,7 @@ from recommender.catalogue import Catalogue
 from recommender.ids import StoreId
 from recommender.offers.campaign import Campaign
 from recommender.offers.fatigue import About
-from recommender.offers.layers import sellable
+from recommender.offers.layers import largest_categories, sellable
 from recommender.offers.worth import Earnings
 from recommender.places.places import Places
 from recommender.places.presence import Presence
@@ -20,7 +19,6 @@ from recommender.rules.compiled import Facts
 from serving.clock import day_of
 
 CHANNEL = "in_aisle"
-LARGEST_CATEGORIES = 5  # that "less like this" goes by
 LOOKED_AT_EVERY = timedelta(hours=1)  # within it no campaign begins that `running` leaves out
 
 
@@ -171,11 +169,9 @@ def _valid_in(place: Place, campaigns: Campaigns, now: datetime) -> Valid:
 
 
 def _arm_of(campaign: Campaign, rows: Rows, catalogue: Catalogue, earnings: Earnings) -> Arm:
-    column = catalogue.text["category"]
-    counted = Counter[int](column.codes[rows].tolist())
-    largest = [code for code, _ in counted.most_common() if code >= 0][:LARGEST_CATEGORIES]
     about = About(
         channel=CHANNEL, campaign_id=campaign.campaign_id, topic=campaign.topic,
-        categories=frozenset(column.words[code] for code in largest),
+        categories=largest_categories(rows, catalogue),
     )  # fmt: skip
-    return Arm(campaign, rows, frozenset(counted), about, earnings.of(campaign, rows, catalogue))
+    categories = frozenset(catalogue.text["category"].codes[rows].tolist())
+    return Arm(campaign, rows, categories, about, earnings.of(campaign, rows, catalogue))

@@ -1,6 +1,10 @@
 """All places as this worker knows them; follows the changes in SQL."""
 
+from datetime import UTC, tzinfo
+from zoneinfo import ZoneInfo
+
 from features.sql.place_rows import PlacesChanged
+from recommender.ids import StoreId
 from recommender.places.places import Places
 
 
@@ -21,3 +25,8 @@ class PlaceRegistry:
     def market_of(self, store_id: str) -> str | None:
         """The market of a store; None: there is no such store."""
         return self._places.market_of(store_id)
+
+    def zone_of(self, store_id: str | None) -> tzinfo:
+        """Where a store's calendar days begin; UTC, where there is no such store."""
+        store = None if store_id is None else self._places.stores.get(StoreId(store_id))
+        return UTC if store is None else ZoneInfo(store.timezone)

@@ -19,8 +19,9 @@ from features.contacts import (
 )
 from features.identity import Identifier
 from features.identity_rules import IdentityRules
+from features.ledger.accounts import read_own
 from features.ledger.ledger import Ledger
-from features.ledger.room import room_for
+from features.ledger.room import look_at_room
 from features.ledger.values import Allowance, Cap, Coupon, IssueRequest, Limit
 from features.ledger.voiding import void
 from features.sql.identity_store import IdentityStore
@@ -121,7 +122,11 @@ def test_the_look_at_many_campaigns_says_what_issuing_each_would_and_a_voided_co
     def look() -> list[Refusal | None]:
         with ledger.writing() as books:
             wanted = {one.campaign_id: one.most_discount for one in asked}
-            return list(room_for(books, wanted, ANN, "phone", "s1").values())
+            room = look_at_room(books.connection, wanted, "s1", NOW)
+            person = person_of(books.connection, books.secret, ANN, "phone")
+            used = read_own(books.connection, person.digests, person.device)
+            refused = room.refused(wanted, person.shopper, person.device, used)
+            return [refused.get(name) for name in wanted]
 
     full = [None, Refusal.BUDGET_EXHAUSTED, Refusal.FREQUENCY_CAP, Refusal.FREQUENCY_CAP, Refusal.BUDGET_EXHAUSTED]
     assert look() == [*full, Refusal.KILLED, Refusal.KILLED]
