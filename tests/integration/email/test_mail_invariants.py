@@ -1,7 +1,7 @@
 """Whatever is asked and changed in whatever order: what was decided for a mail stays, and shows only what it may."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from itertools import count
@@ -58,6 +58,7 @@ class World:
         items: what may be wrong with items, as the catalogue has it.
         seen: the bytes of blocks by send, user and block.
         shown: the groups that a block showed, and when it was decided, by user, then by send and block.
+        stale: blocks that are to be decided anew.
     """
 
     def __init__(self, shop: Shop, runner: asyncio.Runner, workers: Sequence[Client]) -> None:
@@ -65,6 +66,7 @@ class World:
         self.items = {f"i{number}": GOOD for number in range(N_ITEMS)}
         self.seen = dict[tuple[str, str, str], bytes]()
         self.shown = dict[str, dict[tuple[str, str], tuple[int, frozenset[str]]]]()
+        self.stale = set[tuple[str, str, str]]()
 
     def change(self, item_id: str, facts: dict[str, Any]) -> None:
         self.items[item_id] = self.items[item_id] | facts
@@ -74,6 +76,12 @@ class World:
         """Let all items be good again."""
         for item_id in [item_id for item_id, facts in self.items.items() if facts != GOOD]:
             self.change(item_id, GOOD)
+
+    def forget(self, users: Collection[str]) -> None:
+        """Let what was decided by what is known of users be decided anew."""
+        for name in [name for name in self.seen if name[1] in users]:
+            del self.seen[name]
+            self.stale.add(name)
 
     async def say(self, state: str, users: Sequence[str], purposes: Sequence[str]) -> None:
         said = [
@@ -104,12 +112,16 @@ class World:
         self.seen[name] = raw
         groups = [group_of(item["item_id"]) for item in block["items"]]
         theirs = self.shown.setdefault(user, {})
-        here = {group for (of, _), (_, shown) in theirs.items() if of == send for group in shown}
+        here = {
+            group for (of, place), (_, shown) in theirs.items() for group in shown
+            if of == send and (of, user, place) not in self.stale
+        }  # fmt: skip
         newest = sorted(((at, of, shown) for (of, _), (at, shown) in theirs.items() if of != send), reverse=True)
         others = list(dict.fromkeys(of for _, of, _ in newest))[:DISTINCT]
         before = {group for _, of, shown in newest if of in others for group in shown}
         assert len(set(groups)) == len(groups)
         assert not set(groups) & (here | before)
+        self.stale.discard(name)
         theirs[send, block["block_id"]] = next(self.n), frozenset(groups)
         spec = next(one for one in BLOCKS if one["block_id"] == block["block_id"])
         for item in block["items"]:
@@ -151,10 +163,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     for number in range(N_ITEMS):
         shop.change(f"i{number}", group_id=group_of(f"i{number}"), **GOOD)
     shop.publish("a1")
-    moments = (NOW + timedelta(milliseconds=number) for number in count())
+    moments = count()  # of two workers and their threads
 
     async def start(stack: AsyncExitStack) -> list[Client]:
-        apps = [create_app(shop.settings, clock=lambda: next(moments)) for _ in range(2)]
+        apps = [create_app(shop.settings, clock=lambda: NOW + timedelta(milliseconds=next(moments))) for _ in range(2)]
         workers = [await stack.enter_async_context(serving(app)) for app in apps]
         for one in workers:
             await one.wait_until_ready()
@@ -196,6 +208,8 @@ def test_what_was_decided_stays_and_shows_only_what_it_may(world: World, steps: 
     def named(user: str) -> str:
         return user if user == "regular" else f"{user}-{tag}"
 
+    known = {"regular"}
+
     async def run() -> None:
         await world.say("granted", [named(user) for user in USERS], both)
         for step in steps:
@@ -211,9 +225,8 @@ def test_what_was_decided_stays_and_shows_only_what_it_may(world: World, steps: 
                     )
                 case ("forget regular",):  # the one exception: what knew them is decided anew, once
                     await world.say("withdrawn", ["regular"], both[1:])
-                    for name in [name for name in world.seen if name[1] == "regular"]:
-                        del world.seen[name]
-                        del world.shown["regular"][name[0], name[2]]
+                    world.forget(known)
+                    known.clear()
                 case ("pause of consent",):
                     await world.say("withdrawn", [named("ann")], both[:1])
                     await world.say("granted", [named("ann")], both[:1])
