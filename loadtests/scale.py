@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import orjson
@@ -27,6 +28,7 @@ from features.settings import Settings
 from loadtests.bench import free_port, running, traffic
 from loadtests.big_shop import Size, write_catalogue, write_consents, write_orders
 from loadtests.generator import Outcome, at_rate, saturate
+from loadtests.live_bytes import measure_live_bytes
 
 SECONDS, WARM_UP_SECONDS = 10.0, 10.0
 RATE = float(os.environ.get("RATE", "100"))
@@ -98,9 +100,12 @@ def _sizes(data: Path) -> dict[str, float]:
 
 
 def _served(data: Path) -> dict[str, float]:
-    """Start one worker, and ask it."""
-    shelf = ArtifactShelf(Settings(data_dir=data).artifacts_dir)
-    questions, port = traffic(load_artifact(shelf.path(shelf.current()))), free_port()
+    """Start one worker, and ask it; weigh the live state of those who shopped in the last week."""
+    settings, port = Settings(data_dir=data), free_port()
+    shelf = ArtifactShelf(settings.artifacts_dir)
+    loaded = load_artifact(shelf.path(shelf.current()))
+    questions, live = traffic(loaded), measure_live_bytes(settings, loaded, timedelta(days=7))
+    del loaded  # it is as large as the worker's
     serve = [sys.executable, "-m", "recommender", "serve", "--workers", "1", "--port", str(port)]
     started = time.perf_counter()
     with running(serve, port, "/readyz", {"RECOMMENDER_DATA_DIR": str(data)}) as server:
@@ -111,6 +116,7 @@ def _served(data: Path) -> dict[str, float]:
         ]
         memory = [worker.memory_full_info() for worker in workers]
     return {
+        "live state of a shopper, bytes": float(live.n_bytes.mean()),
         "start to ready, s": ready,
         "worker, private MiB": sum(one.uss for one in memory) / MIB,
         "worker, with shared files MiB": sum(one.rss for one in memory) / MIB,

@@ -16,7 +16,9 @@ from serving.http_protocol import BoundedProtocol
 
 PATIENCE_SECONDS = 0.005  # that one with more connections leaves to those with fewer, who may be busy, stopped or dead
 FULL_SECONDS = 1.0  # until one that could not take a connection tries again
+UNREADY_SECONDS = 0.05  # that one which has no artifact yet leaves connections to those which have
 COUNT_BYTES = 4
+TAKES_NONE = 2**32 - 1  # is said in the place of a count
 
 log = logging.getLogger(__name__)
 
@@ -32,20 +34,23 @@ class Connections:
     def __init__(self, file: int, worker: int) -> None:
         self._counts = memoryview(mmap.mmap(file, 0)).cast("I")
         self._worker = worker
-        self.say(0)
+        self.say(TAKES_NONE)
 
     def say(self, n_open: int) -> None:
-        """Tell the others how many are open here."""
+        """Tell the others how many are open here, or that this one takes none."""
         self._counts[self._worker] = n_open
 
     @property
     def fewest(self) -> int:
-        """The fewest that a worker has, this one included."""
+        """The fewest that a worker has which takes some, this one included."""
         return min(self._counts)
 
 
 class FairServer(uvicorn.Server):
-    """A uvicorn server that takes connections one by one, and leaves them to workers that have fewer."""
+    """A uvicorn server that takes connections one by one, and leaves them to workers that have fewer, or are ready.
+
+    The application may say when it is ready, by `is_ready` in the state of its lifespan: a function without arguments.
+    """
 
     def __init__(self, config: uvicorn.Config, listener: socket.socket, connections: Connections) -> None:
         super().__init__(config)
@@ -61,7 +66,7 @@ class FairServer(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Tell the others, now and then, what was closed meanwhile."""
-        self._connections.say(self._n_open)
+        self._say()
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - as uvicorn has it
@@ -69,6 +74,7 @@ class FairServer(uvicorn.Server):
         asyncio.get_running_loop().remove_reader(self._listener)
         if self._pause is not None:
             self._pause.cancel()
+        self._connections.say(TAKES_NONE)
         if self._opening:
             await asyncio.wait(self._opening)
         await super().shutdown(sockets=[self._listener])
@@ -77,15 +83,25 @@ class FairServer(uvicorn.Server):
     def _n_open(self) -> int:
         return len(self.server_state.connections) + len(self._opening)
 
+    @property
+    def _is_ready(self) -> bool:
+        is_ready = self.lifespan.state.get("is_ready")
+        return is_ready is None or is_ready()
+
+    def _say(self) -> None:
+        self._connections.say(self._n_open if self._is_ready else TAKES_NONE)
+
     def _listen(self) -> None:
         self._pause = None
         asyncio.get_running_loop().add_reader(self._listener, self._somebody_calls)
 
     def _somebody_calls(self) -> None:
-        if self._n_open <= self._connections.fewest:
+        if not self._is_ready:
+            self._wait(UNREADY_SECONDS, self._listen_again)
+        elif self._n_open > self._connections.fewest:
+            self._wait(PATIENCE_SECONDS, self._listen_again)
+        else:
             self._accept()
-            return
-        self._wait(PATIENCE_SECONDS, self._listen_again)
 
     def _wait(self, seconds: float, then: Callable[[], None]) -> None:
         """Do not listen for so long."""
@@ -111,7 +127,7 @@ class FairServer(uvicorn.Server):
         opening = asyncio.get_running_loop().create_task(self._open(taken))
         self._opening.add(opening)
         opening.add_done_callback(self._opening.discard)
-        self._connections.say(self._n_open)
+        self._say()
 
     async def _open(self, taken: socket.socket) -> None:
         try:

@@ -386,11 +386,11 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     place_desk = PlaceDesk(PlaceStore(engine), overlay.announce, sealing(secret, BEACON_KEYS), clock)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+    async def lifespan(_: FastAPI) -> AsyncGenerator[dict[str, object]]:
         # One request is one core's work; threads of BLAS and faiss would only get into each other's way.
         with threadpool_limits(1):
             tasks = background.start()
-            yield
+            yield {"is_ready": lambda: current.artifact_id is not None}
             await background.stop(tasks)
 
     app = FastAPI(lifespan=lifespan)

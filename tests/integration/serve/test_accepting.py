@@ -5,11 +5,12 @@ import signal
 import socket
 from contextlib import ExitStack
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 
 from tests.integration.serve.service import Service, eventually, serving
 
 N = 40
+READYING = "tests.integration.serve.readying_app:create_app"
 
 
 def connected(service: Service, stack: ExitStack) -> socket.socket:
@@ -58,3 +59,22 @@ def test_workers_have_the_same_number_of_connections_and_one_that_is_stopped_kee
 
         newest = [connected(service, stack) for _ in range(N)]
         assert owners(service, newest)[stopped] > N / 2  # which has fewer by as many
+
+
+def test_a_worker_that_is_not_ready_leaves_connections_to_those_that_are(tmp_path):
+    with (
+        serving(tmp_path, READYING, RECOMMENDER_WORKERS="2", RECOMMENDER_DRAIN="false") as service,
+        ExitStack() as stack,
+    ):
+        workers = eventually(lambda: len(found := service.children("serving.worker")) == 2 and found)
+        (tmp_path / f"ready-{workers[1]}").touch()
+
+        def the_ready_one_has_it() -> bool:
+            return owners(service, [connected(service, stack)])[workers[1]] == 1
+
+        eventually(the_ready_one_has_it, 30)
+        opened = [connected(service, stack) for _ in range(N)]
+        assert owners(service, opened)[workers[1]] > 0.7 * N
+        (tmp_path / f"ready-{workers[0]}").touch()
+        sleep(0.3)  # by then it has told the others
+        assert owners(service, [connected(service, stack) for _ in range(N)])[workers[0]] > N / 2
