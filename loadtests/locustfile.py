@@ -35,28 +35,28 @@ class Caller(FastHttpUser):
 class Storefront(Caller):
     """Visits of the storefront."""
 
-    weight = round(100 * MIX["storefront"][0])
+    weight = round(1000 * MIX["storefront"][0])
 
 
 class App(Caller):
     """Phones in the aisles."""
 
-    caller, weight = "app", round(100 * MIX["app"][0])
+    caller, weight = "app", round(1000 * MIX["app"][0])
 
 
 class Till(Caller):
     """Tills."""
 
-    caller, weight = "till", round(100 * MIX["till"][0])
+    caller, weight = "till", round(1000 * MIX["till"][0])
 
 
 class Feed(Caller):
     """The back office."""
 
-    caller, weight = "feed", round(100 * MIX["feed"][0])
+    caller, weight = "feed", round(1000 * MIX["feed"][0])
 
 
 class Renderer(Caller):
     """The renderer of mails."""
 
-    caller, weight = "renderer", round(100 * MIX["renderer"][0])
+    caller, weight = "renderer", round(1000 * MIX["renderer"][0])

@@ -20,7 +20,13 @@ from loadtests.offers import UUID
 
 # Share of the calls of each caller, and how many of its plans are under way at a time.
 Mix = dict[str, tuple[float, int]]
-MIX: Mix = {"storefront": (0.86, 150), "app": (0.05, 40), "till": (0.04, 10), "feed": (0.03, 2), "renderer": (0.02, 2)}
+MIX: Mix = {
+    "storefront": (0.875, 150),
+    "app": (0.05, 40),
+    "till": (0.04, 10),
+    "feed": (0.03, 2),
+    "renderer": (0.005, 2),
+}
 KNOWN = 0.5  # share of the visits that are of shoppers with an account
 BOUGHT = 0.4  # share of the visits that end with an order
 RECIPIENTS, LINES, MOST_ITEMS = 20, 20, 12

@@ -1,6 +1,7 @@
 """HTTP on one connection: uvicorn's, with bounds on a request's head and on the time that it takes to come."""
 
 import asyncio
+import os
 from typing import cast
 
 import orjson
@@ -68,12 +69,16 @@ class BoundedProtocol(HttpToolsProtocol):
     def _refuse(self, status: int, code: str, detail: str) -> None:
         if self.transport.is_closing():
             return
-        title = code.replace("_", " ").capitalize()
+        title, request_id = code.replace("_", " ").capitalize(), os.urandom(16).hex()
         body = orjson.dumps(
-            {"type": TYPE_PREFIX + code, "title": title, "status": status, "detail": detail, "code": code}
-        )
+            {
+                "type": TYPE_PREFIX + code, "title": title, "status": status, "detail": detail, "code": code,
+                "request_id": request_id,
+            }
+        )  # fmt: skip
         head = (
             f"HTTP/1.1 {status} {title}\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\n"
+            f"x-request-id: {request_id}\r\n"
             "cache-control: no-store\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + body)

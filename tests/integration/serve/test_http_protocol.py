@@ -1,5 +1,6 @@
 """The bounds on a connection, on a real `serve`."""
 
+import re
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -42,6 +43,8 @@ def test_a_connection_carries_large_bodies_and_many_requests_but_no_endless_head
         answer = talk(service, b"nonsense\r\n\r\n")
         assert b" 400 " in answer[:40]
         assert b"application/problem+json" in answer
+        [request_id] = re.findall(rb"x-request-id: ([0-9a-f]{32})\r\n", answer)
+        assert b'"request_id":"' + request_id in answer
         # Its answer may be lost, since the connection is closed while more comes; but it is closed.
         answer = talk(service, FINE[:-2] + b"x: " + b"y" * 1_000_000)
         assert answer == b"" or b" 431 " in answer[:40]
