@@ -35,7 +35,7 @@ from features.sql.engine import open_engine, writing
 from features.sql.tables.keys import keys
 from loadtests.generator import Outcome, at_rate, post, saturate
 from loadtests.ingestion import ingestion_table, measure_ingestion
-from loadtests.stages import measure_stages
+from loadtests.stages import measure_sessions, measure_stages
 
 ROUNDS = 3
 WARM_UP_SECONDS = 12.0  # until most items of the traffic have been encoded once
@@ -248,7 +248,7 @@ def _latencies(fixed: list[Outcome]) -> Table:
 
 def _stages() -> Table:
     table = Table("stage", "p50 µs", title="Where a decision's time goes (synthetic model, 92,000 items)")
-    for name, microseconds in measure_stages().items():
+    for name, microseconds in (measure_stages() | measure_sessions()).items():
         table.add_row(name, f"{microseconds:,.0f}")
     return table
 

@@ -11,7 +11,8 @@ from typing import TypeVar
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from loadtests.synthetic import NOW_DAY, synthetic_catalogue, synthetic_model, synthetic_shopper
+from features.settings import Settings
+from loadtests.synthetic import NOW_DAY, synthetic_catalogue, synthetic_model, synthetic_sessions, synthetic_shopper
 from recommender.candidates import merge
 from recommender.catalogue import Catalogue
 from recommender.decide import KEPT, SOURCES, choose, decide, learned_ranker, rank, retrieve, with_features
@@ -20,8 +21,13 @@ from recommender.lockstep import finished
 from recommender.model import Model
 from recommender.placements import Placement
 from recommender.query import Query
+from recommender.retrieval.session_neighbours import tally_sessions
+from recommender.retrieval.sessions import PROPOSED
 from recommender.shopper import Shopper
 from recommender.situation import Situation
+from training.config import read_training_config
+from training.models.sessions import fit_sessions
+from training.visits import beginnings_of
 
 HOME = Placement(
     placement_id=PlacementId("home"),
@@ -32,6 +38,7 @@ HOME = Placement(
 )
 N_ITEMS = 92_000
 N_SHOPPERS = 50
+N_SESSIONS, N_BEGINNINGS = 100_000, 300
 T = TypeVar("T")
 NO_ROWS = np.empty(0, dtype=np.int32)
 
@@ -45,6 +52,22 @@ def measure_stages(n_items: int = N_ITEMS, rounds: int = 6) -> dict[str, float]:
     with threadpool_limits(1):
         timings = [_time(query, shopper, catalogue, model) for _ in range(rounds) for shopper in shoppers]
     return {stage: 1e6 * float(np.median([timing[stage] for timing in timings])) for stage in timings[0]}
+
+
+def measure_sessions(n_sessions: int = N_SESSIONS, n_items: int = N_ITEMS) -> dict[str, float]:
+    """Median microseconds in which the index of so many sessions says what comes next, a beginning after the other."""
+    rng, config = np.random.default_rng(9), read_training_config(Settings(), None)
+    sessions = synthetic_sessions(rng, n_sessions, n_items)
+    index = fit_sessions(sessions, n_items, config.sessions, config.seed)
+    asked = beginnings_of(synthetic_sessions(rng, N_BEGINNINGS, n_items))
+    seconds = np.empty(len(asked))
+    with threadpool_limits(1):
+        for number in range(len(asked)):
+            newest_first = np.ascontiguousarray(asked.of(number)[::-1])
+            started = thread_time()
+            tally_sessions(index, newest_first).best(PROPOSED, index.facts)
+            seconds[number] = thread_time() - started
+    return {f"index of {n_sessions:,} sessions": 1e6 * float(np.median(seconds))}
 
 
 def _time(query: Query, shopper: Shopper, catalogue: Catalogue, model: Model) -> dict[str, float]:
@@ -73,5 +96,5 @@ def _time(query: Query, shopper: Shopper, catalogue: Catalogue, model: Model) ->
 
 if __name__ == "__main__":
     size = int(sys.argv[1]) if len(sys.argv) > 1 else N_ITEMS
-    for stage, microseconds in measure_stages(size).items():
+    for stage, microseconds in (measure_stages(size) | measure_sessions(n_items=size)).items():
         print(f"{stage:24s}{microseconds:8.0f} µs")

@@ -10,6 +10,7 @@ from recommender.ranking.candidate_features import FEATURES
 from recommender.ranking.trees import Trees, trees_from_lightgbm
 from recommender.retrieval.index import build_index
 from recommender.shopper import NO_PURCHASES, EventKind, Purchases, Shopper, Touches
+from training.models.sessions import Sessions, starts
 
 NOW_DAY = 20_000.5
 FACTORS = 64
@@ -72,6 +73,12 @@ def synthetic_shopper(rng: np.random.Generator, n_items: int) -> Shopper:
     kinds = np.full(len(session), EventKind.VIEWED, dtype=np.uint8)
     touches = Touches(session, kinds, np.full(len(session), NOW_DAY))
     return Shopper(purchases=purchases, n_baskets=60, first_day=NOW_DAY - 360, touches=touches, session=session)
+
+
+def synthetic_sessions(rng: np.random.Generator, n_sessions: int, n_items: int) -> Sessions:
+    """Sessions of two to twenty views, the popular items more likely; what comes next follows no rule."""
+    sizes = 1 + np.minimum(rng.geometric(0.25, n_sessions), 19)
+    return Sessions(starts(sizes), _popular_rows(rng, n_items, int(sizes.sum())))
 
 
 def synthetic_trees(rng: np.random.Generator) -> Trees:
