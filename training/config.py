@@ -23,11 +23,12 @@ class DataConfig:
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class WindowsConfig:
-    """Lengths of the test and label windows, and of the history that must lie before a window."""
+    """Lengths of the test and label windows, of the history that must lie before a window, and whom they ask."""
 
     window_days: float = Field(gt=0)
     label_windows: int = Field(ge=1, le=12)
     min_history_days: float = Field(ge=0)
+    most_shoppers: int = Field(ge=1)
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)

@@ -49,6 +49,8 @@ def look_back(data: TrainingData, cut_day: float, window_days: float, config: Tr
         catalogue,
         cut_day=cut_day,
         end_day=cut_day + window_days,
+        most_shoppers=config.windows.most_shoppers,
+        seed=config.seed,
     )
     return Past(cut_day, model, catalogue, past, held_out)
 

@@ -56,7 +56,14 @@ class HeldOut:
 
 
 def split_purchases(
-    purchases: pl.DataFrame, row_of_position: Rows, catalogue: Catalogue, *, cut_day: float, end_day: float
+    purchases: pl.DataFrame,
+    row_of_position: Rows,
+    catalogue: Catalogue,
+    *,
+    cut_day: float,
+    end_day: float,
+    most_shoppers: int,
+    seed: int,
 ) -> tuple[PastPurchases, HeldOut]:
     """Split real purchases at the cut.
 
@@ -70,19 +77,25 @@ def split_purchases(
         row_of_position: the row that each position has in `catalogue`, -1: it was not there at the cut.
         catalogue: as of the cut.
         cut_day, end_day: days since 1970-01-01 UTC; held out is what lies in [cut_day, end_day).
+        most_shoppers: if more bought something then, so many of them are drawn by `seed`; of the others nothing is held
+            out.
     """
     rows = np.where(row_of_position < 0, catalogue.n + np.arange(len(row_of_position)), row_of_position)
     numbered = purchases.with_columns(item_row=pl.Series(rows.astype(np.int32)).gather(purchases["item"]))
     kept = pl.col("taken_back_day") >= end_day
     after = numbered.filter(kept & pl.col("day").is_between(cut_day, end_day, closed="left"))
+    asked = after["user_id"].unique().sort()
+    if len(asked) > most_shoppers:
+        asked = asked.sample(most_shoppers, seed=seed).sort()
+        after = after.join(asked.to_frame(), on="user_id", how="semi", maintain_order="left")
     before = purchases_before(numbered.lazy(), cut_day).collect()
-    users = pl.concat([after["user_id"].unique().sort(), before["user_id"].unique().sort()]).unique(maintain_order=True)
+    users = pl.concat([asked, before["user_id"].unique().sort()]).unique(maintain_order=True)
     numbers = pl.DataFrame({"user_id": users, "shopper": np.arange(len(users), dtype=np.int32)})
     past = before.join(numbers, on="user_id", maintain_order="left")
     pairs = after.join(numbers, on="user_id").select("shopper", "item_row").unique().sort("shopper", "item_row")
     bought_before = past.select("shopper", "item_row").unique()
     new = pairs.join(bought_before, on=["shopper", "item_row"], how="anti", maintain_order="left")
-    n_asked = after["user_id"].n_unique()
+    n_asked = len(asked)
     held_out = HeldOut(
         user_ids=tuple(UserId(user) for user in users.head(n_asked)),
         bought=_relevant(pairs, n_asked),

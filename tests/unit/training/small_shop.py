@@ -33,6 +33,7 @@ left_out_departments = ["fuel"]
 window_days = 28
 label_windows = 1
 min_history_days = 28
+most_shoppers = 30000
 [weights]
 viewed = 0.1
 added = 0.3

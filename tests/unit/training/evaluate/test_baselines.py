@@ -44,8 +44,10 @@ CATALOGUE = catalogue_of(N_ITEMS)
 SAME_ROWS = np.arange(N_ITEMS, dtype=np.int32)
 
 
-def split(rows, catalogue=CATALOGUE, row_of_position=SAME_ROWS):
-    return split_purchases(purchases_of(rows), row_of_position, catalogue, cut_day=CUT, end_day=END)
+def split(rows, catalogue=CATALOGUE, row_of_position=SAME_ROWS, most_shoppers=100):
+    return split_purchases(
+        purchases_of(rows), row_of_position, catalogue, cut_day=CUT, end_day=END, most_shoppers=most_shoppers, seed=1
+    )
 
 
 LOG = [
@@ -98,8 +100,19 @@ def test_an_item_first_sold_after_the_cut_counts_as_right_and_is_in_no_list():
 def test_what_was_taken_back_was_not_bought():
     back = pl.DataFrame({"taken_back_day": [1010.0, 995.0, *[np.inf] * (len(LOG) - 2)]})
     log = purchases_of(LOG[8:] + LOG[:8]).with_columns(back["taken_back_day"])
-    _, held_out = split_purchases(log, SAME_ROWS, CATALOGUE, cut_day=CUT, end_day=END)
+    _, held_out = split_purchases(log, SAME_ROWS, CATALOGUE, cut_day=CUT, end_day=END, most_shoppers=100, seed=1)
     assert held_out.bought.rows.tolist() == [7, 4, 5]
+
+
+def test_of_more_shoppers_than_are_asked_some_are_drawn_and_the_past_stays_whole():
+    past, everybody = split(LOG)
+    cut_past, drawn = split(LOG, most_shoppers=1)
+    assert len(everybody) > 1
+    assert len(drawn) == cut_past.n_asked == 1
+    assert set(drawn.user_ids) < set(everybody.user_ids)
+    number = everybody.user_ids.index(drawn.user_ids[0])
+    assert drawn.bought.of(0).tolist() == everybody.bought.of(number).tolist()
+    assert (len(cut_past.day), cut_past.n_shoppers) == (len(past.day), past.n_shoppers)
 
 
 def test_popularity_counts_distinct_buyers():
