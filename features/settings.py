@@ -87,6 +87,18 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least of what is logged."
     )
+    queue_target_ms: int = Field(
+        default=50,
+        ge=5,
+        le=5_000,
+        description="How long requests may wait for a worker before it refuses some, the least pressing first.",
+    )
+    bulk_at_once: int = Field(
+        default=4,
+        ge=1,
+        le=64,
+        description="Calls for mails, batches of events and imports that a worker works on at a time.",
+    )
     max_body_bytes: int = Field(default=1_000_000, ge=1_000, description="Largest request body.")
     secret: str | None = Field(
         default=None,

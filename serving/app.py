@@ -4,12 +4,13 @@ import os
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 
 from fastapi import FastAPI
 from threadpoolctl import threadpool_limits
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from features.breaker import Breaker
 from features.campaigns import SegmentMembers, StoredCampaign
 from features.controller import read_controller
 from features.events.dead_letters import DeadLetters
@@ -39,7 +40,7 @@ from features.sql.catalogue_store import CatalogueStore
 from features.sql.changes import IdentifierState
 from features.sql.consent_states import ConsentStates
 from features.sql.consent_store import ConsentStore
-from features.sql.engine import open_engine
+from features.sql.engine import breaker_of, open_engine
 from features.sql.halt_store import HaltStore
 from features.sql.identity_store import IdentityStore
 from features.sql.key_store import KeyStore
@@ -54,6 +55,7 @@ from recommender.consent_laws import DEFAULT_MARKET, Circumstances, Law, Verdict
 from recommender.ids import StoreId, UserId
 from recommender.offers.response_cards import CouponCards
 from recommender.rules.compiled import compile_rule
+from serving.admission import Admission, Doorkeeper
 from serving.artifact_watch import ArtifactWatch, hide_users
 from serving.audit.routes import audit_routes
 from serving.background import Background
@@ -130,6 +132,7 @@ from serving.recommendations.questions import Caller
 from serving.recommendations.replies import ItemFragments
 from serving.recommendations.routes import recommendation_routes
 from serving.recommendations.use_cases import Recommend
+from serving.room import Room
 from serving.shared_counts import SharedCounts
 from serving.shoppers import shopper_of
 from serving.vitals import Vitals
@@ -234,8 +237,10 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         hide=lambda histories: hide_users(histories, suppressions),
     )
     exposures = Exposures(stream, traces.keep, metrics)
-    live_reader = LiveReader(live, metrics, settings.redis_deadline_ms / 1000, consents.hide_place)
     compiled, fragments = lru_cache(COMPILED_FILTERS)(compile_rule), ItemFragments()
+    redis_breaker = Breaker(told=partial(metrics.breaker_turned, "redis"))
+    breaker_of(engine).told = partial(metrics.breaker_turned, "sql")
+    live_reader = LiveReader(live, metrics, settings.redis_deadline_ms / 1000, consents.hide_place, redis_breaker)
     recommend = Recommend(
         current=current,
         find_placement=placements.find,
@@ -355,7 +360,9 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     )
     claim_coupon = ClaimCoupon(offers=mail_offers, catch_up=overlay.catch_up, may_mail=may_mail, know=mail_lists)
     unsubscribe = Unsubscribe(secret=secret, record=record_consents, states=states, is_erased=suppressions.is_erased)
+    door = Doorkeeper(Room(settings.queue_target_ms / 1000), settings.bulk_at_once, metrics)
     background = Background(
+        door=door,
         engine=engine,
         redis=redis,
         overlay=overlay,
@@ -390,6 +397,8 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         # One request is one core's work; threads of BLAS and faiss would only get into each other's way.
         with threadpool_limits(1):
             tasks = background.start()
+            # A worker that begins beside others must not take calls away from them before it can answer.
+            await background.settled()
             yield {"is_ready": lambda: current.artifact_id is not None}
             await background.stop(tasks)
 
@@ -419,11 +428,12 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         link_routes(links, visits, unsubscribe, limits, clock),
         offer_link_routes(links, visits, claim_coupon, limits, clock),
         privacy_routes(PrivacyDesk(settings, engine, clock), settings, overlay.announce, contacts),
-        health_routes(current, engine, metrics, stream, lambda: watch.why_not),
+        health_routes(current, engine, metrics, stream, lambda: watch.why_not, redis_breaker),
     )
     for routes in routers:
         app.router.routes.extend(routes.routes)  # `include_router` would build each of them once more
     app.add_middleware(ShortWay, routers=routers)
+    app.add_middleware(Admission, door=door)
     app.add_middleware(Cors, origins=lambda: gate.origins)
     app.add_middleware(
         Envelope,

@@ -14,6 +14,7 @@ from features.ledger.ledger import Ledger
 from features.sql.block_store import BlockStore
 from features.sql.engine import migrate
 from recommender.errors import StoreUnavailable
+from serving.admission import Doorkeeper
 from serving.artifact_watch import ArtifactWatch
 from serving.catalogue.overlay import CatalogueOverlay
 from serving.clock import Clock
@@ -24,6 +25,7 @@ from serving.shared_counts import SharedCounts
 from serving.vitals import Vitals
 
 RETRY_SECONDS = 1.0
+SETTLED_SECONDS, LOOK_SECONDS = 60.0, 0.02
 EXPIRY_SECONDS = 5.0
 FORGETTING_SECONDS, PAUSE_SECONDS = 3_600.0, 0.1
 
@@ -34,6 +36,7 @@ log = logging.getLogger(__name__)
 class Background:
     """The tasks of one worker, and the connections that end with it."""
 
+    door: Doorkeeper
     engine: Engine
     redis: Redis
     overlay: CatalogueOverlay
@@ -49,14 +52,22 @@ class Background:
     clock: Clock
 
     def start(self) -> list[asyncio.Task[None]]:
-        """Start everything; the worker answers at once, and says that it is not ready until the artifact is warm."""
+        """Start everything; `settled` says when recommendations can be answered."""
         return [
             _started(self._follow_sql()),
             _started(self.exposures.run()),
             _started(self.counts.run()),
             _started(self.visits.run()),
             _started(self.vitals.run()),
+            _started(self.door.run()),
         ]
+
+    async def settled(self) -> None:
+        """Wait until recommendations can be answered, or something stands in the way; not for ever."""
+        for _ in range(int(SETTLED_SECONDS / LOOK_SECONDS)):
+            if self.watch.current.artifact_id is not None or self.watch.why_not is not None:
+                return
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def stop(self, tasks: list[asyncio.Task[None]]) -> None:
         """End everything; what was served is written first."""

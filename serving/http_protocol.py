@@ -7,11 +7,13 @@ from typing import cast
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from serving.admission import ARRIVED_AT
 from serving.problem_document import MEDIA_TYPE, TYPE_PREFIX
 
 LARGEST_HEAD = 64 * 1024  # bytes of request line and headers, beyond the chunk that they began in
 COMES_WITHIN_SECONDS = 20.0  # from the first byte of a request to its last, and from the connection to its first
 LOOK_SECONDS = 5.0
+LINGERS_SECONDS = 0.5  # of an idle connection, when the worker ends
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -20,7 +22,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - as uvicorn's own
         """Begin to watch it."""
         super().connection_made(transport)
-        self._in_head, self._began_here, self._head_bytes = False, False, 0
+        self._in_head, self._began_here, self._head_bytes, self._ending = False, False, 0, False
         self._coming_since: float | None = self.loop.time()
         self._watch = self.loop.call_later(LOOK_SECONDS, self._look)
 
@@ -48,11 +50,22 @@ class BoundedProtocol(HttpToolsProtocol):
         """Its head is there."""
         self._in_head = False
         super().on_headers_complete()
+        self.scope[ARRIVED_AT] = self.loop.time()  # pyright: ignore[reportGeneralTypeIssues] - a key of our own
+        if self._ending:
+            self.cycle.keep_alive = False  # the answer says that it is the last one here
 
     def on_message_complete(self) -> None:
         """All of it is there; the next one may take its time to begin."""
         self._coming_since = None
         super().on_message_complete()
+
+    def shutdown(self) -> None:
+        """End after the answer under way; when idle, a little later, because a request may be on its way already."""
+        self._ending = True
+        if cast("object", self.cycle) is None or self.cycle.response_complete:
+            self.loop.call_later(LINGERS_SECONDS, super().shutdown)
+        else:
+            super().shutdown()
 
     def send_400_response(self, msg: str) -> None:
         """Say that this was no HTTP."""

@@ -50,7 +50,8 @@ class Metrics:
         )
         self._misses = Counter(
             "recommender_live_state_misses_total",
-            "Recommendations that went without live state, by cause: late (past the deadline) or gone.",
+            "Recommendations that went without live state, by cause: late (past the deadline), gone, or open (not asked"
+            " for, because Redis was late or gone several times in a row).",
             ["cause"],
             registry=self.registry,
         )
@@ -119,10 +120,28 @@ class Metrics:
             ["outcome"],
             registry=self.registry,
         )
-        for cause in ("late", "gone"):
+        for cause in ("late", "gone", "open"):
             self._misses.labels(cause)  # from 0 on, so that the first is seen as an increase
         for outcome in ("unknown", "held"):
             self._codes.labels(outcome)
+
+        self._shed = Counter(
+            "recommender_requests_shed_total",
+            "Requests that were refused because there was more to do than could be done, by who called.",
+            ["caller"],
+            registry=self.registry,
+        )
+        self._breakers = Gauge(
+            "recommender_breaker_open",
+            "1 while a store is taken for gone, so that calls do without it at once: redis (live state) or sql.",
+            ["dependency"],
+            multiprocess_mode="livemax",
+            registry=self.registry,
+        )
+        for caller in ("till", "app", "storefront", "batch"):
+            self._shed.labels(caller)
+        for dependency in ("redis", "sql"):
+            self.breaker_turned(dependency, False)
         self._by_request: dict[tuple[str, str, int], Histogram] = {}
         self._by_list: dict[tuple[str, str, bool], Counter] = {}
         self._by_stage: dict[str, Histogram] = {}
@@ -141,6 +160,14 @@ class Metrics:
         """Count a request that ended as a problem; `code` is of our own list."""
         _note_reason(code)
         self._problems.labels(code).inc()
+
+    def request_shed(self, caller: str) -> None:
+        """Count a request that was refused at the door; `caller` is till, app, storefront or batch."""
+        self._shed.labels(caller).inc()
+
+    def breaker_turned(self, dependency: str, is_open: bool) -> None:
+        """State whether a store is taken for gone; `dependency` is redis or sql."""
+        self._breakers.labels(dependency).set(is_open)
 
     def stages_timed(self, stages: Sequence[str], seconds: Sequence[float]) -> None:
         """Time the stages of one recommendation."""
@@ -172,7 +199,7 @@ class Metrics:
         self._mails.labels(link, by).inc()
 
     def live_state_missed(self, cause: str) -> None:
-        """Count a recommendation that went without live state; `cause` is "late" or "gone"."""
+        """Count a recommendation that went without live state; `cause` is "late", "gone" or "open"."""
         _note_reason(f"live state {cause}")
         self._misses.labels(cause).inc()
 

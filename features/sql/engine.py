@@ -5,12 +5,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from sqlite3 import SQLITE_BUSY, Cursor, OperationalError
 from sqlite3 import Connection as SqliteConnection
+from threading import Lock
 from time import monotonic, sleep
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, column, create_engine, event, inspect, select, table, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import Pool
 
+from features.breaker import Breaker
 from features.settings import Settings
 from features.sql.tables.base import REVISION, change_counter
 from features.sql.turns import turns_of
@@ -19,8 +23,18 @@ from recommender.errors import StoreUnavailable
 BUSY_SECONDS = 30  # how long a writer waits for its turn
 BUSY_PAUSE_SECONDS = 0.002  # between two tries; SQLite by itself would make it up to a tenth of a second
 CONNECTIONS = 10  # to PostgreSQL that one process keeps; half as many more while it has need of them
+REMEDY = "Check DATABASE_URL and that the database runs, then try again."
 PRIMARY_CODE = 0xFF  # the part of SQLite's extended error codes that says what, without why
+# PostgreSQL on a host that does not answer at all: seconds to connect; then milliseconds, and seconds, until a
+# connection on which nothing comes any more is given up.
+GONE_WITHIN: dict[str, object] = {
+    "connect_timeout": 3, "tcp_user_timeout": 5_000, "keepalives_idle": 5, "keepalives_interval": 2,
+    "keepalives_count": 2,
+}  # fmt: skip
 MIGRATION_LOCK = 7_301_194_255  # any number, the same in every process: PostgreSQL's advisory lock of migrations
+
+
+_BREAKERS, _MAKING = WeakKeyDictionary[Pool, Breaker](), Lock()
 
 
 def open_engine(settings: Settings) -> Engine:
@@ -40,6 +54,7 @@ def engine_of(url: str) -> Engine:
             pool_size=CONNECTIONS,
             max_overflow=CONNECTIONS // 2,
             hide_parameters=True,
+            connect_args=GONE_WITHIN,
         )
     # What an error says may come into a log, where nobody's row belongs: so it says nothing of parameters.
     engine = create_engine(
@@ -56,7 +71,7 @@ def migrate(engine: Engine) -> None:
     Raises:
         StoreUnavailable: the database cannot be reached.
     """
-    with _reachable():
+    with _reachable(engine):
         if _is_current(engine):
             return
         # Imported here: it costs a quarter of a second, and almost every start finds the schema up to date.
@@ -84,7 +99,7 @@ def opened(settings: Settings) -> Generator[Engine]:
 @contextmanager
 def reading(engine: Engine) -> Generator[Connection]:
     """Read in one snapshot; raises StoreUnavailable when the database is not there."""
-    with _reachable(), engine.connect() as connection:
+    with _reachable(engine), engine.connect() as connection:
         yield connection
 
 
@@ -106,7 +121,7 @@ def writing(engine: Engine) -> Generator[Write]:
     Raises:
         StoreUnavailable: the database is not there, or stays busy for longer than BUSY_SECONDS.
     """
-    with _reachable(), _begun(engine) as connection:
+    with _reachable(engine), _begun(engine) as connection:
         raised = update(change_counter).values(change_number=change_counter.c.change_number + 1)
         number = connection.execute(raised.returning(change_counter.c.change_number)).scalar_one()
         yield Write(connection, int(number))
@@ -121,7 +136,7 @@ def exclusive(engine: Engine, lock: int | None = None, *, shares: bool = False) 
     Raises:
         StoreUnavailable: the database is not there, or stays busy for longer than BUSY_SECONDS.
     """
-    with _reachable(), _alone(engine, lock, shares=shares) as connection:
+    with _reachable(engine), _alone(engine, lock, shares=shares) as connection:
         yield connection
 
 
@@ -148,20 +163,37 @@ def read_change_number(connection: Connection) -> int:
 
 
 @contextmanager
-def _reachable() -> Generator[None]:
+def _reachable(engine: Engine) -> Generator[None]:
+    breaker = breaker_of(engine)
+    if not breaker.lets_through():
+        raise StoreUnavailable("The database is known to be gone.", remedy=REMEDY)
     try:
         yield
     except (DBAPIError, PoolTimeout, OperationalError) as error:
-        if isinstance(error, DBAPIError) and not _means_unavailable(error):
-            raise
+        if isinstance(error, DBAPIError):
+            if not _means_unavailable(error):
+                raise
+            if _means_gone(error):
+                breaker.failed()
         raise StoreUnavailable(
-            f"The database cannot be used now: {str(error).splitlines()[0]}",
-            remedy="Check DATABASE_URL and that the database runs, then try again.",
+            f"The database cannot be used now: {str(error).splitlines()[0]}", remedy=REMEDY
         ) from error
+    breaker.succeeded()
+
+
+def breaker_of(engine: Engine) -> Breaker:
+    """What knows whether this database is gone."""
+    with _MAKING:
+        return _BREAKERS.setdefault(engine.pool, Breaker())
 
 
 def _means_unavailable(error: DBAPIError) -> bool:
     return error.connection_invalidated or type(error).__name__ in {"OperationalError", "InterfaceError"}
+
+
+def _means_gone(error: DBAPIError) -> bool:
+    """Whether PostgreSQL is not there: it lost the connection, or gives no code of its own. An SQLite file is there."""
+    return error.connection_invalidated or getattr(error.orig, "sqlstate", "") is None
 
 
 def _is_current(engine: Engine) -> bool:

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from sqlalchemy import Engine
 from starlette.responses import Response
 
+from features.breaker import Breaker
 from features.events.backlog import Backlog
 from features.events.stream import EventStream
 from features.sql.engine import read_change_number, reading
@@ -23,9 +24,14 @@ SQL_DEADLINE_SECONDS = 2.0
 
 
 def health_routes(
-    current: Current, engine: Engine, metrics: Metrics, stream: EventStream, why_not: Callable[[], str | None]
+    current: Current,
+    engine: Engine,
+    metrics: Metrics,
+    stream: EventStream,
+    why_not: Callable[[], str | None],
+    redis: Breaker,
 ) -> APIRouter:
-    """The routes; `why_not` says what keeps the artifact from being loaded, if anything."""
+    """The routes; `why_not` says what keeps the artifact from being loaded, `redis` whether that is there."""
     router = APIRouter(tags=["health"], route_class=ScopedRoute)
 
     @router.get("/healthz", response_model=Alive, openapi_extra=needs(FREE))
@@ -35,13 +41,18 @@ def health_routes(
 
     @router.get("/readyz", response_model=Readiness, responses={503: {"model": Readiness}}, openapi_extra=needs(FREE))
     async def is_ready() -> Response:
-        """Say whether recommendations can be answered, and if not, why."""
-        reasons: list[str] = []
-        if current.artifact_id is None:
-            reasons.append(why_not() or "The artifact is being loaded.")
-        if (sql := await _why_no_sql(engine)) is not None:
-            reasons.append(sql)
-        content = {"ready": not reasons, "artifact_id": current.artifact_id, "reasons": reasons}
+        """Say whether recommendations can be answered, and if not, why; and what is answered less well, or refused.
+
+        Without the database money and consent are refused, but recommendations go on: so it is ready.
+        """
+        reasons = [] if current.artifact_id is not None else [why_not() or "The artifact is being loaded."]
+        sql = await _why_no_sql(engine)
+        degraded = [] if sql is None else [sql]
+        if redis.is_open:
+            degraded.append("Redis does not answer: recommendations go without live state, events are refused.")
+        content = {
+            "ready": not reasons, "artifact_id": current.artifact_id, "reasons": reasons, "degraded": degraded,
+        }  # fmt: skip
         return json_response(content, 503 if reasons else 200)
 
     @router.get(

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from redis.exceptions import RedisError
 
+from features.breaker import Breaker
 from features.identity import Identifier, Presented
 from features.online.live_events import NO_PLACES
 from features.online.live_state import NO_LIVE_EVENTS, LiveEvents, LiveState
@@ -22,6 +23,7 @@ class LiveReader:
 
     Args:
         hides_place: whether it may not be used where somebody is, who comes under these identifiers.
+        breaker: of Redis.
     """
 
     def __init__(
@@ -30,8 +32,9 @@ class LiveReader:
         metrics: Metrics,
         deadline_seconds: float,
         hides_place: Callable[[Sequence[Identifier]], bool],
+        breaker: Breaker,
     ) -> None:
-        self._live = live
+        self._live, self._breaker = live, breaker
         self._hides_place = hides_place
         self._metrics = metrics
         self._deadline_seconds = deadline_seconds
@@ -40,18 +43,21 @@ class LiveReader:
         """Recent events of the caller; None: Redis did not say until the deadline."""
         if caller.user_id is None and caller.anonymous_id is None:
             return NO_LIVE_EVENTS
+        if not self._breaker.lets_through():
+            self._metrics.live_state_missed("open")
+            return None
         try:
             async with asyncio.timeout(None) as scope:
                 deadline = _Deadline(scope, self._deadline_seconds)
                 try:
-                    return self._placed(caller, await self._live.read(caller.user_id, caller.anonymous_id))
+                    live = await self._live.read(caller.user_id, caller.anonymous_id)
                 finally:
                     deadline.cancel()
-        except TimeoutError:
-            self._metrics.live_state_missed("late")
-        except (RedisError, OSError):
-            self._metrics.live_state_missed("gone")
-        return None
+        except (TimeoutError, RedisError, OSError) as error:
+            self._missed(error)
+            return None
+        self._breaker.succeeded()
+        return self._placed(caller, live)
 
     async def read_patiently(self, user_id: UserId | None, anonymous_id: AnonymousId | None) -> LiveEvents | None:
         """The same of one who is not answered without; None: Redis is gone, or did not say within MOST_SECONDS."""
@@ -60,15 +66,21 @@ class LiveReader:
 
     async def read_all(self, callers: Sequence[Caller]) -> Sequence[LiveEvents | None]:
         """The same of many callers whom nobody waits for, in round trips that they share; all None: no Redis."""
+        if not self._breaker.lets_through():
+            self._metrics.live_state_missed("open")
+            return [None] * len(callers)
         try:
             async with asyncio.timeout(MOST_SECONDS):
                 found = await asyncio.gather(*(self._live.read(one.user_id, one.anonymous_id) for one in callers))
-                return [self._placed(caller, live) for caller, live in zip(callers, found, strict=True)]
-        except TimeoutError:
-            self._metrics.live_state_missed("late")
-        except (RedisError, OSError):
-            self._metrics.live_state_missed("gone")
-        return [None] * len(callers)
+        except (TimeoutError, RedisError, OSError) as error:
+            self._missed(error)
+            return [None] * len(callers)
+        self._breaker.succeeded()
+        return [self._placed(caller, live) for caller, live in zip(callers, found, strict=True)]
+
+    def _missed(self, error: Exception) -> None:
+        self._breaker.failed()
+        self._metrics.live_state_missed("late" if isinstance(error, TimeoutError) else "gone")
 
     def _placed(self, caller: Caller, live: LiveEvents) -> LiveEvents:
         if not live.places or not self._hides_place(Presented(caller.user_id, caller.anonymous_id).identifiers()):
