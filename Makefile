@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test test-fast check format lint types contracts bench bench-offers bench-tills bench-mail scale load crash crash-tills drill-erasure fuzz audit evaluate lock clean
+.PHONY: help install demo serve test test-fast check format lint types contracts bench bench-offers bench-tills bench-mail scale load crash crash-tills drills drill-erasure fuzz audit evaluate lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -62,6 +62,9 @@ crash: $(INSTALLED) ## Five minutes of events under load while processes are kil
 
 crash-tills: $(INSTALLED) ## Kill service and database at every step of every call of a till, then at random under load
 	CRASH_SECONDS=$${CRASH_SECONDS:-120} $(BIN)/pytest -s --timeout=0 tests/integration/tills
+
+drills: $(INSTALLED) ## Pull plugs on the running service and check what each caller gets (DRILL=redis-gone for one)
+	$(BIN)/python -W ignore -m loadtests.drills $(DRILL)
 
 fuzz: $(INSTALLED) ## Call every route with what its description allows and forbids, and fuzz the rule language, for long
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-300} $(BIN)/pytest --timeout=0 tests/interface/test_fuzz.py tests/interface/test_rule_fuzz.py

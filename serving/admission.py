@@ -10,7 +10,8 @@ from serving.priorities import BULK, Caller, caller_of
 from serving.problem_document import problem_response
 from serving.room import Room
 
-ARRIVED_AT = "arrived_at"  # of a scope: when the event loop read the head of the request, by its clock
+# Of a scope: when the event loop read the head of the request, by its clock, and how many it had yet to answer then.
+ARRIVED = "arrived"
 LOOK_SECONDS = 0.01
 MOST_WAITING = 32  # calls in bulk that wait for their turn
 RETRY_AFTER_SECONDS = 1
@@ -37,9 +38,9 @@ class Doorkeeper:
             now = loop.time()
             self._room.waited(now - due, now)
 
-    def begins(self, caller: Caller, age_seconds: float) -> bool:
-        """Take one more in, that came so long ago; False: it is refused, and counted."""
-        if not self._room.allows(caller, self._under_way[caller], age_seconds):
+    def begins(self, caller: Caller, age_seconds: float, n_before: int) -> bool:
+        """Take one more in, as `Room.allows` has it; False: it is refused, and counted."""
+        if not self._room.allows(caller, self._under_way[caller], age_seconds, n_before):
             self._metrics.request_shed(caller.name.lower())
             return False
         self._under_way[caller] += 1
@@ -79,7 +80,8 @@ class Admission:
             await self._app(scope, receive, send)
             return
         now = asyncio.get_running_loop().time()
-        if not self._door.begins(caller, now - scope.get(ARRIVED_AT, now)):
+        arrived_at, n_before = scope.get(ARRIVED, (now, 0))
+        if not self._door.begins(caller, now - arrived_at, n_before):
             await _busy(scope)(scope, receive, send)
             return
         try:

@@ -7,7 +7,7 @@ from typing import cast
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from serving.admission import ARRIVED_AT
+from serving.admission import ARRIVED
 from serving.problem_document import MEDIA_TYPE, TYPE_PREFIX
 
 LARGEST_HEAD = 64 * 1024  # bytes of request line and headers, beyond the chunk that they began in
@@ -50,7 +50,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Its head is there."""
         self._in_head = False
         super().on_headers_complete()
-        self.scope[ARRIVED_AT] = self.loop.time()  # pyright: ignore[reportGeneralTypeIssues] - a key of our own
+        self.scope[ARRIVED] = self.loop.time(), len(self.tasks)  # pyright: ignore[reportGeneralTypeIssues] - a key of our own
         if self._ending:
             self.cycle.keep_alive = False  # the answer says that it is the last one here
 

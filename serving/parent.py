@@ -2,8 +2,10 @@
 
 import asyncio
 import fcntl
+import hashlib
 import http.client
 import logging
+import os
 import shutil
 import signal
 import socket
@@ -31,6 +33,7 @@ APPLICATION = "serving.app:create_app"
 LOOK_SECONDS = 0.05  # between two looks at the children
 RETRY_SECONDS = 1.0  # until the embedded Valkey is tried again
 BACKLOG = 2048
+MEMORY = Path("/dev/shm")  # noqa: S108 - the folder in it is ours alone
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +63,7 @@ class _Family:
     def __init__(
         self, settings: Settings, application: str, listener: socket.socket, valkey: EmbeddedValkey | None
     ) -> None:
-        self._metrics_dir = settings.data_dir.resolve() / "metrics"
+        self._metrics_dir = metrics_folder(settings.data_dir)
         environment = environment_of(settings) | {"PROMETHEUS_MULTIPROC_DIR": str(self._metrics_dir)}
         # One thread each: workers share the cores, and a request is too short to be split.
         environment = {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1", **environment}
@@ -86,7 +89,7 @@ class _Family:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         shutil.rmtree(self._metrics_dir, ignore_errors=True)
-        self._metrics_dir.mkdir()
+        self._metrics_dir.mkdir(mode=0o700)
         try:
             for worker in self._workers:
                 worker.start()
@@ -155,6 +158,18 @@ class _Family:
         for drain in self._drain:
             drain.ask_to_end()
             drain.wait_for_end(GRACE_SECONDS)
+        shutil.rmtree(self._metrics_dir, ignore_errors=True)
+
+
+def metrics_folder(data_dir: Path) -> Path:
+    """Where the processes of `serve` count: in memory, where there is a file system in it.
+
+    They map the files, and who writes to a page for which a full disk has no room is killed.
+    """
+    data = data_dir.resolve()
+    if not MEMORY.is_dir():
+        return data / "metrics"
+    return MEMORY / f"recommender-{os.getuid()}-{hashlib.sha256(str(data).encode()).hexdigest()[:16]}"
 
 
 @contextmanager

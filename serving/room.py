@@ -2,7 +2,7 @@
 
 from serving.priorities import Caller
 
-LEAST, MOST = 32.0, 512.0  # requests of storefronts under way; fewer than the least are never too many
+LEAST, MOST = 32.0, 512.0  # requests of storefronts; fewer than the least are never too many
 SHARES = {Caller.TILL: 8.0, Caller.APP: 4.0, Caller.STOREFRONT: 1.0, Caller.BATCH: 0.25}  # of bounds and waits
 INTERVAL_SECONDS, LEAST_SAMPLES = 0.1, 2
 LESS, MORE = 0.8, 1.05  # what an interval changes
@@ -27,11 +27,18 @@ class Room:
         self._bound, self._is_late = MOST, False
         self._shortest, self._n_samples, self._peak, self._ends = float("inf"), 0, 0, float("-inf")
 
-    def allows(self, caller: Caller, under_way: int, age_seconds: float) -> bool:
-        """Whether one more of this kind, that came so long ago, may begin while so many of it are under way."""
+    def allows(self, caller: Caller, under_way: int, age_seconds: float, n_before: int) -> bool:
+        """Whether one more of a kind may begin while so many of it are under way.
+
+        Args:
+            age_seconds: how long ago it came.
+            n_before: requests of all kinds that had come before it and were not answered then.
+        """
         share = SHARES[caller]
         self._peak = max(self._peak, int(under_way / share) + 1)
-        return under_way < self._bound * share and not (self._is_late and age_seconds > self._target * share)
+        if self._is_late and n_before >= LEAST * share and age_seconds > self._target * share:
+            return False
+        return under_way < self._bound * share
 
     def waited(self, seconds: float, now: float) -> None:
         """Take in how long something that was ready had to wait; `now` is in seconds, of any beginning."""

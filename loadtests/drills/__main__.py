@@ -13,7 +13,7 @@ from loadtests.drills.drill import DRILLS, Drill, NotHere
 from loadtests.drills.stage import Stage
 
 TRIES, STANDSTILL_SECONDS = 2, 0.5
-MODULES = ("of_redis", "of_sql", "of_processes", "of_artifacts", "of_clock")
+MODULES = ("of_redis", "of_sql", "of_processes", "of_artifacts", "of_clock", "of_overload")
 
 
 def _played(one: Drill) -> Stage:

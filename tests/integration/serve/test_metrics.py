@@ -7,7 +7,7 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from serving.parent import APPLICATION
+from serving.parent import APPLICATION, metrics_folder
 from tests.integration.serve.service import Service, ends, eventually, serving
 
 EVENTS = 20
@@ -34,11 +34,11 @@ def view(service: Service, message_id: str) -> str:
 
 def files_of(service: Service, kind: str) -> set[int]:
     """Processes that have a file of that kind."""
-    return {int(file.stem.rsplit("_", 1)[1]) for file in (service.data_dir / "metrics").glob(f"{kind}_*.db")}
+    return {int(file.stem.rsplit("_", 1)[1]) for file in metrics_folder(service.data_dir).glob(f"{kind}_*.db")}
 
 
 def has_counted_events(service: Service, pid: int) -> bool:
-    file = service.data_dir / "metrics" / f"counter_{pid}.db"
+    file = metrics_folder(service.data_dir) / f"counter_{pid}.db"
     return file.exists() and b"recommender_events_total" in file.read_bytes()
 
 

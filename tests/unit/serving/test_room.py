@@ -16,19 +16,19 @@ def after(waits: list[tuple[float, int]]) -> Room:
     """A room after so many waits, one every LOOK_SECONDS, each with what was under way."""
     room = Room(TARGET)
     for number, (seconds, under_way) in enumerate(waits):
-        room.allows(Caller.STOREFRONT, under_way, 0.0)
+        room.allows(Caller.STOREFRONT, under_way, 0.0, 0)
         room.waited(seconds, number * LOOK_SECONDS)
     return room
 
 
 def most(room: Room, caller: Caller) -> int:
-    return next(number for number in range(10_000) if not room.allows(caller, number, 0.0))
+    return next(number for number in range(10_000) if not room.allows(caller, number, 0.0, 0))
 
 
 def patience(room: Room, caller: Caller) -> float:
     """The age in multiples of the target from which on a request of this kind is refused; infinite if it never is."""
     ages = [TARGET * quarter / 4 for quarter in range(1, 100)]
-    return next((age for age in ages if not room.allows(caller, 0, age)), float("inf")) / TARGET
+    return next((age for age in ages if not room.allows(caller, 0, age, 1_000)), float("inf")) / TARGET
 
 
 @given(WAITS)
@@ -45,8 +45,9 @@ def test_who_is_more_pressing_always_has_more_room(waits):
 def test_light_load_is_never_refused(waits):
     room = after(waits)
     for caller in Caller:
-        assert room.allows(caller, int(LEAST * SHARES[caller]) - 1, 0.0)
-        assert not room.allows(caller, int(MOST * SHARES[caller]), 0.0)
+        few = int(LEAST * SHARES[caller]) - 1
+        assert room.allows(caller, few, age_seconds=10.0, n_before=few)
+        assert not room.allows(caller, int(MOST * SHARES[caller]), 0.0, 0)
 
 
 def test_a_standing_queue_lowers_the_bound_until_it_is_gone_and_calm_raises_it_again():
