@@ -36,7 +36,9 @@ class DrillShop(Shop):
         self.publish("a1")
         now = datetime.now(UTC)
         self.ledger = Ledger(self.engine, lambda: read_secret(self.settings), lambda: datetime.now(UTC))
-        shared = SharedCode(code=CODE, most_discount=90, valid_from=now, valid_until=now + timedelta(days=1))
+        shared = SharedCode(
+            code=CODE, most_discount=90, valid_from=now - timedelta(days=1), valid_until=now + timedelta(days=1)
+        )
         self.ledger.allow(
             Allowance(
                 campaign_id="till", version=1, state="open", timezone="UTC", currency="EUR", terms=TERMS, shared=shared,
