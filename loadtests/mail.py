@@ -1,8 +1,9 @@
 """`make bench-mail`: product blocks of mails, decided and on disk: recipients a second, and how long 100 take.
 
 Two workers over a copy of the data folder (`make demo`), with consent of every recipient: the shoppers of the artifact,
-and strangers for as many recipients as MAIL_RECIPIENTS says (10,000 unless set). Beside it a repetition of what was
-decided, and the memory of the workers before and after.
+and strangers for as many recipients as MAIL_RECIPIENTS says (10,000 unless set). Beside it two repetitions of what was
+decided, and the memory of the workers before and after. Then one worker by itself: how long a recommendation takes
+while it decides batches of 1,000, and while it does not.
 """
 
 import asyncio
@@ -27,10 +28,11 @@ from features.settings import Settings
 from features.sql.consent_store import ConsentStore
 from features.sql.engine import migrate, open_engine
 from loadtests.bench import copy_of, free_port, running
-from loadtests.generator import connect, post
+from loadtests.generator import Outcome, at_rate, connect, post
 from recommender.consent import MARKETING_EMAIL, PERSONALISATION, Entry, State
 
 WORKERS, RECIPIENTS, AT_ONCE, LARGE = 2, int(os.environ.get("MAIL_RECIPIENTS", "10000")), 100, 250
+BATCH, RATE = 1_000, 50.0  # recipients; recommendations a second beside them
 LOOK_AFTER = 5_000  # recipients, between two looks at the memory
 BLOCK = {"block_id": "top", "placement": "home", "images": "open_time", "count": 4}
 
@@ -104,8 +106,39 @@ def private_mib(workers: Sequence[psutil.Process]) -> float:
     return sum(one.memory_full_info().uss for one in workers) / 2**20
 
 
+async def ask_beside(port: int, batches: Sequence[bytes]) -> tuple[Outcome, Outcome, float]:
+    """Recommendations for nobody in particular, alone and beside batches of one after the other; seconds of these."""
+    asked = [post("/v1/recommendations", orjson.dumps({"placement": "home", "limit": 12}))]
+    await at_rate("127.0.0.1", port, asked, per_second=RATE, seconds=2.0, connections=4)
+    alone = await at_rate("127.0.0.1", port, asked, per_second=RATE, seconds=10.0, connections=4)
+    batch = asyncio.create_task(render(port, batches, 1))
+    beside, seconds = Outcome(), 0.0
+    while not batch.done():
+        more = await at_rate("127.0.0.1", port, asked, per_second=RATE, seconds=0.5, connections=4)
+        beside.latencies_ms += more.latencies_ms
+        beside.failures += more.failures
+    seconds, _ = await batch
+    return alone, beside, seconds
+
+
+def measure_beside(console: Console, users: Sequence[str], environment: dict[str, str]) -> None:
+    """What a batch does to other calls of its worker: their latency is how long the event loop lets them wait."""
+    port = free_port()
+    serve = [sys.executable, "-m", "recommender", "serve", "--workers", "1", "--port", str(port)]
+    with running(serve, port, "/readyz", environment):
+        uvloop.run(render(port, list(calls("warm-1", users[:1_000], AT_ONCE)), 4))
+        batches = list(calls("s4", users[: 4 * BATCH], BATCH))
+        alone, beside, seconds = uvloop.run(ask_beside(port, batches))
+    table = Table(f"{RATE:.0f} recommendations/s on one worker", "p50 ms", "p95 ms", "p99 ms", "most", "failures")
+    rate = f"{min(len(users), 4 * BATCH) / seconds:,.0f} recipients/s"
+    for name, of in (("alone", alone), (f"beside batches of {BATCH:,} ({rate})", beside)):
+        shares = [f"{of.percentile(share):.1f}" for share in (50, 95, 99, 100)]
+        table.add_row(name, *shares, str(of.failures))
+    console.print(table)
+
+
 def main() -> None:
-    """Run everything and print the table."""
+    """Run everything and print the tables."""
     console, port = Console(), free_port()
     with copy_of(Settings()) as apart:
         known = shoppers(apart)
@@ -126,6 +159,7 @@ def main() -> None:
                 ("known shoppers, 250 a call, 4 calls at a time", "s2", known, LARGE, 4),
                 ("all, 250 a call, 4 calls at a time", "s3", users, LARGE, 4),
                 ("the same again", "s3", users, LARGE, 4),
+                ("and again", "s3", users, LARGE, 4),
             ):
                 before, seconds, took = cpu_seconds(workers), 0.0, list[float]()
                 for start in range(0, len(of), LOOK_AFTER):
@@ -140,9 +174,10 @@ def main() -> None:
                     f"{float(np.percentile(took, 95)):.0f}", f"{1000 * sum(spent) / len(of):.2f}",
                     f"{max(spent) / sum(spent):.0%}",
                 )  # fmt: skip
+        measure_beside(console, known, environment)
     console.print(table)
     console.print(
-        f"memory of {WORKERS} workers: {', '.join(memory)} after each {LOOK_AFTER:,} of all, and again; "
+        f"memory of {WORKERS} workers: {', '.join(memory)} after each {LOOK_AFTER:,} of all, again, and once more; "
         f"{os.cpu_count()} cores"
     )
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 from recommender.lockstep import Work
 
 T = TypeVar("T")
-SLICE_SECONDS = 0.002
+SLICE_SECONDS = 0.001
 
 
 async def with_pauses(work: Work[T]) -> T:
