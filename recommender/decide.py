@@ -4,12 +4,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 import numpy as np
 
-from recommender.arrays import EMPTY_ROWS, Positions, Rows, Scores
+from recommender.arrays import EMPTY_ROWS, Rows, Scores
 from recommender.candidates import Candidates, merge
 from recommender.catalogue import Catalogue
-from recommender.diversify import diversify
 from recommender.explain import explain, is_personal, name_fallback, trace
 from recommender.fusion import fuse
+from recommender.list_making import choose
 from recommender.lockstep import Work, finished, in_step
 from recommender.model import Model
 from recommender.placements import Placement, SourceName
@@ -28,10 +28,10 @@ from recommender.retrieval.new_arrivals import new_arrivals
 from recommender.retrieval.newcomers import newcomers
 from recommender.retrieval.popular import popular
 from recommender.retrieval.proposal import Proposal
-from recommender.retrieval.selection import best
 from recommender.retrieval.sessions import by_sessions
 from recommender.retrieval.trending import trending
 from recommender.shopper import Shopper
+from recommender.sink import sink
 from recommender.situation import Situation
 from recommender.slots import boost, fill_slots, fillers, pinned_rows
 
@@ -91,12 +91,14 @@ def _steps(situation: Situation) -> Work[Decision]:
         candidates = with_features(situation, candidates)
         yield
     scores = boost(situation, candidates.rows, rank(situation, candidates, trees))
+    scores = sink(situation, candidates.rows, scores)
     yield
-    chosen = candidates.rows[choose(situation, candidates, scores, pinned)]
-    fill_up = fillers(situation, chosen, pinned, query.limit)
-    rows = fill_slots(chosen, fill_up, pins, query.limit)
+    chosen = choose(situation, candidates, scores, pinned)
+    fill_up = fillers(situation, chosen.rows, pinned, query.limit)
+    rows = fill_slots(chosen.rows, fill_up, pins, query.limit)
     yield
-    slots = explain(situation, candidates, scores, rows, frozenset(pins.values()), fill_up)
+    given = dict.fromkeys(pins.values(), "pinned") | dict.fromkeys(chosen.explored, "exploration")
+    slots = explain(situation, candidates, scores, rows, given, fill_up)
     return Decision(
         rows=rows,
         scores=slots.scores,
@@ -105,6 +107,7 @@ def _steps(situation: Situation) -> Work[Decision]:
         personalised=is_personal(situation, proposals),
         fallback=name_fallback(situation, proposals, fill_up),
         short=len(rows) < query.limit,
+        propensities=tuple(chosen.chances.get(row, 1.0) for row in rows.tolist()) if chosen.chances else None,
         trace=trace(situation, proposals, candidates, rows) if query.trace else None,
     )
 
@@ -164,19 +167,6 @@ def lift_by_session(situation: Situation, rows: Rows, scores: Scores) -> Scores:
 def squash(scores: Scores) -> Scores:
     """The logistic function: keeps the order, and makes scores positive, so that a boost above 1 always lifts."""
     return (1.0 / (1.0 + np.exp(-scores.astype(np.float64)))).astype(np.float32)
-
-
-def choose(situation: Situation, candidates: Candidates, scores: Scores, pinned: Rows) -> Positions:
-    """Positions of the candidates for the slots that no pin takes, best first (the lower row where equal)."""
-    text, limit = situation.catalogue.text, situation.query.limit
-    return diversify(
-        order=best(candidates.rows, scores, len(scores)),
-        groups=text["group"].codes[candidates.rows],
-        categories=text["category"].codes[candidates.rows],
-        limit=limit - len(pinned),
-        cap=max(1, int(situation.placement.max_share_per_category * limit + 1e-6)),
-        taken=candidates.rows.searchsorted(pinned),
-    )
 
 
 def as_rows(rows: Collection[int]) -> Rows:

@@ -61,6 +61,13 @@ class Definition:
             raise self._refusal(setting, f"Give a number above 0 and at most {most:g}.")
         return float(value)
 
+    def share(self, setting: str) -> float:
+        """A number from 0 to 1; 0 where it is not given."""
+        value = self._table.get(setting, 0.0)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:  # NaN is not either
+            raise self._refusal(setting, "Give a number from 0 to 1.")
+        return float(value)
+
     def name(self, setting: str, known: Sequence[Name], default: Name) -> Name:
         """One of the known words."""
         return self._known(self._table.get(setting, default), known, setting)

@@ -33,14 +33,14 @@ class Slots:
 
 
 def explain(
-    situation: Situation, candidates: Candidates, scores: Scores, rows: Rows, pinned: AbstractSet[int], fill_up: Fillers
+    situation: Situation, candidates: Candidates, scores: Scores, rows: Rows, given: Mapping[int, str], fill_up: Fillers
 ) -> Slots:
     """Explain what is shown.
 
     Args:
         scores: of the candidates. What fills up gets scores below all of those shown, falling from slot to slot.
         rows: (n,) what is shown.
-        pinned: those of them that a pin put there.
+        given: the source of those of them that no ranking put there ("pinned", "exploration").
     """
     shown_scores = np.empty(len(rows), dtype=np.float32)
     best, seeds = np.empty(len(rows), dtype=np.int32), np.empty(len(rows), dtype=np.int32)
@@ -48,8 +48,8 @@ def explain(
     sources: list[str] = []
     reasons: list[str] = []
     for row, ranked_best, seed in zip(rows.tolist(), best.tolist(), seeds.tolist(), strict=True):
-        if row in pinned:
-            source, because = "pinned", -1
+        if row in given:
+            source, because = given[row], -1
         elif ranked_best >= 0:
             source, because = candidates.sources[ranked_best], seed
         else:

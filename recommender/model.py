@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.arrays import Floats, Matrix, Offsets, Rows, Scores
+from recommender.arrays import Floats, Mask, Matrix, Offsets, Rows, Scores
 from recommender.derived import derived
 from recommender.ids import StoreId, UserId
 from recommender.offers.response_model import ResponseModel
@@ -15,6 +15,8 @@ from recommender.ranking.trees import Trees
 from recommender.retrieval.index import EmbeddingIndex
 from recommender.retrieval.session_index import SessionIndex
 from recommender.shopper import Purchases
+
+BEST_SELLING_SHARE = 0.01  # of the items that are bought of late
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,26 @@ class Model:
     def never_bought(self) -> Rows:
         """Rows that training saw without a buyer, ascending."""
         return np.flatnonzero(self.popularity.overall == 0).astype(np.int32)
+
+    @derived
+    def fame(self) -> Floats:
+        """(n_items + 1,) in [0, 1]: log(1 + buyers of late) over that of the best seller.
+
+        The last entry is of an item that training did not see.
+        """
+        buyers = np.log1p(np.append(self.popularity.recent, 0.0))
+        return (buyers / max(float(buyers.max()), 1.0)).astype(np.float32)
+
+    @derived
+    def best_sellers(self) -> Mask:
+        """(n_items + 1,) True for the hundredth of what is bought of late that most shoppers buy; one item at least.
+
+        The last entry is of an item that training did not see.
+        """
+        ranking = self.popularity.ranking
+        found = np.zeros(self.n_items + 1, dtype=np.bool_)
+        found[ranking[: max(1, round(BEST_SELLING_SHARE * len(ranking)))]] = True
+        return found
 
     @derived
     def item_facts(self) -> Matrix:

@@ -29,7 +29,8 @@ Exclusion = Literal["bought", "cart", "viewed", "context_item"]
 RankerName = Literal["any", "discovery", "fused"]
 
 SETTINGS = (
-    "title", "sources", "ranker", "filter", "exclude", "max_share_per_category", "pins", "boosts", "limit", "max_limit",
+    "title", "sources", "ranker", "filter", "exclude", "max_share_per_category", "max_share_popular", "novelty",
+    "calibration", "exploration", "pins", "boosts", "limit", "max_limit",
 )  # fmt: skip
 LONGEST_LIST = 1_000  # items that any placement may be asked for
 LARGEST_FACTOR = 100.0
@@ -64,6 +65,10 @@ class Placement:
         exclude: what the shopper has or sees already and this placement must not show.
         max_share_per_category: largest share of the list from one category, in (0, 1]; 1: no cap. It yields before
             the list gets short.
+        max_share_popular: the same of what sells best (`Model.best_sellers`).
+        novelty: how much less an item scores the more it is bought, in [0, 1]; 0: not at all.
+        calibration: how far the categories of the list follow those that the shopper buys, in [0, 1]; 0: not at all.
+        exploration: the chance of each slot to go to an item that little is known of, in [0, 1].
         limit: items when the request does not say; max_limit: the most that it may ask for.
     """
 
@@ -74,6 +79,10 @@ class Placement:
     filter: Rule | None = None
     exclude: frozenset[Exclusion] = frozenset()
     max_share_per_category: float = 1.0
+    max_share_popular: float = 1.0
+    novelty: float = 0.0
+    calibration: float = 0.0
+    exploration: float = 0.0
     pins: tuple[Pin, ...] = ()
     boosts: tuple[Boost, ...] = ()
     limit: int = 12
@@ -118,6 +127,10 @@ def parse_placement(placement_id: str, definition: Mapping[str, object], prefix:
         filter=_rule(settings, "filter"),
         exclude=frozenset(settings.names("exclude", get_args(Exclusion))),
         max_share_per_category=settings.number("max_share_per_category", most=1.0, default=1.0),
+        max_share_popular=settings.number("max_share_popular", most=1.0, default=1.0),
+        novelty=settings.share("novelty"),
+        calibration=settings.share("calibration"),
+        exploration=settings.share("exploration"),
         pins=_pins(settings, max_limit),
         boosts=_boosts(settings),
         limit=settings.whole("limit", most=LONGEST_LIST, default=min(12, max_limit)),

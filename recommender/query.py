@@ -65,12 +65,15 @@ class Decision:
 
     Attributes:
         rows, scores: (n,) what is shown, with the ranker's score (pins: the score they would have had).
-        sources: per slot, the name of the source that gave the candidate ("pinned" for a pin).
+        sources: per slot, the name of the source that gave the candidate ("pinned" for a pin, "exploration" for what
+            was drawn).
         reasons: per slot, a short sentence for people.
         personalised: whether anything of the shopper went into it.
         fallback: "none", or how far down the ladder the list had to go: "contextual" (no personal source had anything),
             "popular" (filled up from what is popular), "catalogue" (filled up from all that is allowed).
         short: True when fewer items than asked for are allowed at all.
+        propensities: per slot, the chance in (0, 1] that it got its item, given the slots before it; None: each is 1,
+            as nothing was drawn.
     """
 
     rows: Rows
@@ -80,4 +83,5 @@ class Decision:
     personalised: bool
     fallback: str
     short: bool
+    propensities: tuple[float, ...] | None = None
     trace: Trace | None = None

@@ -7,7 +7,7 @@ def reason(situation: Situation, row: int, source: str, because: int) -> str:
     """Say why `row` is shown.
 
     Args:
-        source: what proposed it, a source name, "pinned", or "catalogue" for what fills up a list.
+        source: what proposed it, a source name, "pinned", "exploration", or "catalogue" for what fills up a list.
         because: row of the item that brought it up, or -1.
     """
     title = situation.catalogue.items[because].title if because >= 0 else ""
@@ -35,6 +35,8 @@ def reason(situation: Situation, row: int, source: str, because: int) -> str:
             return _about_newcomer(situation, row)
         case "pinned":
             return "Chosen by the shop"
+        case "exploration":
+            return "Few have tried this yet"
         case "popular":
             in_category = situation.query.category is not None
             return f"Popular in {situation.query.category}" if in_category else "Popular with our shoppers"

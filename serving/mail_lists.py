@@ -125,10 +125,12 @@ class MailLists:
 
         async def record(shown: Sequence[str]) -> None:
             places = [place for place, item in enumerate(items) if item.item_id in shown]
+            chances = decision.propensities
             part = replace(
                 decision, rows=decision.rows[places], scores=decision.scores[places], trace=None,
                 sources=tuple(decision.sources[place] for place in places),
                 reasons=tuple(decision.reasons[place] for place in places),
+                propensities=None if chances is None else tuple(chances[place] for place in places),
             )  # fmt: skip
             await self._recommend.record(ask.caller, ask.question, replace(answer, decision=part), now)
 

@@ -116,7 +116,11 @@ def with_markets(events: pl.LazyFrame, stores: Sequence[Store]) -> pl.LazyFrame:
 
 def read_placements(settings: Settings) -> Mapping[PlacementId, Placement]:
     """The placements of the configuration folder, else those that ship."""
+    return load_placements(read_placements_text(settings))
+
+
+def read_placements_text(settings: Settings) -> str:
+    """The same as TOML."""
     if settings.config_dir is not None and (file := settings.config_dir / "placements.toml").exists():
-        return load_placements(file.read_text(encoding="utf-8"))
-    shipped = resources.files("recommender").joinpath("config/placements.toml")
-    return load_placements(shipped.read_text(encoding="utf-8"))
+        return file.read_text(encoding="utf-8")
+    return resources.files("recommender").joinpath("config/placements.toml").read_text(encoding="utf-8")

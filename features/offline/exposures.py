@@ -15,6 +15,7 @@ _LIST = pl.Struct(
         "context_item_id": pl.String(),
         "fallback": pl.String(),
         "personalised": pl.Boolean(),
+        "propensities": pl.List(pl.Float64()),
     }
 )
 
@@ -25,7 +26,8 @@ def shown_items(events: pl.LazyFrame) -> pl.LazyFrame:
     In:  EVENT_COLUMNS with `person`, as `with_persons` adds it; any order.
     Out: recommendation_id str, position i32 (from 1), item_id str, source str, placement str,
          context_item_id str, fallback str, personalised bool, person str, store_id str, policy str, experiment str,
-         variant str, propensity f64, shown_at datetime. Unique by (recommendation_id, position); in no order.
+         variant str, propensity f64 (of the item in its place), shown_at datetime. Unique by (recommendation_id,
+         position); in no order.
     """
     # Ours alone carry their own id twice: a client may send an event of this name, with anything in it.
     is_ours = (pl.col("event") == RECOMMENDATION_SERVED) & (pl.col("event_id") == pl.col("recommendation_id"))
@@ -35,9 +37,13 @@ def shown_items(events: pl.LazyFrame) -> pl.LazyFrame:
         .drop("item_id", "position")
         .unnest("properties")
     )
+    length = pl.col("item_ids").list.len()
     return (
-        lists.with_columns(position=pl.int_ranges(1, pl.col("item_ids").list.len() + 1, dtype=pl.Int32))
-        .explode("item_ids", "sources", "position")
+        lists.with_columns(
+            position=pl.int_ranges(1, length + 1, dtype=pl.Int32),
+            propensity=pl.coalesce("propensities", pl.col("propensity").repeat_by(length)),
+        )
+        .explode("item_ids", "sources", "position", "propensity")
         .drop_nulls("item_ids")
         .select(
             "recommendation_id", "position", pl.col("item_ids").alias("item_id"), pl.col("sources").alias("source"),

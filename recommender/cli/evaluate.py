@@ -54,6 +54,7 @@ evaluate_app = typer.Typer(
     "[bold]recommender evaluate --protocol leave-last --train lists.parquet[/]\n\n"
     "[bold]recommender evaluate --protocol given-split --train train.parquet --test test.parquet[/]\n\n"
     "[bold]recommender evaluate --protocol next-item --train sessions.parquet[/]\n\n"
+    "[bold]recommender evaluate settings --placement home --set novelty=0.3[/]  what settings of a placement cost\n\n"
     "[bold]recommender evaluate coupons[/]  how well the response to coupons is foreseen",
 )
 
@@ -123,6 +124,45 @@ def coupons(
 
     show(
         evaluate_coupons(read_settings(), since=in_utc(since), json_file=json_file, report=report, progress=Terminal())
+    )
+
+
+@evaluate_app.command("settings")
+def settings_(
+    placement: Annotated[str, typer.Option(help="Whose settings are changed.")] = "home",
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="Settings of docs/placements.md to try together, parted by commas; again for another try."
+        ),
+    ] = None,
+    shoppers: Annotated[
+        int | None, typer.Option(min=2, help="Ask about so many shoppers, drawn at random. Default: all.")
+    ] = None,
+    until: Moment = None,
+    window_days: Window = None,
+) -> None:
+    """Show what settings of a placement cost and bring, on the last weeks of your own data.
+
+    The placement is asked as it is, then with each --set, through the functions that answer requests; nothing is saved.
+    A row each: NDCG with its change and interval, the share of the assortment that is shown, mean rank by popularity
+    (1: the best seller), different categories and share of best sellers in the first ten places, and how far these
+    follow the shopper's own mix of categories.
+
+    [bold]recommender evaluate settings --placement home --set novelty=0.3 --set "novelty=0.3, max_share_popular=0.2"[/]
+    """
+    from features.progress import Terminal
+    from features.settings import read_settings
+    from training.evaluate.settings_cost import evaluate_settings
+    from training.evaluate.trial import Wanted
+
+    evaluate_settings(
+        read_settings(),
+        placement=placement,
+        changes=changes or [],
+        shoppers=shoppers,
+        wanted=Wanted(until=in_utc(until), window_days=window_days),
+        progress=Terminal(),
     )
 
 

@@ -33,6 +33,7 @@ class TracedItem(BaseModel):
     score: float
     source: str
     reason: str
+    propensity: float = Field(description="The chance that this slot got this item; 1 where nothing was drawn.")
     features: dict[str, float]
 
 

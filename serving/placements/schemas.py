@@ -46,6 +46,12 @@ class PlacementBody(BaseModel):
     filter: str | None = Field(default=None, description="A rule that every item must satisfy.")
     exclude: list[str] = Field(default=[], description="`bought`, `cart`, `viewed`, `context_item`.")
     max_share_per_category: float = Field(default=1.0, description="In (0, 1]; 1: no cap.")
+    max_share_popular: float = Field(default=1.0, description="Of what sells best, in (0, 1]; 1: no cap.")
+    novelty: float = Field(default=0.0, description="From 0 to 1: how much less an item scores the more it is bought.")
+    calibration: float = Field(default=0.0, description="From 0 to 1: how far categories follow what the shopper buys.")
+    exploration: float = Field(
+        default=0.0, description="From 0 to 1: the chance of each slot to go to a little known item."
+    )
     pins: list[PinBody] = []
     boosts: list[BoostBody] = []
     limit: int = Field(default=12, description="Items when the request does not say.")

@@ -92,5 +92,6 @@ def _shown(decision: Decision, trace: Trace, catalogue: Catalogue) -> Iterable[d
             "score": float(decision.scores[position]),
             "source": decision.sources[position],
             "reason": decision.reasons[position],
+            "propensity": 1.0 if decision.propensities is None else decision.propensities[position],
             "features": dict(zip(trace.feature_names, values[position], strict=True)),
         }

@@ -20,7 +20,7 @@ QUEUED_LISTS = 10_000  # at 1,000 lists/s, what ten seconds without a stream hol
 LISTS_PER_WRITE = 200
 PAUSE_SECONDS = 0.5  # each write is a sync of the disk, for which reads of live state wait
 QUEUED_TRACES = 100
-NO_EXPLORATION = 1.0  # the chance with which a list was shown: the same state gives the same one
+NO_EXPLORATION = 1.0  # the chance of each slot of a list that nothing was drawn for: the same state gives the same one
 
 
 class Exposures:
@@ -77,10 +77,12 @@ class Exposures:
 def exposure_row(caller: Caller, answer: Answer, now: datetime) -> EventRow:
     """One row of the event log for one served list; its items are in `properties`, that of slot 1 first.
 
-    `policy` is the artifact that decided, `propensity` holds for every slot; no experiment runs yet.
+    `policy` is the artifact that decided; `propensity` holds for every slot, unless `properties` have one for each. No
+    experiment runs yet.
     """
     query, decision = answer.query, answer.decision
     context_item = None if query.context_item is None else answer.catalogue.items[query.context_item].item_id
+    explores = decision.propensities is not None
     properties = {
         "placement": query.placement,
         "item_ids": item_ids(answer.catalogue, decision.rows),
@@ -88,6 +90,7 @@ def exposure_row(caller: Caller, answer: Answer, now: datetime) -> EventRow:
         "context_item_id": context_item,
         "fallback": decision.fallback,
         "personalised": decision.personalised,
+        **({"propensities": decision.propensities} if explores else {}),
     }
     return {
         "event_id": answer.recommendation_id,
@@ -101,7 +104,7 @@ def exposure_row(caller: Caller, answer: Answer, now: datetime) -> EventRow:
         "policy": answer.model_version,
         "experiment": None,
         "variant": None,
-        "propensity": NO_EXPLORATION,
+        "propensity": None if explores else NO_EXPLORATION,
         "synthetic": False,
         "occurred_at": now,
         "received_at": now,

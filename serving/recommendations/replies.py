@@ -54,6 +54,20 @@ def reply_of(answer: Answer, fragments: ItemFragments) -> dict[str, object]:
     """One list, ready for orjson."""
     decision = answer.decision
     slots = zip(decision.rows.tolist(), decision.scores.tolist(), decision.sources, decision.reasons, strict=True)
+    items: list[dict[str, object]] = [
+        {
+            "item_id": answer.catalogue.items[row].item_id,
+            "position": position,
+            "score": round(score, 6),
+            "source": source,
+            "reason": reason,
+            "item": fragments.of(answer.catalogue, row),
+        }
+        for position, (row, score, source, reason) in enumerate(slots, 1)
+    ]
+    if decision.propensities is not None:
+        for item, propensity in zip(items, decision.propensities, strict=True):
+            item["propensity"] = propensity
     return {
         "recommendation_id": answer.recommendation_id,
         "placement": answer.query.placement,
@@ -61,17 +75,7 @@ def reply_of(answer: Answer, fragments: ItemFragments) -> dict[str, object]:
         "personalised": decision.personalised,
         "fallback": decision.fallback,
         "degraded": answer.degraded,
-        "items": [
-            {
-                "item_id": answer.catalogue.items[row].item_id,
-                "position": position,
-                "score": round(score, 6),
-                "source": source,
-                "reason": reason,
-                "item": fragments.of(answer.catalogue, row),
-            }
-            for position, (row, score, source, reason) in enumerate(slots, 1)
-        ],
+        "items": items,
     }
 
 

@@ -173,8 +173,14 @@ class Recommended(BaseModel):
     item_id: str
     position: int = Field(description="From 1.")
     score: float = Field(description="Higher is better; compare within one list only.")
-    source: str = Field(description="What proposed the item, or `pinned`.", examples=["buy_again"])
+    source: str = Field(description="What proposed the item, `pinned`, or `exploration`.", examples=["buy_again"])
     reason: str = Field(description="A short sentence for people.", examples=["You buy this often"])
+    propensity: float | None = Field(
+        default=None,
+        description="The chance that this slot got this item, given those before it; absent where the placement does"
+        " not explore, so that it is 1.",
+        examples=[0.005],
+    )
     item: ShownItem
 
 

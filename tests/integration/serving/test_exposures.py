@@ -134,3 +134,31 @@ def test_the_command_prints_the_same_for_people_and_programs_and_writes_the_tabl
     file = tmp_path / "shown.parquet"
     assert CliRunner().invoke(commands, [*ask, "--out", str(file)]).exit_code == 0
     assert len(pl.read_parquet(file)) == 3
+
+
+def test_the_chance_of_an_explored_item_is_in_the_answer_its_trace_and_what_is_attributed(shop: Shop) -> None:
+    definition = {"title": "Try", "sources": ["popular", "new_arrivals"], "exploration": 0.5, "limit": 6}
+    answers: list[dict[str, Any]] = []
+    traced: list[dict[str, Any]] = []
+
+    async def use(client: Client) -> None:
+        assert (await client.put("/v1/placements/home", json=definition)).status_code == 200
+        for number in range(8):
+            answers.append(await client.recommend(anonymous_id=f"visitor-{number}", explain=True))
+            trace = await client.get(f"/v1/decisions/{answers[-1]['recommendation_id']}")
+            traced.append(trace.json())
+        answers.append(await client.recommend("trending", anonymous_id="visitor-0"))
+
+    shop.run(use)
+    *exploring, trending = answers
+    assert any(item["source"] == "exploration" for answer in exploring for item in answer["items"])
+    assert all("propensity" not in item for item in trending["items"])
+    drain(shop)
+    table = report_attribution(shop.settings, NOW + timedelta(hours=1), days=1).table
+    for answer, trace in zip(exploring, traced, strict=True):
+        chances = [item["propensity"] for item in answer["items"]]
+        assert [item["propensity"] for item in trace["items"]] == chances
+        recorded = table.filter(pl.col("recommendation_id") == answer["recommendation_id"]).sort("position")
+        assert recorded["propensity"].to_list() == chances
+    of_trending = table.filter(pl.col("recommendation_id") == trending["recommendation_id"])
+    assert set(of_trending["propensity"]) == {1.0}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommender.diversify import diversify
+from recommender.diversify import Cap, diversify
 from recommender.fusion import fuse
 from recommender.slots import NO_FILLERS, fill_slots
 from tests.builders import rows_of
@@ -40,7 +40,7 @@ def test_no_group_comes_twice_and_the_cap_yields_only_before_the_list_gets_short
 ):
     groups, categories = rows_of([group for group, _ in kinds]), rows_of([category for _, category in kinds])
     order = np.arange(len(kinds))
-    chosen = diversify(order, groups, categories, limit, cap, NO_PLACES).tolist()
+    chosen = diversify(order, groups, limit, NO_PLACES, Cap(categories, cap)).tolist()
     assert len(chosen) == min(limit, len(set(groups.tolist())))
     assert len({int(groups[position]) for position in chosen}) == len(chosen)
     assert chosen == sorted(chosen)
@@ -54,13 +54,13 @@ def test_no_group_comes_twice_and_the_cap_yields_only_before_the_list_gets_short
 
 def test_what_is_pinned_uses_up_its_group_and_counts_for_its_category():
     groups, categories = rows_of([0, 0, 1, 2, 3]), rows_of([7, 7, 7, 8, 8])
-    chosen = diversify(np.arange(5), groups, categories, 2, 1, taken=np.array([0]))
+    chosen = diversify(np.arange(5), groups, 2, np.array([0]), Cap(categories, 1))
     assert chosen.tolist() == [2, 3]  # 2 only because the list would be short, in its place
 
 
 def test_the_best_candidates_come_first_in_the_order_given():
     groups, categories = rows_of([0, 1, 2]), rows_of([-1, -1, -1])
-    assert diversify(np.array([2, 0, 1]), groups, categories, 2, 1, NO_PLACES).tolist() == [2, 0]
+    assert diversify(np.array([2, 0, 1]), groups, 2, NO_PLACES, Cap(categories, 1)).tolist() == [2, 0]
 
 
 def test_pins_take_their_slots_and_the_others_move_on():
