@@ -15,4 +15,5 @@ def sink(situation: Situation, rows: Rows, scores: Scores) -> Scores:
     novelty, model = situation.placement.novelty, situation.model
     if novelty == 0:
         return scores
-    return scores * (np.float32(1) - np.float32(novelty) * model.fame[np.minimum(rows, model.n_items)])
+    kept = 1 - novelty * model.fame[np.minimum(rows, model.n_items)]
+    return scores * kept.astype(np.float32, copy=False)
