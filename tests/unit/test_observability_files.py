@@ -13,7 +13,7 @@ from recommender.cli import app as cli
 
 ROOT = Path(__file__).parents[2]
 # Words of PromQL that stand where a metric could, and `up`, which Prometheus itself makes.
-GRAMMAR = frozenset(["sum", "rate", "by", "increase", "delta", "absent", "time", "histogram_quantile", "up"])
+GRAMMAR = frozenset(["sum", "rate", "by", "increase", "delta", "absent", "max", "time", "histogram_quantile", "up"])
 PARTS = re.compile(r"_(bucket|count|sum)$")
 
 
