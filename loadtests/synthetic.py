@@ -113,7 +113,7 @@ def _popularity(rng: np.random.Generator, n_items: int) -> Popularity:
     ranking = np.arange(n_items, dtype=np.int32)
     return Popularity(
         overall=recent * 10, recent=recent, weekly=recent / 4, trend=rng.uniform(0.5, 2, n_items).astype(np.float32),
-        ranking=ranking, trending=rng.permutation(ranking), by_category={}, by_store={},
+        tried=recent, ranking=ranking, trending=rng.permutation(ranking), by_category={}, by_store={},
     )  # fmt: skip
 
 

@@ -76,6 +76,7 @@ class Popularity:
     Attributes:
         overall, recent, weekly: (n,) buyers (distinct shoppers) in the whole window, the last 28 and the last 7 days.
         trend: (n,) weekly rate over the recent rate, shrunk to 1; above 1: rising.
+        tried: (n,) of 10,000 shoppers who had not bought it, how many did of late for the first time (decayed).
         ranking: (m,) item rows by `recent`, best first: the fallback of every list.
         trending: (m,) item rows by trend-weighted recent popularity, best first.
         by_category: category -> (up to 100,) item rows, best first.
@@ -86,6 +87,7 @@ class Popularity:
     recent: Floats
     weekly: Floats
     trend: Floats
+    tried: Floats
     ranking: Rows
     trending: Rows
     by_category: Mapping[str, Rows]
@@ -201,13 +203,14 @@ class Model:
         """(n_items + 1, 8) float32: what the ranker sees of an item, together in memory.
 
         Columns: log(1 + buyers) in the whole window, of the last 28 and the last 7 days; trend; repeat share; usual
-        days until it is bought again; two of nothing. The last row is of an item that training did not see.
+        days until it is bought again; how many try it; one of nothing. The last row is of an item that training did
+        not see.
         """
         popularity, rhythm = self.popularity, self.rhythm
         facts = np.zeros((self.n_items + 1, 8), dtype=np.float32)
         buyers = (popularity.overall, popularity.recent, popularity.weekly)
         for column, values in enumerate(
-            (*map(np.log1p, buyers), popularity.trend, rhythm.repeat_share, rhythm.gap_days)
+            (*map(np.log1p, buyers), popularity.trend, rhythm.repeat_share, rhythm.gap_days, popularity.tried)
         ):
             facts[:-1, column] = values
         facts[-1, 3] = 1.0

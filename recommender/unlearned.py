@@ -24,8 +24,8 @@ def unlearned_model() -> Model:
         bought_together=no_neighbours,
         rhythm=Rhythm(NOTHING, NOTHING),
         popularity=Popularity(
-            overall=NOTHING, recent=NOTHING, weekly=NOTHING, trend=NOTHING, ranking=EMPTY_ROWS, trending=EMPTY_ROWS,
-            by_category={}, by_store={},
+            overall=NOTHING, recent=NOTHING, weekly=NOTHING, trend=NOTHING, tried=NOTHING, ranking=EMPTY_ROWS,
+            trending=EMPTY_ROWS, by_category={}, by_store={},
         ),
         histories=Histories(
             cut_day=0.0, position_of={}, offsets=NO_OFFSETS, rows=EMPTY_ROWS, baskets=NOTHING, decayed_short=NOTHING,

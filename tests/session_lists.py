@@ -8,7 +8,10 @@ from recommender.retrieval.session_index import SessionIndex
 from training.config import SessionsConfig
 from training.models.sessions import Sessions, fit_sessions, starts
 
-FEW = SessionsConfig(min_sessions=10, latest_of_item=500, reach=10, kept=100, factors=4, lesson_share=0.2, lessons=1000)
+FEW = SessionsConfig(
+    min_sessions=10, latest_of_item=500, reach=10, kept=100, factors=4, lesson_share=0.2, lessons=1000,
+    min_rows_in_leaf=5,
+)  # fmt: skip
 
 
 def sessions_with(lists: Sequence[Sequence[int]]) -> Sessions:

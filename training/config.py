@@ -84,6 +84,7 @@ class SessionsConfig:
     factors: int = Field(ge=1, le=512)
     lesson_share: float = Field(gt=0, le=0.5)
     lessons: int = Field(ge=1)
+    min_rows_in_leaf: int = Field(ge=1)
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -98,6 +99,7 @@ class RankerConfig:
     leaves: int = Field(ge=2, le=32)
     learning_rate: float = Field(gt=0, le=1)
     min_rows_in_leaf: int = Field(ge=1)
+    feature_share: float = Field(gt=0, le=1)
     any_windows: int = Field(ge=1, le=12)
     beginner_share: float = Field(ge=0, le=1)
     visitor_share: float = Field(ge=0, le=1)

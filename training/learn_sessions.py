@@ -130,8 +130,10 @@ def learn_sessions(
 
 
 def _train(taught: Lessons, checked: Lessons, config: TrainingConfig) -> LearntSessions:
+    # One item a lesson is right, so that fewer rows of a leaf say as much; and fewer features leave none to spare.
+    ranker = replace(config.ranker, min_rows_in_leaf=config.sessions.min_rows_in_leaf, feature_share=1.0)
     trees, gains = fit_ranker(
-        taught.features, taught.came_next, taught.sizes, SESSION_FEATURES, config.ranker, config.seed, FIRST_RIGHT
+        taught.features, taught.came_next, taught.sizes, SESSION_FEATURES, ranker, config.seed, FIRST_RIGHT
     )
     learnt_places, source_places = checked.places(trees.score(checked.features)), checked.places(checked.ranks)
     check = {

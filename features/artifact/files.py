@@ -26,7 +26,7 @@ RANKER_SUFFIX = ".ranker.npz"
 NEIGHBOURS_ARRAYS = ("offsets", "rows", "scores")
 SESSIONS_ARRAYS = tuple(field.name for field in fields(SessionIndex))
 RHYTHM_ARRAYS = ("gap_days", "repeat_share")
-POPULARITY_ARRAYS = ("overall", "recent", "weekly", "trend", "ranking", "trending")
+POPULARITY_ARRAYS = ("overall", "recent", "weekly", "trend", "tried", "ranking", "trending")
 HISTORIES_ARRAYS = (
     "offsets", "rows", "baskets", "decayed_short", "decayed_long", "first_day", "last_day", "n_baskets",
     "first_basket_day", "coupons_redeemed", "coupons_expected",

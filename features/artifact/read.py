@@ -96,8 +96,12 @@ def _read_sessions(path: Path) -> SessionIndex | None:
 
 def _read_popularity(path: Path) -> Popularity:
     by_store = files.read_rows_by_key(path / files.POPULAR_BY_STORE)
+    counted = (path / files.array_file("popularity", "tried")).exists()  # not in earlier artifacts
+    names = files.POPULARITY_ARRAYS if counted else tuple(name for name in files.POPULARITY_ARRAYS if name != "tried")
+    arrays = _arrays(path, "popularity", names)
+    arrays.setdefault("tried", np.zeros_like(arrays["overall"]))
     return Popularity(
-        **_arrays(path, "popularity", files.POPULARITY_ARRAYS),
+        **arrays,
         by_category=files.read_rows_by_key(path / files.POPULAR_BY_CATEGORY),
         by_store={StoreId(store): rows for store, rows in by_store.items()},
     )

@@ -10,7 +10,7 @@ from recommender.situation import Situation
 
 OLDEST_DAYS = 1_000.0  # the age of items that are older, or of unknown age
 
-N_ITEM_FACTS = 6  # features of an item that `Model.item_facts` holds, in their order
+N_ITEM_FACTS = 7  # features of an item that `Model.item_facts` holds, in their order
 
 ITEM_FEATURES = (
     "buyers_log",
@@ -19,6 +19,7 @@ ITEM_FEATURES = (
     "trend",
     "repeat_share",
     "gap_days",  # the item's own, between two purchases by one shopper
+    "tried",  # by how many of 10,000 who had never bought it
     "item_age_days",
     "price_log",
     "price_log_above_usual",  # of what this shopper buys
@@ -49,8 +50,8 @@ def _fill(
         for fact in range(N_ITEM_FACTS):
             columns[fact, i] = item_facts[min(row, len(item_facts) - 1), fact]  # the last is of items not seen
         age_days = now_day - added_day[row]
-        columns[6, i] = age_days if age_days < OLDEST_DAYS else OLDEST_DAYS  # noqa: FURB136 -- also where not known
-        columns[7, i] = columns[8, i] = 0.0
+        columns[7, i] = age_days if age_days < OLDEST_DAYS else OLDEST_DAYS  # noqa: FURB136 -- also where not known
+        columns[8, i] = columns[9, i] = 0.0
         if cards[row, PRICE] >= 0:
-            columns[7, i] = np.log1p(np.float64(cards[row, PRICE]))
-            columns[8, i] = columns[7, i] - usual / n_priced if n_priced else 0.0
+            columns[8, i] = np.log1p(np.float64(cards[row, PRICE]))
+            columns[9, i] = columns[8, i] - usual / n_priced if n_priced else 0.0

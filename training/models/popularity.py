@@ -13,6 +13,8 @@ from recommender.model import Popularity
 RECENT_DAYS = 28.0
 WEEK_DAYS = 7.0
 TREND_PRIOR = 10.0  # weekly buyers of an unchanged item that are added to each rate
+TRIED_HALF_LIFE_DAYS = 21.0
+TRIED_PRIOR = 5.0  # shoppers that are added to those who had not bought an item
 KEPT_BY_CATEGORY = 100
 KEPT_BY_STORE = 200
 
@@ -34,6 +36,7 @@ def fit_popularity(purchases: pl.DataFrame, items: Sequence[CatalogueItem], cut_
         recent=recent,
         weekly=weekly,
         trend=trend,
+        tried=_tried(purchases, overall, cut_day),
         ranking=ranking[bought[ranking]],
         trending=_trending(recent * trend, overall, recent),
         by_category=_by_category(ranking[bought[ranking]], items),
@@ -45,6 +48,15 @@ def count_buyers(purchases: pl.DataFrame, n_items: int) -> Floats:
     """(n_items,) distinct shoppers of each item."""
     pairs = purchases.select("user", "item_row").unique()
     return np.bincount(pairs["item_row"].to_numpy(), minlength=n_items).astype(np.float32)
+
+
+def _tried(purchases: pl.DataFrame, buyers: Floats, cut_day: float) -> Floats:
+    """As `Popularity.tried`: what new items are bought by, where those that everybody has bought stand out no more."""
+    firsts = purchases.group_by("user", "item_row").agg(pl.col("day").min())
+    weights = np.exp2((firsts["day"].to_numpy() - cut_day) / TRIED_HALF_LIFE_DAYS)
+    counts = np.bincount(firsts["item_row"].to_numpy(), weights, minlength=len(buyers))
+    others = purchases["user"].n_unique() - buyers + TRIED_PRIOR
+    return (10_000.0 * counts / others).astype(np.float32)
 
 
 def _best_first(scores: Floats, ties: Floats) -> Rows:

@@ -46,6 +46,7 @@ def fit_ranker(
         "num_leaves": config.leaves,
         "learning_rate": config.learning_rate,
         "min_data_in_leaf": config.min_rows_in_leaf,
+        "feature_fraction": config.feature_share,
         **BINNING,
         "seed": seed,
         "deterministic": True,

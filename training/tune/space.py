@@ -31,6 +31,7 @@ SEARCHED: Mapping[str, Bounds] = {
     "ranker.any_windows": Bounds(1, 3, by_factors=False),
     "ranker.learning_rate": Bounds(0.03, 0.2),
     "ranker.min_rows_in_leaf": Bounds(10, 1000),
+    "ranker.feature_share": Bounds(0.2, 1.0, by_factors=False),
     "ranker.beginner_share": Bounds(0.1, 1.0, by_factors=False),
 }
 

@@ -64,11 +64,13 @@ kept = 20
 factors = 4
 lesson_share = 0.5
 lessons = 1000
+min_rows_in_leaf = 5
 [ranker]
 trees = 10
 leaves = 7
 learning_rate = 0.1
 min_rows_in_leaf = 5
+feature_share = 1.0
 any_windows = 1
 beginner_share = 0.5
 visitor_share = 0.2

@@ -1,4 +1,5 @@
 import errno
+import json
 from pathlib import Path
 
 import polars as pl
@@ -103,6 +104,19 @@ def test_a_full_disk_leaves_the_current_artifact_serving(shop, monkeypatch):
     assert shelf.current_id() == before
     assert not list(shop.artifacts_dir.glob(".*.partial"))
     load_artifact(shelf.path(shelf.current()))
+
+
+def test_an_artifact_of_before_first_purchases_were_counted_serves(shop, tmp_path):
+    shelf = ArtifactShelf(shop.artifacts_dir)
+    for file in shelf.path(shelf.current()).iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "popularity.tried.npy").unlink()
+    written = json.loads((tmp_path / "manifest.json").read_text())
+    del written["files"]["popularity.tried.npy"]
+    (tmp_path / "manifest.json").write_text(json.dumps(written))
+    popularity = load_artifact(tmp_path).model.popularity
+    assert not popularity.tried.any()
+    assert len(popularity.tried) == len(popularity.overall)
 
 
 @pytest.mark.parametrize("damage", ["flip", "truncate", "remove"])
