@@ -7,7 +7,8 @@ from time import sleep
 from loadtests.drills.drill import drill
 from loadtests.drills.stage import Stage, kill, staged, unanswered
 
-AWAY_SECONDS, STARTS_SECONDS = 4.0, 6.0
+AWAY_SECONDS = 4.0
+READY = "answers from now on"  # what a worker logs of its artifact
 MOST_UNDER_WAY = 8  # calls of the light load that one worker has at a time
 
 
@@ -32,15 +33,17 @@ def worker_killed() -> Stage:
 
 @drill(
     "rolling-restart",
-    fault="SIGTERM to one worker after the other, twice",
+    fault="SIGTERM to one worker after the other, each once the one before is back; twice",
     promise="no request fails",
 )
 def rolling_restart() -> Stage:
     with staged() as stage:
         for _ in range(2):
             for worker in stage.service.children("serving.worker"):
+                n_ready = stage.says(READY)
                 os.kill(worker, signal.SIGTERM)
-                stage.all_well("restarting a worker", STARTS_SECONDS)
+                stage.all_well("restarting a worker", AWAY_SECONDS)
+                stage.recovers(lambda n=n_ready: stage.says(READY) > n, "ready again", 60)
     return stage
 
 

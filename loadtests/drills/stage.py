@@ -84,6 +84,10 @@ class Stage:
         answer = self.service.client.post("/v1/recommendations", json=body)
         return answer.status_code == 200 and answer.json()["degraded"] == []
 
+    def says(self, text: str) -> int:
+        """How often the processes of the service have logged something."""
+        return (self.shop.settings.data_dir / "said.txt").read_text().count(text)
+
     def get_metric(self, name: str) -> float:
         """The sum of a metric over its labels."""
         page = self.service.client.get("/metrics").text
