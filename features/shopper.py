@@ -72,6 +72,7 @@ def assemble(
         cart=cart_of(done, now_day),
         coupons_redeemed=redeemed,
         coupons_expected=expected,
+        shown=live.shown,
         store_id=store_of(live.places, now_day),
         zone_id=zone_of(live.places, now_day),
     )

@@ -86,10 +86,11 @@ def _look_up(
 def is_personal(situation: Situation, proposals: Mapping[SourceName, Proposal]) -> bool:
     """Whether anything of the shopper went into the list: a personal source, a learned order, or what they bought."""
     placement, shopper = situation.placement, situation.shopper
+    rotated = placement.rotation > 0 and len(shopper.shown) > 0
     if not shopper.known:
-        return False
+        return rotated
     learned = placement.ranker != "fused" and len(shopper.purchases) > 0
-    return bool(learned or placement.exclude & {"bought", "viewed"} or _spoke(proposals))
+    return bool(learned or rotated or placement.exclude & {"bought", "viewed"} or _spoke(proposals))
 
 
 def name_fallback(situation: Situation, proposals: Mapping[SourceName, Proposal], fill_up: Fillers) -> str:

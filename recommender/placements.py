@@ -30,7 +30,7 @@ RankerName = Literal["any", "discovery", "fused"]
 
 SETTINGS = (
     "title", "sources", "ranker", "filter", "exclude", "max_share_per_category", "max_share_popular", "novelty",
-    "calibration", "exploration", "pins", "boosts", "limit", "max_limit",
+    "calibration", "exploration", "rotation", "pins", "boosts", "limit", "max_limit",
 )  # fmt: skip
 LONGEST_LIST = 1_000  # items that any placement may be asked for
 LARGEST_FACTOR = 100.0
@@ -69,6 +69,8 @@ class Placement:
         novelty: how much less an item scores the more it is bought, in [0, 1]; 0: not at all.
         calibration: how far the categories of the list follow those that the shopper buys, in [0, 1]; 0: not at all.
         exploration: the chance of each slot to go to an item that little is known of, in [0, 1].
+        rotation: how much less an item scores for each earlier day of the last SHOWN_DAYS on which it was shown here to
+            this shopper, who did not touch it, in [0, 1]; 0: not at all.
         limit: items when the request does not say; max_limit: the most that it may ask for.
     """
 
@@ -83,6 +85,7 @@ class Placement:
     novelty: float = 0.0
     calibration: float = 0.0
     exploration: float = 0.0
+    rotation: float = 0.0
     pins: tuple[Pin, ...] = ()
     boosts: tuple[Boost, ...] = ()
     limit: int = 12
@@ -131,6 +134,7 @@ def parse_placement(placement_id: str, definition: Mapping[str, object], prefix:
         novelty=settings.share("novelty"),
         calibration=settings.share("calibration"),
         exploration=settings.share("exploration"),
+        rotation=settings.share("rotation"),
         pins=_pins(settings, max_limit),
         boosts=_boosts(settings),
         limit=settings.whole("limit", most=LONGEST_LIST, default=min(12, max_limit)),

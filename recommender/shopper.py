@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.arrays import EMPTY_ROWS, Floats, Rows
+from recommender.shown import NOTHING_SHOWN, Shown
 
 
 class EventKind(IntEnum):
@@ -95,6 +96,7 @@ class Shopper:
             were sent the same campaigns redeemed on average.
         age: in years, None if not stated (an age rule then fails closed).
         segments: names of the segments this shopper is in.
+        shown: what placements that rotate showed of late.
         store_id, zone_id: where the shopper was last seen, if that is of late.
     """
 
@@ -109,6 +111,7 @@ class Shopper:
     coupons_expected: float = 0.0
     age: int | None = None
     segments: frozenset[str] = frozenset()
+    shown: Shown = NOTHING_SHOWN
     store_id: str | None = None
     zone_id: str | None = None
 

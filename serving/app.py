@@ -236,7 +236,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         metrics=metrics,
         hide=lambda histories: hide_users(histories, suppressions),
     )
-    exposures = Exposures(stream, traces.keep, metrics)
+    exposures = Exposures(stream, traces.keep, live.merge, metrics)
     compiled, fragments = lru_cache(COMPILED_FILTERS)(compile_rule), ItemFragments()
     redis_breaker = Breaker(told=partial(metrics.breaker_turned, "redis"))
     breaker_of(engine).told = partial(metrics.breaker_turned, "sql")

@@ -22,7 +22,7 @@ def shopper_of(
     """
     if user_id is not None and parted_since(user_id, serving.change_number):
         user_id = None
-    if user_id is None and len(live) == 0 and not live.places:
+    if user_id is None and len(live) == 0 and not live.places and not len(live.shown):
         return STRANGER
     histories = serving.model.histories
     return assemble(

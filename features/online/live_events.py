@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from recommender.arrays import Floats
 from recommender.ids import ItemNumber
 from recommender.shopper import EventKind
+from recommender.shown import NOTHING_SHOWN, Shown
 
 MS_PER_DAY = 86_400_000.0
 ORDER_KINDS = (EventKind.ORDERED, EventKind.REFUNDED, EventKind.CANCELLED)
@@ -77,6 +78,7 @@ class LiveEvents:
         quantities: (n,) in the item's unit, to three digits.
         orders: (n,) what tells orders apart, for events of ORDER_KINDS; of no meaning for others.
         places: by kind the latest.
+        shown: by placements that rotate, of late.
         emptied_at: the change number of the ledger of consents as of which it was emptied; who knows less of the ledger
             does not know that the shopper may have refused. 0: never.
     """
@@ -88,6 +90,7 @@ class LiveEvents:
     orders: NDArray[np.uint32]
     places: dict[PlaceKind, LastPlace]
     emptied_at: int = 0
+    shown: Shown = NOTHING_SHOWN
 
     def __len__(self) -> int:
         return len(self.numbers)

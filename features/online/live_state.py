@@ -37,7 +37,7 @@ class LiveState:
 
     async def read(self, user_id: UserId | None, anonymous_id: AnonymousId | None) -> LiveEvents:
         """Events of both identifiers, merged; one round trip, which many readers may share."""
-        keys = _keys_of(user_id, anonymous_id)
+        keys = keys_of(user_id, anonymous_id)
         return unpack(await self._values.get(keys)) if keys else NO_LIVE_EVENTS
 
     async def apply(
@@ -45,7 +45,7 @@ class LiveState:
     ) -> None:
         """Take in what one shopper did, under each identifier that is given."""
         listed = list(entries)
-        await self.apply_all(dict.fromkeys(_keys_of(user_id, anonymous_id), listed))
+        await self.apply_all(dict.fromkeys(keys_of(user_id, anonymous_id), listed))
 
     async def apply_all(self, entries_by_key: Mapping[str, Sequence[LiveEntry]], allowed_at: int = 0) -> None:
         """Take in what many shoppers did, by key of `features.online.keys`; one round trip.
@@ -106,7 +106,8 @@ class LiveState:
         await pipeline.execute()
 
 
-def _keys_of(user_id: UserId | None, anonymous_id: AnonymousId | None) -> list[str]:
+def keys_of(user_id: UserId | None, anonymous_id: AnonymousId | None) -> list[str]:
+    """The keys under which a shopper with these identifiers is kept."""
     keys: list[str] = []
     if user_id is not None:
         keys.append(live_state_of_user(user_id))

@@ -4,6 +4,7 @@
       three more kinds have a change number of the ledger of consents in place of a moment, and no id:
       16, emptied: what was allowed by less of the ledger than this is gone; 17, allowed: so much of it allows the rest;
       18, unplaced: places that were written before, or allowed by less of the ledger than this, are gone
+      and one more a moment and records of SHOWN_BYTES: 19, shown: placement (1), item number (4), days as bits (1)
     for each event RECORD_BYTES: moment (6), kind (1), name (4), line (1), item number (4), quantity (2)
 
 All numbers are big-endian, so that records compare like what they say: first by moment in milliseconds, then by kind
@@ -32,6 +33,7 @@ from features.online.live_events import (
     LivePlace,
     PlaceKind,
 )
+from recommender.shown import NOTHING_SHOWN, Shown
 
 _RECORD = Struct(">6sBIBIe")
 RECORD_BYTES = _RECORD.size
@@ -46,6 +48,9 @@ _WHOLE_ORDER = 2**32 - 1  # in place of an item number
 _LARGEST_QUANTITY = 60_000.0  # a float of 16 bits ends a little above
 _NOTHING = b"\0"
 _EMPTIED, _ALLOWED, _UNPLACED = 16, 17, 18  # kinds of change numbers; those of places are below
+_SHOWN = 19
+_SHOWN_RECORDS = np.dtype([("place", "u1"), ("number", ">u4"), ("days", "u1")])
+SHOWN_BYTES = _SHOWN_RECORDS.itemsize  # MOST_SHOWN of them and a moment fit into the 255 bytes that a length can say
 
 
 def pack(entries: Iterable[LiveEntry], allowed_at: int = 0) -> bytes:
@@ -73,6 +78,13 @@ def pack_emptied(emptied_at: int) -> bytes:
 def pack_unplaced(unplaced_at: int) -> bytes:
     """The value that takes places out of what it is merged into, as of a change number of the ledger of consents."""
     return _join({_UNPLACED: unplaced_at.to_bytes(_MOMENT_BYTES)}, b"", 0)
+
+
+def pack_shown(shown: Shown, shown_ms: int, allowed_at: int) -> bytes:
+    """The value that says what was shown, in place of what was said of it before `shown_ms`; of that day is `shown`."""
+    records = np.empty(len(shown), dtype=_SHOWN_RECORDS)
+    records["place"], records["number"], records["days"] = shown.places, shown.numbers, shown.days
+    return _join({_SHOWN: shown_ms.to_bytes(_MOMENT_BYTES) + records.tobytes()}, b"", allowed_at)
 
 
 def as_update(value: bytes, allowed_at: int) -> bytes | None:
@@ -143,6 +155,7 @@ def _as_arrays(packed: bytes, places: dict[int, bytes]) -> LiveEvents:
     emptied = places.pop(_EMPTIED, b"")
     for kind in (_ALLOWED, _UNPLACED):
         places.pop(kind, None)
+    shown = places.pop(_SHOWN, None)
     return LiveEvents(
         numbers=records["number"].astype(np.uint32).view(np.int32),
         kinds=records["kind"].copy(),
@@ -151,7 +164,14 @@ def _as_arrays(packed: bytes, places: dict[int, bytes]) -> LiveEvents:
         orders=records["name"].astype(np.uint32),
         places={PlaceKind(kind): _last(place) for kind, place in places.items()} if places else NO_PLACES,
         emptied_at=int.from_bytes(emptied),
+        shown=NOTHING_SHOWN if shown is None else _shown(shown),
     )
+
+
+def _shown(packed: bytes) -> Shown:
+    records = np.frombuffer(packed, dtype=_SHOWN_RECORDS, offset=_MOMENT_BYTES)
+    day = int(int.from_bytes(packed[:_MOMENT_BYTES]) // MS_PER_DAY)
+    return Shown(day, records["place"].copy(), records["number"].astype(np.int32), records["days"].copy())
 
 
 def _last(place: bytes) -> LastPlace:

@@ -139,6 +139,10 @@ def settings_(
     shoppers: Annotated[
         int | None, typer.Option(min=2, help="Ask about so many shoppers, drawn at random. Default: all.")
     ] = None,
+    visits: Annotated[
+        int,
+        typer.Option(min=1, max=8, help="For rotation: ask on the first to the N-th day in a row, in turn."),
+    ] = 1,
     until: Moment = None,
     window_days: Window = None,
 ) -> None:
@@ -161,6 +165,7 @@ def settings_(
         placement=placement,
         changes=changes or [],
         shoppers=shoppers,
+        visits=visits,
         wanted=Wanted(until=in_utc(until), window_days=window_days),
         progress=Terminal(),
     )

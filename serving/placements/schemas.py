@@ -52,6 +52,9 @@ class PlacementBody(BaseModel):
     exploration: float = Field(
         default=0.0, description="From 0 to 1: the chance of each slot to go to a little known item."
     )
+    rotation: float = Field(
+        default=0.0, description="From 0 to 1: how much less an item scores each day it was passed over."
+    )
     pins: list[PinBody] = []
     boosts: list[BoostBody] = []
     limit: int = Field(default=12, description="Items when the request does not say.")

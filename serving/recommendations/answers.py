@@ -12,6 +12,7 @@ from recommender.arrays import Rows
 from recommender.catalogue import Catalogue
 from recommender.ids import RecommendationId
 from recommender.query import Decision, Query, Trace
+from recommender.shown import Shown
 from serving.recommendations.questions import Caller, Question
 
 TRACED_CANDIDATES = 100  # of each source; a whole list of several hundred would say no more
@@ -24,6 +25,9 @@ class Answer:
     Attributes:
         catalogue: the one whose rows `query` and `decision` speak of.
         degraded: what was missing when it was decided.
+        shown_before: what the shopper was shown before, where that is to be kept up; None: the placement does not
+            rotate, or nothing may be kept.
+        ledger_at: the change number of the ledger of consents as of which something may be kept of the shopper.
     """
 
     recommendation_id: RecommendationId
@@ -32,6 +36,8 @@ class Answer:
     decision: Decision
     degraded: tuple[str, ...]
     catalogue: Catalogue
+    shown_before: Shown | None = None
+    ledger_at: int = 0
 
 
 def new_recommendation_id(now: datetime) -> RecommendationId:

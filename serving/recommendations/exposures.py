@@ -2,16 +2,23 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 import orjson
+from redis.exceptions import RedisError
 
 from features.events.schema import RECOMMENDATION_SERVED
 from features.events.stream import EventRow, EventStream
+from features.online.live_state import keys_of
+from features.online.live_value import pack_shown
+from features.online.projection import Updates
 from recommender.errors import StoreUnavailable
 from recommender.ids import RecommendationId
+from recommender.shown import Shown, join, shown_on
 from serving.cancellation import heed_cancellation
+from serving.clock import day_of
 from serving.metrics import Metrics
 from serving.recommendations.answers import Answer, item_ids
 from serving.recommendations.questions import Caller
@@ -26,17 +33,21 @@ NO_EXPLORATION = 1.0  # the chance of each slot of a list that nothing was drawn
 class Exposures:
     """A bounded queue of served lists; one that does not fit is dropped and counted.
 
-    `keep_trace` keeps a sampled trace; it raises StoreUnavailable.
+    Args:
+        keep_trace: keeps a sampled trace; raises StoreUnavailable.
+        remember: updates live state; raises what redis-py raises.
     """
 
     def __init__(
         self,
         stream: EventStream,
         keep_trace: Callable[[RecommendationId, bytes], Awaitable[None]],
+        remember: Callable[[Updates], Awaitable[None]],
         metrics: Metrics,
     ) -> None:
         self._stream = stream
         self._keep_trace = keep_trace
+        self._remember = remember
         self._metrics = metrics
         self._lists: deque[tuple[Caller, Answer, datetime]] = deque()
         self._traces: deque[tuple[RecommendationId, bytes]] = deque(maxlen=QUEUED_TRACES)
@@ -67,11 +78,34 @@ class Exposures:
                 await self._stream.append([exposure_row(*entry) for entry in batch])
             except StoreUnavailable:
                 self._metrics.exposures_dropped(len(batch))
+            if updates := updates_of_shown(batch):
+                with suppress(RedisError, OSError):  # such a list rotates a day later
+                    await self._remember(updates)
         while self._traces:
             try:
                 await self._keep_trace(*self._traces.popleft())
             except StoreUnavailable:
                 self._traces.clear()
+
+
+def updates_of_shown(batch: Sequence[tuple[Caller, Answer, datetime]]) -> Updates:
+    """What live state is to be told of lists of placements that rotate, one update for each identifier."""
+    told = dict[
+        str, tuple[Shown, int, int]
+    ]()  # with the moment of the latest, and the ledger of the one that knew least
+    for caller, answer, now in batch:
+        if answer.shown_before is None:
+            continue
+        numbers = [answer.catalogue.items[row].item_number for row in answer.decision.rows.tolist()]
+        shown = join(answer.shown_before, shown_on(answer.query.placement, numbers, int(day_of(now))))
+        moment, ledger_at = round(now.timestamp() * 1000), answer.ledger_at
+        for key in keys_of(caller.user_id, caller.anonymous_id):
+            if key in told:
+                others, latest, least = told[key]
+                told[key] = join(others, shown), max(latest, moment), min(least, ledger_at)
+            else:
+                told[key] = shown, moment, ledger_at
+    return {key: pack_shown(*parts) for key, parts in told.items()}
 
 
 def exposure_row(caller: Caller, answer: Answer, now: datetime) -> EventRow:

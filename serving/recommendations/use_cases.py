@@ -36,13 +36,17 @@ TRACE = "trace"  # what an answer says is degraded when its trace could not be k
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One list for one caller, as `gather_all` gives them; `taken`: rows whose groups it leaves out."""
+    """One list for one caller, as `gather_all` gives them.
+
+    `taken`: rows whose groups it leaves out. `ledger_at`: as in `Answer`.
+    """
 
     caller: Caller
     question: Question
     taken: Rows
     shopper: Shopper
     degraded: tuple[str, ...]
+    ledger_at: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,20 +84,20 @@ class Recommend:
         """
         started = perf_counter()
         self.current.get()  # without an artifact there is nothing to read for
-        caller, live, degraded = await self._gather(caller)
-        gathered = perf_counter()
-        answers = self._decide_all(caller, questions, live, degraded, now)
+        ledger_at = self.ledger_at()
+        known = await self._gather(caller, ledger_at)
+        caller, gathered = known[0], perf_counter()
+        answers = self._decide_all(known, questions, ledger_at, now)
         self.metrics.stages_timed(STAGES, (gathered - started, perf_counter() - gathered))
         for position, question in enumerate(questions):
             answers[position] = await self.record(caller, question, answers[position], now)
         return answers
 
-    async def _gather(self, caller: Caller) -> Known:
+    async def _gather(self, caller: Caller, ledger_at: int) -> Known:
         """What may be known of the caller, and what is degraded: one round trip.
 
         Where nothing personal may be read or written, or nobody can tell, the caller comes back without identifiers.
         """
-        ledger_at = self.ledger_at()
         if self.permits(caller):
             return _known(caller, await self.live.read(caller), ledger_at)
         return _nameless(caller), NO_LIVE_EVENTS, ()
@@ -108,17 +112,15 @@ class Recommend:
             for place, caller in enumerate(callers)
         ]
 
-    def _decide_all(
-        self, caller: Caller, questions: Sequence[Question], live: LiveEvents, degraded: tuple[str, ...], now: datetime
-    ) -> list[Answer]:
+    def _decide_all(self, known: Known, questions: Sequence[Question], ledger_at: int, now: datetime) -> list[Answer]:
         # Nothing awaits in here, so that one model, its catalogue and rows of it are what the whole page sees.
-        serving = self.current.get()
+        (caller, live, degraded), serving = known, self.current.get()
         shopper = self.shopper_of(caller, live, serving, now)
         answers: list[Answer] = []
         taken: Rows = EMPTY_ROWS
         for question in questions:
             try:
-                asked = [Ask(caller, question, taken, shopper, degraded)]
+                asked = [Ask(caller, question, taken, shopper, degraded, ledger_at)]
                 [answer] = finished(self.decide_all(asked, serving, now))
             except RecommenderError as error:
                 error.field = None if error.field is None else question.within + error.field
@@ -162,6 +164,8 @@ class Recommend:
             decision=decision,
             degraded=ask.degraded,
             catalogue=situation.catalogue,
+            shown_before=ask.shopper.shown if situation.placement.rotation > 0 else None,
+            ledger_at=ask.ledger_at,
         )
 
     async def record(self, caller: Caller, question: Question, answer: Answer, now: datetime) -> Answer:

@@ -1,6 +1,6 @@
 """The served pipeline, asked about every held-out shopper: the very functions that answer a request."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter_ns
 
 import numpy as np
@@ -15,6 +15,7 @@ from recommender.decide import decide
 from recommender.model import Model
 from recommender.placements import Placement
 from recommender.query import Query
+from recommender.shown import join, shown_on
 from training.evaluate.held_out import HeldOut
 from training.evaluate.metrics import NO_ITEM, Lists
 
@@ -49,12 +50,16 @@ def measure_pipeline(
     limit: int,
     progress: ProgressReport,
     permitted: bool = True,
+    visits: int = 1,
 ) -> Measured:
     """Ask one placement once for each held-out shopper, at `now_day`, without a store and with nothing in live state.
 
     `model` and `catalogue` must know nothing later than `now_day` (days since 1970-01-01 UTC). Without being
     `permitted` to know the shoppers, it asks as the service does once it has dropped who asks: a few times, since all
     get the same list.
+
+    With several `visits` a shopper asks on the first of them, the next one on the second, and so on: each has asked on
+    the days before, and touched nothing.
     """
     user_ids = held_out.user_ids if permitted else held_out.user_ids[:STRANGERS]
     lists = np.full((len(user_ids), limit), NO_ITEM, dtype=np.int32)
@@ -73,6 +78,13 @@ def measure_pipeline(
                 now_day=now_day,
             )
             query = query_at_cut(placement, limit, number if permitted else 0)
+            for days_before in range(number % visits, 0, -1):
+                day = now_day - days_before
+                earlier = decide(query, placement, shopper, catalogue, model, day).rows.tolist()
+                numbers = [catalogue.items[row].item_number for row in earlier]
+                listed = shown_on(placement.placement_id, numbers, int(day))
+                shopper = replace(shopper, shown=join(shopper.shown, listed))
+                started = perf_counter_ns()
             decision = decide(query, placement, shopper, catalogue, model, now_day)
             microseconds[number] = (perf_counter_ns() - started) / 1000
             lists[number, : len(decision.rows)] = decision.rows

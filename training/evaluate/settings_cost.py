@@ -58,6 +58,7 @@ def evaluate_settings(
     progress: ProgressReport,
     wanted: Wanted | None = None,
     shoppers: int | None = None,
+    visits: int = 1,
 ) -> Sequence[Cost]:
     """Measure a placement on the last weeks of our own data, as it is and with each of `changes`, and print it.
 
@@ -66,6 +67,7 @@ def evaluate_settings(
     Args:
         changes: each of settings as in `placements.toml`, parted by commas: "novelty = 0.3, calibration = 0.5".
         shoppers: how many held-out shoppers are asked about, drawn by the seed of the training; None: all.
+        visits: on how many days; see `measure_pipeline`.
 
     Raises:
         InvalidInput: there is no such placement, or a change is not TOML.
@@ -77,7 +79,7 @@ def evaluate_settings(
     past = time_split(settings, wanted or Wanted(), read_placements(settings), config, progress).past
     if shoppers is not None:
         past = replace(past, held_out=drawn(past.held_out, shoppers, config.seed))
-    costs = measure_variants(past, variants, progress, config.seed)
+    costs = measure_variants(past, variants, progress, config.seed, visits)
     show(placement, past, costs)
     return costs
 
@@ -113,14 +115,15 @@ def drawn(held_out: HeldOut, n: int, seed: int) -> HeldOut:
 
 
 def measure_variants(
-    past: Past, variants: Mapping[str, Placement], progress: ProgressReport, seed: int
+    past: Past, variants: Mapping[str, Placement], progress: ProgressReport, seed: int, visits: int = 1
 ) -> Sequence[Cost]:
     """Ask every variant, the first of which the others are compared with, about all shoppers of `past`."""
     costs = list[Cost]()
     for name, placement in variants.items():
         measured = measure_pipeline(
-            past.model, past.catalogue, placement, past.held_out, now_day=past.cut_day, limit=LENGTH, progress=progress
-        )
+            past.model, past.catalogue, placement, past.held_out, now_day=past.cut_day, limit=LENGTH, progress=progress,
+            visits=visits,
+        )  # fmt: skip
         right = past.held_out.new if "bought" in placement.exclude else past.held_out.bought
         n_assortment = int(np.count_nonzero(past.purchases.for_sale))
         found = quality(measured.lists, right, popularity=buyers(past.purchases), n_assortment=n_assortment)

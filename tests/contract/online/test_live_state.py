@@ -11,10 +11,11 @@ from features.online.connection import connect
 from features.online.keys import LIVE_STATE_SECONDS, live_state_of_user, live_state_of_visitor
 from features.online.live_events import LivePlace, PlaceKind
 from features.online.live_state import LiveEvent, LiveEvents, LiveState
-from features.online.live_value import RECORD_BYTES, pack, unpack
+from features.online.live_value import RECORD_BYTES, pack, pack_shown, unpack
 from features.settings import Settings
-from recommender.ids import AnonymousId, ItemNumber, UserId
+from recommender.ids import AnonymousId, ItemNumber, PlacementId, UserId
 from recommender.shopper import EventKind
+from recommender.shown import MOST_SHOWN, shown_on
 
 T = TypeVar("T")
 ANN = UserId("ann")
@@ -130,3 +131,36 @@ def test_a_shopper_is_small_and_forgotten_after_a_while(deployment):
     n_bytes, ttl_seconds = with_redis(deployment, measure)
     assert n_bytes <= 512
     assert 0 < ttl_seconds <= LIVE_STATE_SECONDS
+
+
+def test_what_was_shown_lies_beside_the_events_and_the_later_word_on_it_counts(deployment: Settings):
+    most = shown_on(PlacementId("home"), range(2**31 - 1, 2**31 - 1 - MOST_SHOWN, -1), 20_000)
+    fewer = shown_on(PlacementId("home"), [7, 9], 20_001)
+    key, start = live_state_of_user(ANN), 20_000 * 86_400_000
+
+    async def work(redis: Redis) -> tuple[LiveEvents, LiveEvents]:
+        live = LiveState(redis)
+        await live.apply([view(1)], ANN)
+        await live.merge({key: pack_shown(most, start + 5, 0)})
+        first = await live.read(ANN, None)
+        await live.merge({key: pack_shown(fewer, start + 86_400_000, 0)})
+        await live.merge({key: pack_shown(most, start + 5, 0)})  # comes late, and once more
+        return first, await live.read(ANN, None)
+
+    first, second = with_redis(deployment, work)
+    assert len(first) == len(second) == 1
+    assert (first.shown.day, sorted(first.shown.numbers.tolist())) == (20_000, sorted(most.numbers.tolist()))
+    assert (second.shown.day, second.shown.numbers.tolist(), second.shown.days.tolist()) == (20_001, [7, 9], [1, 1])
+
+
+def test_what_was_shown_goes_with_all_the_rest_when_a_shopper_refuses(deployment: Settings):
+    shown, key = shown_on(PlacementId("home"), [7], 20_000), live_state_of_user(ANN)
+
+    async def work(redis: Redis) -> LiveEvents:
+        live = LiveState(redis)
+        await live.merge({key: pack_shown(shown, 1_790_000_000_000, 4)})
+        await live.empty([key], 5)
+        await live.merge({key: pack_shown(shown, 1_790_000_000_001, 4)})  # of a worker that knows less of the ledger
+        return await live.read(ANN, None)
+
+    assert len(with_redis(deployment, work).shown) == 0

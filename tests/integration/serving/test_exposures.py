@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from fastapi import FastAPI
 from redis import Redis
 from typer.testing import CliRunner
 
@@ -17,6 +18,7 @@ from features.identity_rules import read_rules
 from features.offline.attribution_report import report_attribution
 from features.sql.identity_store import IdentityStore
 from recommender.cli.app import app as commands
+from serving.app import create_app
 from tests.integration.serving.shop import NOW, Client, Shop
 
 CONSENT = {"consent": {"categoryPreferences": {"personalisation": True}}}
@@ -162,3 +164,38 @@ def test_the_chance_of_an_explored_item_is_in_the_answer_its_trace_and_what_is_a
         assert recorded["propensity"].to_list() == chances
     of_trending = table.filter(pl.col("recommendation_id") == trending["recommendation_id"])
     assert set(of_trending["propensity"]) == {1.0}
+
+
+class Tomorrow(Shop):
+    """The same shop a day later."""
+
+    def app(self) -> FastAPI:
+        return create_app(self.settings, clock=lambda: NOW + timedelta(days=1))
+
+
+def test_a_placement_that_rotates_shows_something_else_the_next_day_and_a_stranger_the_same(
+    shop: Shop, tmp_path: Path
+) -> None:
+    definition = {"title": "Try", "sources": ["popular"], "ranker": "fused", "rotation": 0.9, "limit": 6}
+    lists: dict[str, list[list[str]]] = {"visitor": [], "nobody": []}
+
+    def ask(client: Client, who: str) -> Any:
+        return client.shown(anonymous_id=who) if who == "visitor" else client.shown(consent={"personalisation": False})
+
+    async def on_one_day(client: Client) -> None:
+        assert (await client.put("/v1/placements/home", json=definition)).status_code == 200
+        for who, shown in lists.items():
+            shown.append(await ask(client, who))
+
+    async def again(client: Client) -> None:
+        for who, shown in lists.items():
+            shown.append(await ask(client, who))
+
+    shop.run(on_one_day)  # what is queued is written when it ends
+    shop.run(again)
+    later = Tomorrow(tmp_path, redis_url=shop.settings.redis_url)
+    later.run(again)
+    first, same_day, next_day = lists["visitor"]
+    assert first == same_day
+    assert not set(first) & set(next_day)
+    assert len({tuple(shown) for shown in lists["nobody"]}) == 1

@@ -84,6 +84,7 @@ def placements(draw: st.DrawFn) -> Placement:
         max_share_popular=draw(st.sampled_from([0.1, 1.0])),
         novelty=draw(st.sampled_from([0.0, 0.5, 1.0])),
         calibration=draw(st.sampled_from([0.0, 0.5, 1.0])),
+        rotation=draw(st.sampled_from([0.0, 0.3])),
         exploration=draw(st.sampled_from([0.0, 0.2, 1.0])),
         pins=tuple(Pin(slot, ItemId(f"i{draw(ROWS)}")) for slot in slots),
         boosts=draw(st.sampled_from([(), (Boost(compile_rule('item.brand == "brand 1"'), 3.0),)])),

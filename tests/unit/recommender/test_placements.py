@@ -58,6 +58,7 @@ def test_pins_and_boosts_are_read():
         ({"calibration": float("nan")}, "calibration", "from 0 to 1"),
         ({"calibration": "much"}, "calibration", "from 0 to 1"),
         ({"exploration": True}, "exploration", "from 0 to 1"),
+        ({"rotation": 2}, "rotation", "from 0 to 1"),
         ({"limit": 0}, "limit", "from 1"),
         ({"limit": 10_000}, "limit", "to 1000"),
         ({"limit": 20, "max_limit": 10}, "limit", "raise max_limit"),

@@ -13,6 +13,7 @@ from redis.exceptions import ConnectionError as RedisGone
 from features.breaker import Breaker
 from features.events.stream import EventRow
 from features.online.live_events import NO_LIVE_EVENTS, LiveEvents
+from features.online.projection import Updates
 from recommender.catalogue import Catalogue
 from recommender.errors import InvalidInput, InvalidRule, NoArtifact, StoreUnavailable, UnknownItem, UnknownPlacement
 from recommender.ids import AnonymousId, PlacementId, StoreId, UserId
@@ -46,6 +47,7 @@ class Live:
     def __init__(self, events: LiveEvents = NO_LIVE_EVENTS, error: Exception | None = None, pause: float = 0.0) -> None:
         self.events, self.error, self.pause = events, error, pause
         self.reads: list[tuple[UserId | None, AnonymousId | None]] = []
+        self.merged: Updates = {}
 
     async def read(self, user_id: UserId | None, anonymous_id: AnonymousId | None) -> LiveEvents:
         self.reads.append((user_id, anonymous_id))
@@ -53,6 +55,9 @@ class Live:
         if self.error is not None:
             raise self.error
         return self.events
+
+    async def merge(self, updates: Updates) -> None:
+        self.merged = updates
 
 
 class Stream:
@@ -78,7 +83,7 @@ class Service:
         self.catalogue = catalogue or small_catalogue()
         current = Current()
         current.swap(Serving(small_model(np.random.default_rng(3)), self.catalogue))
-        self.exposures = Exposures(self.stream, self.keep_trace, self.metrics)  # type: ignore[arg-type]
+        self.exposures = Exposures(self.stream, self.keep_trace, self.live.merge, self.metrics)  # type: ignore[arg-type]
         self.recommend = Recommend(
             current=current,
             find_placement=self.find_placement,
@@ -301,7 +306,7 @@ def test_the_queue_ends_even_if_its_cancellation_is_lost() -> None:
     service = Service()
     [answer] = service.ask()
     stream = LosesCancellation()
-    exposures = Exposures(stream, service.keep_trace, service.metrics)  # type: ignore[arg-type]
+    exposures = Exposures(stream, service.keep_trace, service.live.merge, service.metrics)  # type: ignore[arg-type]
     exposures.put(Caller(), answer, NOW)
 
     async def main() -> None:
