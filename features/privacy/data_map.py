@@ -31,7 +31,8 @@ PLACES: dict[str, Place] = {
         "events not yet in the log", "the same", "seconds", "moved into the log, without the person"
     ),
     "live_state": Place(
-        "their latest events and places, what placements that rotate showed of late", "the next recommendation", "90 days after the last event", "deleted"
+        "their latest events and places, what placements that rotate showed of late", "the next recommendation",
+        "90 days after the last event", "deleted",
     ),
     "presence": Place(
         "which beacons their devices heard in the last minutes, and the stores they were in",
