@@ -15,8 +15,9 @@ from features.settings import Settings
 from loadtests.synthetic import NOW_DAY, synthetic_catalogue, synthetic_model, synthetic_sessions, synthetic_shopper
 from recommender.candidates import merge
 from recommender.catalogue import Catalogue
-from recommender.decide import KEPT, SOURCES, choose, decide, learned_ranker, rank, retrieve, with_features
+from recommender.decide import KEPT, SOURCES, decide, learned_ranker, rank, retrieve, with_features
 from recommender.ids import PlacementId
+from recommender.list_making import choose
 from recommender.lockstep import finished
 from recommender.model import Model
 from recommender.placements import Placement
