@@ -91,7 +91,7 @@ def some_popularity(rng: np.random.Generator, n_items: int) -> Popularity:
         recent=recent,
         weekly=recent // 3,
         trend=rng.uniform(0.5, 2.0, n_items).astype(np.float32),
-        tried=rng.uniform(0, 90, n_items).astype(np.float32),
+        tried=recent,
         ranking=ranking,
         trending=rng.permutation(n_items).astype(np.int32),
         by_category=by_category,

@@ -10,9 +10,11 @@ from recommender.catalogue import Catalogue
 from recommender.decide import KEPT, decide
 from recommender.ids import PlacementId
 from recommender.query import Decision, Query
+from recommender.ranking.candidate_features import FEATURES
+from recommender.ranking.trees import leaf_place
 from recommender.retrieval.newcomers import ONE_IN
 from recommender.shopper import STRANGER, Shopper
-from tests.builders import N_CATEGORIES, NOW_DAY, shopper_with, small_catalogue, small_model
+from tests.builders import N_CATEGORIES, NOW_DAY, shopper_with, small_catalogue, small_model, some_trees
 from training.read import read_placements
 
 N_TRAINED = 40
@@ -52,6 +54,26 @@ def test_of_many_lists_few_try_a_newcomer_on_what_is_bought():
 def test_a_newcomer_is_shown_to_who_looks_at_its_category():
     decision = ask("home", shopper_with(looked_at=[1]), shop_with({}))
     assert decision.reasons[decision.rows.tolist().index(N_TRAINED)] == "New in category 1, which you are looking at"
+
+
+def test_who_looks_at_its_category_is_shown_a_newcomer_though_trees_would_put_all_of_it_last():
+    trees = some_trees(np.random.default_rng(0), n_trees=1)
+    at_hand = np.full(2, FEATURES.index("category_at_hand"), dtype=np.int32)
+    against = replace(trees, feature=at_hand, threshold=np.full(2, 0.5, np.float32), value=_falling(trees.value))
+    model = replace(MODEL, rankers={"any": against})
+    query = Query(placement=PlacementId("home"), limit=12)
+    found = decide(query, SHIPPED[PlacementId("home")], shopper_with(looked_at=[1]), shop_with({}), model, NOW_DAY).rows
+    rows = found.tolist()
+    assert rows.index(N_TRAINED) <= 6
+    assert not any(row % N_CATEGORIES == 1 for row in rows[:6] if row < N_TRAINED)
+
+
+def _falling(values: np.ndarray) -> np.ndarray:
+    """Leaves that are worth less the further right they are."""
+    falling = values.copy()
+    for leaf in range(3):
+        falling[leaf_place(leaf)] = 3.0 - leaf
+    return falling
 
 
 def test_a_newcomer_is_similar_to_items_of_its_category_and_to_no_others():
