@@ -92,7 +92,8 @@ class RankerConfig:
     """Of the ranking trees. A leaf has a bit in 32 when trees are scored, hence at most 32 of them.
 
     The ranker `any` learns from the latest `any_windows` label windows, the others from all. Of the shoppers of a
-    window `beginner_share` teach once more as if they had just come, and `visitor_share` as strangers with a session.
+    window at most `most_shoppers` teach, drawn; `beginner_share` of them once more as if they had just come, and
+    `visitor_share` as strangers with a session.
     """
 
     trees: int = Field(ge=1, le=2000)
@@ -103,6 +104,7 @@ class RankerConfig:
     any_windows: int = Field(ge=1, le=12)
     beginner_share: float = Field(ge=0, le=1)
     visitor_share: float = Field(ge=0, le=1)
+    most_shoppers: int = Field(ge=1)
     min_shoppers: int = Field(ge=1)
 
 

@@ -34,16 +34,20 @@ class Encounter:
 
 
 def encounters(past: Past, config: RankerConfig, seed: int) -> Iterator[Encounter]:
-    """Every held-out shopper; then some of them as beginners, with their latest 1, 3 or 10 purchases, and as visitors.
+    """Held-out shoppers; then some of them as beginners, with their latest 1, 3 or 10 purchases, and as visitors.
+
+    Of many shoppers only `config.most_shoppers` are met: what is remembered of each fills some hundred KiB.
 
     A visitor is a stranger who looks at one to three items that the shopper buys after the cut. Whoever met only long
     histories would put the one purchase of a beginner above all else, and know nothing to say to a visitor.
     """
-    for number, user_id in enumerate(past.held_out.user_ids):
-        yield Encounter(number, shopper_at_cut(past, user_id), EMPTY_ROWS)
-    rng = np.random.default_rng(seed)
-    yield from _beginners(past, _some(past, config.beginner_share, rng))
-    yield from _visitors(past, _some(past, config.visitor_share, rng), rng)
+    met, rng = np.arange(len(past.held_out)), np.random.default_rng(seed)
+    if len(met) > config.most_shoppers:
+        met = np.sort(rng.choice(met, config.most_shoppers, replace=False))
+    for number in met.tolist():
+        yield Encounter(number, shopper_at_cut(past, past.held_out.user_ids[number]), EMPTY_ROWS)
+    yield from _beginners(past, _some(met, config.beginner_share, rng))
+    yield from _visitors(past, _some(met, config.visitor_share, rng), rng)
 
 
 def shopper_at_cut(past: Past, user_id: UserId) -> Shopper:
@@ -87,10 +91,9 @@ def newcomer(past: Past, rows: Rows, days: NDArray[np.float64]) -> Shopper:
     )
 
 
-def _some(past: Past, share: float, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Numbers of a drawn share of the shoppers, ascending."""
-    n = len(past.held_out)
-    return np.sort(rng.permutation(n)[: round(share * n)])
+def _some(met: NDArray[np.int64], share: float, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Numbers of a drawn share of these shoppers, ascending."""
+    return met[np.sort(rng.permutation(len(met))[: round(share * len(met))])]
 
 
 def _beginners(past: Past, numbers: NDArray[np.int64]) -> Iterator[Encounter]:

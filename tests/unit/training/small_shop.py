@@ -74,6 +74,7 @@ feature_share = 1.0
 any_windows = 1
 beginner_share = 0.5
 visitor_share = 0.2
+most_shoppers = 10000
 min_shoppers = 10
 [response]
 ridge = 1.0

@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -96,3 +97,14 @@ def test_a_visitor_looks_at_what_is_bought_later_and_is_not_asked_about_it(met):
     features = collect_lessons(past, placements[PlacementId("home")], CONFIG).features
     assert not features[:, FEATURES.index("at_hand")].any()  # what was looked at is no candidate
     assert features[:, FEATURES.index("near_session")].any()
+
+
+def test_of_many_shoppers_some_are_drawn_and_the_shares_are_of_these(met):
+    past, _ = met
+    few = small_config(beginner_share="0.5", visitor_share="0.2").ranker
+    found = list(encounters(past, replace(few, most_shoppers=10), seed=3))
+    first = [one.number for one in found[:10]]
+    assert first == sorted(set(first))
+    assert first != list(range(10))  # drawn, not the first by their names
+    assert {one.number for one in found} == set(first)
+    assert len(found) <= 10 + 5 + 2
