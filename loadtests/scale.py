@@ -4,7 +4,7 @@
 
 A made-up shop (loadtests/big_shop.py) is imported, learnt from and served by the commands that a shop would use. Each
 command is a process of its own, whose seconds and largest memory are what the kernel says of it. Results are appended
-to the file that RESULTS names, one JSON a line: what `recommender capacity` knows comes from such lines.
+to the file that RESULTS names, one JSON a line.
 """
 
 import os

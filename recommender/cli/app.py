@@ -9,7 +9,6 @@ from rich.console import Console
 
 from recommender.cli.audit import audit_app, record
 from recommender.cli.campaigns import campaigns_app
-from recommender.cli.capacity import capacity
 from recommender.cli.consents import consents_app
 from recommender.cli.coupon import coupon_app
 from recommender.cli.email import email_app
@@ -285,9 +284,6 @@ def drain(
         follow_stream()
     else:
         console.print(drain_now(read_settings()))
-
-
-app.command("capacity")(capacity)
 
 
 @app.command()
