@@ -180,6 +180,7 @@ EXEMPT_COMMANDS = {
     "prepare complete-journey": "made of imports of the catalogue, stores and stock: each is in the trail",
     "train": "publishes: in the trail as artifacts.publish; a training takes too long for this test",
     "evaluate coupons": "reads",
+    "evaluate settings": "reads",
     "tune": "reads, and keeps what it tried in a file of its own",
     "artifacts list": "reads",
     "artifacts show": "reads",
