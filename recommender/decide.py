@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 import numpy as np
 
-from recommender.arrays import EMPTY_ROWS, Rows, Scores
+from recommender.arrays import EMPTY_ROWS, Mask, Rows, Scores
 from recommender.candidates import Candidates, merge
 from recommender.catalogue import Catalogue
 from recommender.explain import explain, is_personal, name_fallback, trace
@@ -52,6 +52,7 @@ KEPT: Mapping[SourceName, int] = {  # allowed candidates of each source, at most
     "embedding": 100, "neighbours": 100, "followers": 50, "sessions": 160, "item_to_item": 100, "bought_together": 100,
     "buy_again": 120, "trending": 50, "new_arrivals": 100, "newcomers": 2, "popular": 60,
 }  # fmt: skip
+SHOWN_BY_SESSION = 3  # place from 0 in the lists of shoppers without purchases
 
 
 def decide(
@@ -136,15 +137,19 @@ def with_features(situation: Situation, candidates: Candidates) -> Candidates:
 
 
 def rank(situation: Situation, candidates: Candidates, trees: Trees | None) -> Scores:
-    """Score the candidates above 0: the learned ranker squashed into (0, 1) and lifted by the session, else fusion.
+    """Score the candidates above 0: the learned ranker squashed into (0, 1) and changed by the session, else fusion.
 
     A pin that no source proposed has the score 0 in a fusion.
     """
     if trees is None:
         return judge_newcomers(situation, candidates, fuse(candidates.ranks))
     learned = squash(trees.score(candidates.features))
+    if trees is situation.model.rankers.get(OF_SESSIONS):  # which have learnt from what is at hand, and nothing else
+        return judge_newcomers(situation, candidates, learned)
     if len(situation.shopper.purchases):
         learned = lift_by_session(situation, candidates.rows, learned)
+    else:
+        learned = show_by_session(learned, is_kin(situation, candidates.rows))
     return judge_newcomers(situation, candidates, learned)
 
 
@@ -162,6 +167,27 @@ def lift_by_session(situation: Situation, rows: Rows, scores: Scores) -> Scores:
         situation.near_session.write_scores(pointed, rows)
     most = pointed.max(initial=0.0)
     return scores * (1 + pointed / most) if most > 0 else scores
+
+
+def is_kin(situation: Situation, rows: Rows) -> Mask:
+    """(n,) which of these are of a category of the item in view, the cart or the session, and none of these items."""
+    categories, at_hand = situation.catalogue.text["category"].codes, situation.at_hand
+    looked_at = categories[at_hand]
+    return np.isin(categories[rows], looked_at[looked_at >= 0]) & ~np.isin(rows, at_hand)
+
+
+def show_by_session(scores: Scores, kin: Mask) -> Scores:
+    """Lift the best of the kin of what is at hand into the place SHOWN_BY_SESSION, unless one stands there or higher.
+
+    Trees that have met strangers put first what is bought most by whoever looks at such things: nearly always right,
+    and nearly always the same. So that a stranger sees that a click counts, a place is kept for it.
+    """
+    if not kin.any() or len(scores) <= SHOWN_BY_SESSION:
+        return scores
+    shown, best = scores.copy(), int(np.argmax(np.where(kin, scores, 0.0)))
+    bar = -np.partition(-scores, SHOWN_BY_SESSION)[SHOWN_BY_SESSION]
+    shown[best] = max(scores[best], np.nextafter(bar, np.float32(np.inf)))
+    return shown
 
 
 def squash(scores: Scores) -> Scores:

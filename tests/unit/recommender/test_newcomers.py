@@ -65,7 +65,7 @@ def test_who_looks_at_its_category_is_shown_a_newcomer_though_trees_would_put_al
     found = decide(query, SHIPPED[PlacementId("home")], shopper_with(looked_at=[1]), shop_with({}), model, NOW_DAY).rows
     rows = found.tolist()
     assert rows.index(N_TRAINED) <= 6
-    assert not any(row % N_CATEGORIES == 1 for row in rows[:6] if row < N_TRAINED)
+    assert [row % N_CATEGORIES == 1 for row in rows[:6] if row < N_TRAINED].count(True) <= 1  # whose place is kept
 
 
 def _falling(values: np.ndarray) -> np.ndarray:
