@@ -113,7 +113,7 @@ def clicks(loaded: LoadedArtifact, n_visitors: int = 500, each: int = 6) -> list
 def running(command: Sequence[str], port: int, ready: str, environment: dict[str, str]) -> Iterator[Server]:
     """Start a server, wait until it is ready, stop it at the end."""
     # Under load many requests are slow, and each would be a line among the figures.
-    process = subprocess.Popen(command, env={"RECOMMENDER_LOG_LEVEL": "error"} | os.environ | environment)
+    process = subprocess.Popen(command, env={"RECOMMENDER_LOG_LEVEL": "error", **os.environ, **environment})
     try:
         for _ in range(600):
             if process.poll() is not None:
