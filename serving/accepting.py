@@ -58,9 +58,9 @@ class FairServer(uvicorn.Server):
         self._opening = set[asyncio.Task[object]]()
         self._pause: asyncio.TimerHandle | None = None
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - as uvicorn has it
-        """Start the application, then listen."""
-        await super().startup(sockets=[])
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the application, then listen; `sockets` are served as uvicorn does."""
+        await super().startup(sockets=sockets or [])
         self._listener.setblocking(False)
         self._listen()
 
@@ -69,7 +69,7 @@ class FairServer(uvicorn.Server):
         self._say()
         return await super().on_tick(counter)
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - as uvicorn has it
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take no more connections, then end those that are open."""
         asyncio.get_running_loop().remove_reader(self._listener)
         if self._pause is not None:
@@ -77,7 +77,7 @@ class FairServer(uvicorn.Server):
         self._connections.say(TAKES_NONE)
         if self._opening:
             await asyncio.wait(self._opening)
-        await super().shutdown(sockets=[self._listener])
+        await super().shutdown(sockets=[*(sockets or []), self._listener])
 
     @property
     def _n_open(self) -> int:

@@ -48,7 +48,6 @@ class Gate:
             the service, it trusts every caller, whatever key they send: so nobody needs one to try it out.
 
     Attributes:
-        is_ready: whether it has been told which keys there are.
         origins: of the pages that may use some publishable key.
         use: how often it remembered what credentials stand for.
     """
@@ -73,7 +72,8 @@ class Gate:
         self.use = CacheUse()
 
     @property
-    def is_ready(self) -> bool:  # noqa: D102 - above
+    def is_ready(self) -> bool:
+        """Whether it has been told which keys there are."""
         return self._keys is not None
 
     def take(self, keys: Iterable[Key]) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from threading import Event
 from types import FrameType
+from typing import IO
 
 from prometheus_client.multiprocess import mark_process_dead
 from redis.exceptions import RedisError
@@ -53,23 +54,32 @@ def serve(settings: Settings, application: str = APPLICATION) -> None:
     """
     configure_logs(settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    with _lock(settings.data_dir), _listen(settings) as listener, _redis(settings) as valkey:
-        _Family(settings, application, listener, valkey).live()
+    with (
+        _lock(settings.data_dir),
+        _listen(settings) as listener,
+        TemporaryFile() as connections,
+        _redis(settings) as valkey,
+    ):
+        connections.truncate(COUNT_BYTES * settings.workers)
+        _Family(settings, application, listener, connections, valkey).live()
 
 
 class _Family:
     """The children, from the first start to the end."""
 
     def __init__(
-        self, settings: Settings, application: str, listener: socket.socket, valkey: EmbeddedValkey | None
+        self,
+        settings: Settings,
+        application: str,
+        listener: socket.socket,
+        connections: IO[bytes],
+        valkey: EmbeddedValkey | None,
     ) -> None:
         self._metrics_dir = metrics_folder(settings.data_dir)
         environment = environment_of(settings) | {"PROMETHEUS_MULTIPROC_DIR": str(self._metrics_dir)}
         # One thread each: workers share the cores, and a request is too short to be split.
         environment = {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1", **environment}
-        self._connections = TemporaryFile()  # noqa: SIM115 - open as long as workers may be started
-        self._connections.truncate(COUNT_BYTES * settings.workers)
-        shared = [listener.fileno(), self._connections.fileno()]
+        shared = [listener.fileno(), connections.fileno()]
         self._workers = [
             Child(
                 "serving.worker",

@@ -17,9 +17,14 @@ class Use(Protocol):
     """What a cache says of itself: a `CacheUse`, or the `cache_info` of `functools.lru_cache`."""
 
     @property
-    def hits(self) -> int: ...  # noqa: D102 - above
+    def hits(self) -> int:
+        """Look-ups until now that found something."""
+        ...
+
     @property
-    def misses(self) -> int: ...  # noqa: D102 - above
+    def misses(self) -> int:
+        """Look-ups until now that found nothing."""
+        ...
 
 
 class Vitals:

@@ -49,6 +49,17 @@ def valkey_data_dir(valkey: EmbeddedValkey) -> Path:
     return valkey.folder.parent
 
 
+@pytest.fixture
+def own_valkey(tmp_path: Path) -> Iterator[EmbeddedValkey]:
+    """A Valkey that the test may stop."""
+    server = EmbeddedValkey(tmp_path)
+    server.start()
+    yield server
+    if server.pid is not None:
+        os.kill(server.pid, signal.SIGCONT)
+    server.stop()
+
+
 @contextmanager
 def postgresql(**configuration: str) -> Iterator[Callable[[str], str]]:
     """Run a PostgreSQL whose database `postgres` has the schema: gives the SQLAlchemy URL of a database of a name."""

@@ -14,6 +14,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -181,7 +182,7 @@ def explain(console: Console, base: str, keys: DemoKeys, clicked: str) -> None:
         ("items like that one", f'curl -s -u "$PUBLIC:" {base}/v1/items/{clicked}/similar?limit=5 | {show}'),
     ]:
         console.print(f"\n[dim]# {says}[/]")
-        print(command)  # noqa: T201 as it is: no wrapping, no markup
+        typer.echo(command)  # as it is: no wrapping, no markup
     console.print(
         f"\nAPI reference [link]{base}/docs[/]   metrics {base}/metrics   ready? {base}/readyz"
         '\nThe whole why of an answer: send [bold]"explain": true[/], then GET /v1/decisions/{recommendation_id} '

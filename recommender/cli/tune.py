@@ -53,4 +53,4 @@ def tune(
         console.print("No settings were better than the current ones.")
         return
     console.print("For your training.toml; look at `recommender evaluate` once before you keep them:\n")
-    print(as_toml(changed))  # noqa: T201 -- to be pasted: rich would colour and wrap it
+    typer.echo(as_toml(changed))  # to be pasted: the console would colour and wrap it

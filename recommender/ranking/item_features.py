@@ -50,7 +50,7 @@ def _fill(
         for fact in range(N_ITEM_FACTS):
             columns[fact, i] = item_facts[min(row, len(item_facts) - 1), fact]  # the last is of items not seen
         age_days = now_day - added_day[row]
-        columns[7, i] = age_days if age_days < OLDEST_DAYS else OLDEST_DAYS  # noqa: FURB136 -- also where not known
+        columns[7, i] = np.fmin(age_days, OLDEST_DAYS)  # also where it is not known
         columns[8, i] = columns[9, i] = 0.0
         if cards[row, PRICE] >= 0:
             columns[8, i] = np.log1p(np.float64(cards[row, PRICE]))

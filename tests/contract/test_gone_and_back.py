@@ -3,8 +3,6 @@
 import asyncio
 import os
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 from time import sleep
 
 import pytest
@@ -28,29 +26,21 @@ from tests.integration.serve.service import eventually
 SOMEBODY = Caller(user_id=UserId("u"))
 
 
-@pytest.fixture
-def valkey(tmp_path: Path) -> Iterator[EmbeddedValkey]:
-    server = EmbeddedValkey(tmp_path)
-    server.start()
-    yield server
-    if server.pid is not None:
-        os.kill(server.pid, signal.SIGCONT)
-    server.stop()
-
-
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
-def test_live_state_is_not_asked_for_while_redis_is_gone_or_hangs(valkey: EmbeddedValkey, how: signal.Signals) -> None:
+def test_live_state_is_not_asked_for_while_redis_is_gone_or_hangs(
+    own_valkey: EmbeddedValkey, how: signal.Signals
+) -> None:
     metrics, breaker = Metrics(), Breaker()
 
     def missed(cause: str) -> float:
         return metrics.registry.get_sample_value("recommender_live_state_misses_total", {"cause": cause}) or 0.0
 
     async def use() -> None:
-        async with connect(Settings(data_dir=valkey.folder.parent)) as redis:
+        async with connect(Settings(data_dir=own_valkey.folder.parent)) as redis:
             reader = LiveReader(LiveState(redis), metrics, 0.05, lambda _: False, breaker)
             assert await reader.read(SOMEBODY) is not None
-            assert valkey.pid is not None
-            os.kill(valkey.pid, how)
+            assert own_valkey.pid is not None
+            os.kill(own_valkey.pid, how)
             async with asyncio.timeout(10):
                 while not breaker.is_open:
                     assert await reader.read(SOMEBODY) is None
@@ -60,10 +50,10 @@ def test_live_state_is_not_asked_for_while_redis_is_gone_or_hangs(valkey: Embedd
             assert missed("open") >= 190
             assert missed("late") + missed("gone") <= asked + 10
             if how is signal.SIGKILL:
-                assert valkey.pid is None
-                valkey.start()
+                assert own_valkey.pid is None
+                own_valkey.start()
             else:
-                os.kill(valkey.pid, signal.SIGCONT)
+                os.kill(own_valkey.pid, signal.SIGCONT)
             async with asyncio.timeout(10):
                 while await reader.read(SOMEBODY) is None:
                     await asyncio.sleep(0.01)

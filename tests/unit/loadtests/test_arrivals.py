@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from itertools import islice, repeat
+from typing import cast
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ class Server(asyncio.Protocol):
         self._until = until
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+        self._transport = cast("asyncio.WriteTransport", transport)
         if self._until is None:
             transport.close()
 
@@ -36,7 +37,7 @@ class Server(asyncio.Protocol):
         loop.call_at(max(self._until or 0.0, loop.time()), self._answer)
 
     def _answer(self) -> None:
-        self._transport.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")  # type: ignore[attr-defined]
+        self._transport.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
 
 
 def answers_of(stall_seconds: float | None, rate: float, seconds: float) -> Answers:
