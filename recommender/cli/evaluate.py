@@ -81,9 +81,7 @@ def evaluate(
     if context.invoked_subcommand is None and protocol == "next-item":
         if train is None:
             raise InvalidInput("next-item needs sessions.", field="train", remedy="Name a file with --train.")
-        if report is not None:
-            raise InvalidInput("next-item writes no page.", field="report", remedy="Leave it out, or use --json.")
-        evaluate_next_item(read_settings(), train, test, json_file=json_file, progress=Terminal())
+        evaluate_next_item(read_settings(), train, test, json_file=json_file, report_folder=report, progress=Terminal())
     elif context.invoked_subcommand is None:
         wanted = Wanted(train=train, test=test, until=in_utc(until), window_days=window_days)
         run(

@@ -23,10 +23,11 @@ from training.config import TrainingConfig, read_training_config
 from training.evaluate.cost import Cost, costing
 from training.evaluate.foreign import catalogue_of
 from training.evaluate.metrics import NO_ITEM, Lists
+from training.evaluate.next_item_examples import calibrate, pick_examples
 from training.evaluate.next_item_files import SessionFiles, read_session_files
+from training.evaluate.next_item_page import write_next_item_page
 from training.evaluate.next_item_report import (
     AGAIN,
-    COLUMNS,
     HEADLINE,
     SERVED,
     UNSEEN,
@@ -35,11 +36,13 @@ from training.evaluate.next_item_report import (
     NextItemReport,
     NextItemResult,
     figures_of,
-    interval,
+    intervals_in,
     lead_over_baselines,
-    show_next_item,
     spread,
 )
+from training.evaluate.next_item_segments import compare_segments
+from training.evaluate.next_item_table import show_next_item
+from training.evaluate.page import make_folder
 from training.evaluate.ran_on import facts_of, machine, versions
 from training.evaluate.report_file import check_folder, write_text
 from training.evaluate.session_baselines import LENGTH, SESSION_BASELINES
@@ -51,7 +54,13 @@ PLACEMENTS = {AGAIN: SHOWN_AGAIN, UNSEEN: replace(SHOWN_AGAIN, exclude=frozenset
 
 
 def evaluate_next_item(
-    settings: Settings, train: Path, test: Path | None, *, json_file: Path | None, progress: ProgressReport
+    settings: Settings,
+    train: Path,
+    test: Path | None,
+    *,
+    json_file: Path | None,
+    report_folder: Path | None,
+    progress: ProgressReport,
 ) -> NextItemReport:
     """Measure the served pipeline beside every baseline on sessions, and print it.
 
@@ -62,10 +71,12 @@ def evaluate_next_item(
         test: None: the latest tenth of the sessions of `train`.
 
     Raises:
-        NotEnoughData: too few sessions. InvalidInput: a file, the configuration, or `json_file` cannot be written.
+        NotEnoughData: too few sessions. InvalidInput: a file, the configuration, or what is to be written cannot be.
     """
     if json_file is not None:
         check_folder(json_file)
+    if report_folder is not None:
+        make_folder(report_folder)
     config = read_training_config(settings, None)
     with progress.step("Read the sessions"):
         files = read_session_files(train, test)
@@ -74,22 +85,30 @@ def evaluate_next_item(
         raise NotEnoughData(message, remedy=f"Give at least {config.sessions.min_sessions}, or lower min_sessions.")
     catalogue = catalogue_of(files.item_ids)
     (model, learnt), cost = costing(lambda: _learn(files, catalogue, config, progress))
-    results = (*_baselines(files, progress), _served(files, catalogue, model, cost, progress))
-    scopes = scopes_of(files.asked)
+    answers = {
+        scope: _ask(files.asked, catalogue, model, PLACEMENTS[scope], progress) for scope in scopes_of(files.asked)
+    }
+    results = (*_baselines(files, progress), _served(files, answers, cost))
+    asked, seed, figures = files.asked, config.seed, results[-1].figures
     report = NextItemReport(
         data=_describe(files, {"train": train, "test": test}, learnt, config),
         results=results,
-        intervals={
-            scope: {m: interval(results[-1].figures[scope][m], files.asked.sessions, config.seed) for m in COLUMNS}
-            for scope in scopes
-        },
+        intervals={scope: intervals_in(results, scope, asked.sessions, seed) for scope in answers},
         leads={
-            scope: tuple(lead_over_baselines(results, scope, m, files.asked.sessions, config.seed) for m in HEADLINE)
-            for scope in scopes
+            scope: tuple(lead_over_baselines(results, scope, m, asked.sessions, seed) for m in HEADLINE)
+            for scope in answers
         },
+        comparisons=compare_segments(results, asked, _views(files), seed),
+        calibration={
+            scope: calibrate(answer.lists, answer.scores, asked.targets, ~np.isnan(figures[scope][HEADLINE[0]]))
+            for scope, answer in answers.items()
+        },
+        examples=pick_examples(results, list(answers)[-1], asked, files.item_ids, seed),
     )
     if json_file is not None:
         write_text(report.as_json(), json_file)
+    if report_folder is not None:
+        write_next_item_page(report, report_folder)
     show_next_item(report)
     return report
 
@@ -99,8 +118,7 @@ def _learn(
 ) -> tuple[Model, LearntSessions]:
     """A model of sessions and nothing else, and how it was learnt."""
     plain = unlearned_model()
-    views = np.bincount(files.sessions.rows, minlength=len(files.item_ids))
-    most_viewed = np.argsort(-views, kind="stable").astype(np.int32)  # what fills a list up
+    most_viewed = np.argsort(-_views(files), kind="stable").astype(np.int32)  # what fills a list up
     plain = replace(plain, popularity=replace(plain.popularity, ranking=most_viewed))
     learnt = learn_sessions(files.sessions, plain, catalogue, config, progress)
     return replace(plain, sessions=learnt.index, rankers=with_sessions({}, learnt.trees)), learnt
@@ -129,18 +147,14 @@ def without_seen(lists: Lists, asked: Beginnings) -> Lists:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What the pipeline answered, and the microseconds of each query: shopper assembled and list decided."""
+    """What the pipeline answered, its scores, and the microseconds of each query: shopper assembled, list decided."""
 
     lists: Lists
+    scores: NDArray[np.float32]
     microseconds: NDArray[np.float64]
 
 
-def _served(
-    files: SessionFiles, catalogue: Catalogue, model: Model, fitting: Cost, progress: ProgressReport
-) -> NextItemResult:
-    answers = {
-        scope: _ask(files.asked, catalogue, model, PLACEMENTS[scope], progress) for scope in scopes_of(files.asked)
-    }
+def _served(files: SessionFiles, answers: Mapping[str, _Asked], fitting: Cost) -> NextItemResult:
     seconds = fitting.seconds + sum(float(answer.microseconds.sum()) / 1e6 for answer in answers.values())
     lists = {scope: answer.lists for scope, answer in answers.items()}
     microseconds = float(np.median(answers[AGAIN].microseconds))
@@ -151,6 +165,7 @@ def _ask(
     asked: Beginnings, catalogue: Catalogue, model: Model, placement: Placement, progress: ProgressReport
 ) -> _Asked:
     lists: Lists = np.full((len(asked), LENGTH), NO_ITEM, dtype=np.int32)
+    scores = np.full((len(asked), LENGTH), np.nan, dtype=np.float32)
     microseconds = np.zeros(len(asked))
     query = Query(placement=placement.placement_id, limit=LENGTH)
     title = f"Ask about {len(asked)} beginnings, {'without' if placement.exclude else 'with'} what was seen"
@@ -158,11 +173,12 @@ def _ask(
         for number in range(len(asked)):
             started = perf_counter_ns()
             shopper = visitor(asked.of(number), model, catalogue, model.cut_day)
-            rows = decide(query, placement, shopper, catalogue, model, model.cut_day).rows
+            decision = decide(query, placement, shopper, catalogue, model, model.cut_day)
             microseconds[number] = (perf_counter_ns() - started) / 1000
-            lists[number, : len(rows)] = rows
+            lists[number, : len(decision.rows)] = decision.rows
+            scores[number, : len(decision.rows)] = decision.scores
             step.advance()
-    return _Asked(lists, microseconds)
+    return _Asked(lists, scores, microseconds)
 
 
 def _result(name: str, files: SessionFiles, lists: dict[str, Lists], cost: Cost, microseconds: float) -> NextItemResult:
@@ -171,8 +187,13 @@ def _result(name: str, files: SessionFiles, lists: dict[str, Lists], cost: Cost,
     for scope, of_scope in figures.items():
         for metric, values in figures_of(lists[scope], files.asked.targets).items():
             of_scope[metric] = np.where(seen, np.nan, values) if scope == UNSEEN else values
-    covered, rank = spread(lists[AGAIN], np.bincount(files.sessions.rows, minlength=len(files.item_ids)))
-    return NextItemResult(name, figures, covered, rank, cost.seconds, cost.mebibytes, microseconds)
+    covered, rank = spread(lists[AGAIN], _views(files))
+    return NextItemResult(name, figures, lists, covered, rank, cost.seconds, cost.mebibytes, microseconds)
+
+
+def _views(files: SessionFiles) -> NDArray[np.int64]:
+    """(n_items,) in the sessions that teach."""
+    return np.bincount(files.sessions.rows, minlength=len(files.item_ids))
 
 
 def scopes_of(asked: Beginnings) -> tuple[str, ...]:

@@ -1,18 +1,17 @@
-"""What the protocol next-item found, as plain values and on a terminal."""
+"""What the protocol next-item found, as plain values."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 
-from training.evaluate.bootstrap import Interval
+from training.evaluate.bootstrap import Interval, intervals_of_groups
 from training.evaluate.metrics import NO_ITEM, Lists, coverage, mean_popularity_rank
 from training.evaluate.ran_on import FileFacts
-from training.evaluate.table import WIDTH
+from training.evaluate.report import Shown
+from training.offers.report import Tenth
 
 SERVED = "served pipeline"
 AGAIN, UNSEEN = "again", "unseen"
@@ -32,6 +31,7 @@ class NextItemResult:
 
     Attributes:
         figures: by scope and metric, of every beginning; no scope in which there is none.
+        lists: by scope, what was shown for each beginning.
         coverage, popularity_rank: of the first 20 places of all lists where everything may be shown.
         seconds, mebibytes: to learn and to write all lists; memory at its peak above what was in use.
         microseconds: of one query: the median of the pipeline; of a baseline, which writes all lists at once, the mean.
@@ -39,6 +39,7 @@ class NextItemResult:
 
     name: str
     figures: Mapping[str, Mapping[str, Figures]]
+    lists: Mapping[str, Lists]
     coverage: float
     popularity_rank: float
     seconds: float
@@ -90,18 +91,52 @@ class NextItemLead:
 
 
 @dataclass(frozen=True, slots=True)
+class NextItemComparison:
+    """The pipeline beside a baseline among some of the beginnings, by the first metric of HEADLINE.
+
+    Attributes:
+        group, name: "by length", "one item so far", say.
+        baseline: the best of all in the scope.
+    """
+
+    group: str
+    name: str
+    scope: str
+    beginnings: int
+    ours: Interval
+    baseline: str
+    theirs: Interval
+    lead: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class NextItemExample:
+    """One beginning, the latest item first, what came next, and what is shown by the pipeline and the best baseline."""
+
+    so_far: tuple[str, ...]
+    ours: tuple[Shown, ...]
+    baseline: str
+    theirs: tuple[Shown, ...]
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
 class NextItemReport:
     """Every recommender beside every other, on the same beginnings; the pipeline comes last.
 
     Attributes:
-        intervals: by scope and metric, of the pipeline; without a scope in which there is no beginning.
+        intervals: by scope, name and metric; without a scope in which there is no beginning.
         leads: by scope, for each metric of HEADLINE.
+        calibration: by scope, how much of what the pipeline shows is right, by tenth of its score.
     """
 
     data: NextItemData
     results: tuple[NextItemResult, ...]
-    intervals: Mapping[str, Mapping[str, Interval]]
+    intervals: Mapping[str, Mapping[str, Mapping[str, Interval]]]
     leads: Mapping[str, tuple[NextItemLead, ...]]
+    comparisons: tuple[NextItemComparison, ...]
+    calibration: Mapping[str, tuple[Tenth, ...]]
+    examples: tuple[NextItemExample, ...]
 
     def as_json(self) -> str:
         """As programs read it."""
@@ -121,9 +156,15 @@ class NextItemReport:
                 for result in self.results
             ],
             "intervals": {
-                scope: {m: asdict(found) for m, found in of_scope.items()} for scope, of_scope in self.intervals.items()
+                scope: {
+                    name: {metric: [one.low, one.high] for metric, one in of_metrics.items()}
+                    for name, of_metrics in of_names.items()
+                }
+                for scope, of_names in self.intervals.items()
             },
             "leads": {scope: [asdict(lead) for lead in leads] for scope, leads in self.leads.items()},
+            "comparisons": [asdict(one) for one in self.comparisons],
+            "calibration": {scope: [asdict(tenth) for tenth in found] for scope, found in self.calibration.items()},
         }
         return json.dumps(whole, indent=2) + "\n"
 
@@ -145,70 +186,33 @@ def spread(lists: Lists, views: NDArray[np.int64]) -> tuple[float, float]:
     return coverage(lists, len(views), 20), mean_popularity_rank(lists, views.astype(np.float64), 20)
 
 
-def interval(values: Figures, sessions: NDArray[np.int64], seed: int) -> Interval:
-    """The mean of what is no NaN, with the percentile interval of a bootstrap over sessions.
+def intervals_in(
+    results: Sequence[NextItemResult], scope: str, sessions: NDArray[np.int64], seed: int
+) -> dict[str, dict[str, Interval]]:
+    """By name and metric, over the beginnings of a scope; every one of the same draws of `sessions`."""
+    keys = [(result.name, metric) for result in results for metric in COLUMNS]
+    found = paired([result.figures[scope][metric] for result in results for metric in COLUMNS], sessions, seed)
+    by_key = dict(zip(keys, found, strict=True))
+    return {result.name: {metric: by_key[result.name, metric] for metric in COLUMNS} for result in results}
 
-    Beginnings of one session stand or fall together: drawing them one by one would make intervals too narrow.
-    """
-    there = ~np.isnan(values)
-    _, of_session = np.unique(sessions[there], return_inverse=True)
-    sums, counts = np.bincount(of_session, values[there]), np.bincount(of_session)
-    rng = np.random.default_rng(seed)
-    means = np.empty(SAMPLES)
-    for sample in range(SAMPLES):
-        drawn = rng.integers(0, len(sums), len(sums))
-        means[sample] = sums[drawn].sum() / counts[drawn].sum()
-    low, high = np.percentile(means, [2.5, 97.5])
-    return Interval(mean=float(values[there].mean()), low=float(low), high=float(high))
+
+def best_of(results: Sequence[NextItemResult], scope: str, metric: str) -> NextItemResult:
+    """The best by a metric; of equals the first."""
+    return max(results, key=lambda result: result.mean(scope, metric))
 
 
 def lead_over_baselines(
-    results: tuple[NextItemResult, ...], scope: str, metric: str, sessions: NDArray[np.int64], seed: int
+    results: Sequence[NextItemResult], scope: str, metric: str, sessions: NDArray[np.int64], seed: int
 ) -> NextItemLead:
     """Compare the last result with the best of the others by this metric, on the same draws of sessions."""
     *baselines, served = results
-    best = max(baselines, key=lambda result: result.mean(scope, metric))
-    change = served.figures[scope][metric] - best.figures[scope][metric]
-    return NextItemLead(metric, best.name, interval(change, sessions, seed))
+    best = best_of(baselines, scope, metric)
+    [difference] = paired([served.figures[scope][metric] - best.figures[scope][metric]], sessions, seed)
+    return NextItemLead(metric, best.name, difference)
 
 
-def show_next_item(report: NextItemReport, console: Console | None = None) -> None:
-    """Print what it ran on, a table per scope, and how far the pipeline is ahead."""
-    console = console or Console()
-    if not console.is_terminal:
-        console = Console(file=console.file, width=WIDTH)
-    data = report.data
-    console.print(
-        f"\n{data.sessions} sessions with {data.views} views of {data.items} items taught; asked about "
-        f"{data.beginnings} beginnings of {data.test_sessions} sessions.\n"
-        f"{data.repeated:.1%} went on with something seen before in the session, {data.unreachable:.1%} with what no "
-        f"earlier session had. The trees learnt from {data.lessons} beginnings of the latest sessions that taught.\n"
-        "All items are ranked. Figures in per cent; docs/protocol.md says what they mean.\n",
-        highlight=False,
-    )
-    for scope in report.intervals:
-        console.print(_table(report.results, scope, SCOPES[scope]))
-        for one in report.leads[scope]:
-            console.print(_lead(one, report.intervals[scope][one.metric]), highlight=False)
-        console.print()
-
-
-def _lead(lead: NextItemLead, own: Interval) -> str:
-    change = lead.difference
-    return (
-        f"{COLUMNS[lead.metric]} {own.mean:.2%} ({own.low:.2%} to {own.high:.2%}); {change.mean:+.2%} against the best "
-        f"baseline ({lead.baseline}), 95 % interval {change.low:+.2%} to {change.high:+.2%}."
-    )
-
-
-def _table(results: tuple[NextItemResult, ...], scope: str, title: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
-    table.add_column("", no_wrap=True)
-    for heading in (*COLUMNS.values(), "cover@20", "pop. rank", "seconds", "MiB", "µs/query"):
-        table.add_column(heading, justify="right")
-    for result in results:
-        figures = [f"{100 * result.mean(scope, metric):.2f}" for metric in COLUMNS]
-        spread_of = [f"{result.coverage:.3f}", f"{result.popularity_rank:.0f}"]
-        costs = [f"{result.seconds:.1f}", f"{result.mebibytes:.0f}", f"{result.microseconds:.0f}"]
-        table.add_row(result.name, *figures, *spread_of, *costs, style="bold" if result.name == SERVED else None)
-    return table
+def paired(columns: Sequence[Figures], sessions: NDArray[np.int64], seed: int) -> list[Interval]:
+    """Of what is no NaN, the same beginnings in all columns; whole sessions are drawn, never parts of one."""
+    there = ~np.isnan(columns[0])
+    together = np.column_stack([column[there] for column in columns])
+    return intervals_of_groups(together, sessions[there], np.random.default_rng(seed), SAMPLES)

@@ -1,12 +1,12 @@
 """The evaluation as one HTML page that needs nothing else: figures, plots, and lists of a few shoppers."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from recommender.errors import InvalidInput
@@ -62,13 +62,19 @@ def write_page(report: EvaluationReport, folder: Path) -> Path:
     return folder / PAGE
 
 
+def template(name: str) -> Template:
+    """A template that lies here, which knows the styles as `css`."""
+    environment = Environment(
+        loader=PackageLoader("training.evaluate", "."), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    css = (files("training.evaluate") / "page.css").read_text(encoding="utf-8")
+    return environment.get_template(name, globals={"css": Markup(css)})  # noqa: S704 - our own file
+
+
 def render(report: EvaluationReport) -> str:
     """The page."""
-    here = files("training.evaluate")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string((here / "page.html.j2").read_text(encoding="utf-8"))
-    return template.render(
-        css=Markup((here / "page.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
+    return template("page.html.j2").render(
         report=report, source=source_of(report.ran_on), columns=COLUMNS, pipeline=PIPELINE,
         scopes=[(scope, _bars(report, scope), _coverage(report, scope)) for scope in report.scopes],
         groups=_groups(report), ticks={name: ticks(found) for name, found in report.calibration.items()},
@@ -76,12 +82,11 @@ def render(report: EvaluationReport) -> str:
     )  # fmt: skip
 
 
-def bars(values: Sequence[tuple[str, Interval, bool]]) -> list[Bar]:
+def bars(values: Sequence[tuple[str, Interval, bool]], words: Callable[[float], str] = "{:.4f}".format) -> list[Bar]:
     """Lines of a plot; all shares are of the longest interval's end."""
     most = max((interval.high for _, interval, _ in values), default=0.0) or 1.0
     return [
-        Bar(name, f"{one.mean:.4f}", one.mean / most, one.low / most, one.high / most, ours)
-        for name, one, ours in values
+        Bar(name, words(one.mean), one.mean / most, one.low / most, one.high / most, ours) for name, one, ours in values
     ]
 
 
@@ -97,10 +102,14 @@ def _bars(report: EvaluationReport, scope: Scope) -> list[Bar]:
     return bars([(name, known[name][scope.headline], name == PIPELINE) for name in names])
 
 
-def _coverage(report: EvaluationReport, scope: Scope) -> list[Bar]:
-    found = [(result.name, result.quality[scope.name].coverage) for result in report.results]
+def coverage_bars(found: Sequence[tuple[str, float]]) -> list[Bar]:
+    """Lines of shares that have no interval."""
     most = max(value for _, value in found) or 1.0
     return [Bar(name, f"{value:.1%}", value / most, 0.0, 0.0, name == PIPELINE) for name, value in found]
+
+
+def _coverage(report: EvaluationReport, scope: Scope) -> list[Bar]:
+    return coverage_bars([(result.name, result.quality[scope.name].coverage) for result in report.results])
 
 
 def _groups(report: EvaluationReport) -> dict[str, list[tuple[str, str, list[Bar]]]]:

@@ -1,6 +1,8 @@
 """The protocol next-item, end to end through the command."""
 
 import json
+import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,8 @@ from tests.session_lists import round_trips, sessions_with
 from tests.unit.training.small_shop import small_config_text
 from training.evaluate.next_item import without_seen
 from training.evaluate.next_item_files import read_session_files
-from training.evaluate.next_item_report import figures_of, interval
+from training.evaluate.next_item_report import figures_of, paired
+from training.evaluate.page import PAGE
 from training.evaluate.session_baselines import SESSION_BASELINES, nearest_sessions, sequential_rules
 from training.visits import beginnings_of
 
@@ -25,11 +28,12 @@ def evaluate(folder: Path, *arguments: str) -> dict:
     (folder / "training.toml").write_text(small_config_text())
     told = folder / "told.json"
     settings = {"RECOMMENDER_CONFIG_DIR": str(folder), "RECOMMENDER_DATA_DIR": str(folder / "data")}
-    command = ["evaluate", "--protocol", "next-item", *arguments, "--json", str(told)]
+    report = ["--json", str(told), "--report", str(folder / "report")]
+    command = ["evaluate", "--protocol", "next-item", *arguments, *report]
     result = CliRunner().invoke(app, command, env=settings, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     assert "served pipeline" in result.output
-    return json.loads(told.read_text())
+    return json.loads(told.read_text()) | {"page": (folder / "report" / PAGE).read_text()}
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +52,39 @@ def test_the_pipeline_stands_beside_every_baseline(told):
     assert mrr["sequential rules"] > 0.7  # four of five follow the rule
     assert mrr["served pipeline"] > 0.7
     assert mrr["popularity"] < 0.3
-    interval = told["intervals"]["again"]["mrr@20"]
-    assert interval["mean"] == pytest.approx(mrr["served pipeline"])
-    assert interval["low"] < interval["mean"] < interval["high"]
+    for name, mean in mrr.items():
+        low, high = told["intervals"]["again"][name]["mrr@20"]
+        assert low <= mean <= high
+        assert low < high
+
+
+def test_the_segments_are_all_beginnings_and_nothing_twice(told):
+    by_group = Counter[str]()
+    for one in told["comparisons"]:
+        if one["scope"] == "again":
+            by_group[one["group"]] += one["beginnings"]
+    assert set(by_group.values()) == {told["data"]["beginnings"]}
+    assert len(by_group) == 2
+
+
+def test_the_page_needs_nothing_else_and_shows_what_was_found(told):
+    page = told["page"]
+    assert not re.search(r'(src|href)="|url\(|@import|<script', page)
+    for result in told["results"]:
+        assert f"{100 * result['quality']['again']['mrr@20']:.2f}" in page
+    for lead in told["leads"]["again"]:
+        assert f"{100 * lead['difference']['mean']:+.2f}" in page
+    shares = [tenth["redeemed"] for tenth in told["calibration"]["again"]]
+    assert len(shares) == 10
+    assert shares[0] == max(shares) > 0.3  # what scores highest comes next most often
+    assert page.count('<div class="example">') == 8
+
+
+def test_only_what_came_next_is_marked_in_an_example(told):
+    for example in told["page"].split("<h3>Then came ")[1:]:
+        came = example.split("<", 1)[0]
+        assert set(re.findall(r'<li class="right">([^<]*)', example)) <= {came}
+    assert '<li class="right">' in told["page"]
 
 
 def test_a_scope_without_beginnings_is_left_out(tmp_path):
@@ -141,7 +175,7 @@ def test_an_interval_draws_sessions_and_not_beginnings():
     """Ten beginnings that stand or fall together tell no more than one."""
     values = np.repeat([0.0, 1.0] * 20, 10)
     sessions = np.repeat(np.arange(40), 10)
-    together, alone = interval(values, sessions, 0), interval(values, np.arange(400), 0)
+    [together], [alone] = paired([values], sessions, 0), paired([values], np.arange(400), 0)
     assert together.mean == alone.mean == 0.5
     assert together.high - together.low > 2.5 * (alone.high - alone.low)
 
