@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from features.definitions import KEPT_FOR
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -32,7 +34,7 @@ PLACES: dict[str, Place] = {
     ),
     "live_state": Place(
         "their latest events and places, what placements that rotate showed of late", "the next recommendation",
-        "90 days after the last event", "deleted",
+        f"{KEPT_FOR.days} days after the last event", "deleted",
     ),
     "presence": Place(
         "which beacons their devices heard in the last minutes, and the stores they were in",
