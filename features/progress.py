@@ -1,9 +1,10 @@
 """Progress of long work: a bar on a terminal, plain lines elsewhere, nothing in tests."""
 
+import resource
 import sys
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
-from time import monotonic
+from time import monotonic, process_time
 from typing import Protocol
 
 from rich.console import Console
@@ -48,8 +49,14 @@ class _BarStep:
         self._progress.advance(self._task, amount)
 
 
+def peak_memory_mib() -> float:
+    """The most memory that this process has had resident so far."""
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20, 1)
+
+
 class Terminal:
-    """A bar per step on standard error; where that is no terminal, one line when a step ends."""
+    """A bar per step on standard error, no bar where that is no terminal; and what a step took, when it ends."""
 
     def __init__(self) -> None:
         self._console = Console(file=sys.stderr)
@@ -57,14 +64,19 @@ class Terminal:
     @contextmanager
     def step(self, title: str, total: int | None = None) -> Generator[Step]:
         """Open a step and show it until it ends."""
-        started = monotonic()
+        started, used = monotonic(), process_time()
+
+        def taken() -> str:
+            cost = f"{process_time() - used:.1f} s of the processor, at most {peak_memory_mib():,.0f} MiB so far"
+            return f"{title}: {monotonic() - started:.1f} s, {cost}"
+
         if not self._console.is_terminal:
             yield _SilentStep()
-            self._console.print(f"{title}: {monotonic() - started:.1f} s", highlight=False)
+            self._console.print(taken(), highlight=False)
             return
         count = [MofNCompleteColumn()] if total is not None else []
         columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn()]
         with Progress(*columns, *count, TimeElapsedColumn(), console=self._console) as progress:
             task = progress.add_task(title, total=total)
             yield _BarStep(progress, task)
-            progress.update(task, total=total or 1, completed=total or 1)
+            progress.update(task, total=total or 1, completed=total or 1, description=taken())

@@ -7,7 +7,7 @@ from pathlib import Path
 from features.artifact.manifest import IndexEntry, Manifest, artifact_id_of
 from features.artifact.shelf import ArtifactShelf
 from features.offline.coupon_habits import coupon_habits, with_habits
-from features.progress import ProgressReport
+from features.progress import ProgressReport, peak_memory_mib
 from features.settings import Settings
 from recommender.errors import GateRefused
 from recommender.model import Model
@@ -25,7 +25,7 @@ from training.publish import publish
 from training.rankers import Rankers
 from training.read import TrainingData, read_placements, read_training_data
 from training.rehearse import rehearse
-from training.stopwatch import Stopwatch, peak_memory_mib
+from training.stopwatch import Stopwatch
 from training.windows import cut_windows
 
 

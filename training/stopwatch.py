@@ -1,7 +1,5 @@
 """Progress that also notes how long each step took."""
 
-import resource
-import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from time import perf_counter
@@ -23,9 +21,3 @@ class Stopwatch:
         with self._progress.step(title, total) as step:
             yield step
         self.seconds[title] = round(self.seconds.get(title, 0.0) + perf_counter() - started, 3)
-
-
-def peak_memory_mib() -> float:
-    """The most memory that this process has had resident so far."""
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20, 1)
