@@ -116,7 +116,7 @@ def use_one_thread() -> None:
 def _contenders(
     embeddings: Matrix, recall_gate: float, queries: Matrix, truth: list[Rows], k: int
 ) -> Iterator[EmbeddingIndex]:
-    """The smallest head that finds enough; for a large catalogue also cells and a graph."""
+    """The smallest head that finds enough; where none does in a large catalogue, cells and a graph, slow to build."""
     by_norm = np.argsort(-np.einsum("nd,nd->n", embeddings, embeddings), kind="stable")
     for size in HEADS:
         if size >= len(embeddings):
@@ -124,7 +124,7 @@ def _contenders(
         head = EmbeddingIndex(_scan(embeddings, by_norm[:size]), f"head-{size}")
         if _recall(head, queries, truth, k) >= recall_gate:
             yield head
-            break
+            return
     if len(embeddings) >= LARGE:
         yield EmbeddingIndex(_cells(embeddings), "ivf-sq8")
         yield EmbeddingIndex(_graph(embeddings), "hnsw")

@@ -26,18 +26,24 @@ def fit_bought_together(purchases: pl.DataFrame, n_items: int, config: BoughtTog
     n_orders = int(orders.max()) + 1
     coordinates = (orders[kept].astype(np.int32), position[rows[kept]])
     by_order = csr_matrix((np.ones(kept.sum(), np.float32), coordinates), shape=(n_orders, len(enough)))
+    by_item = by_order.T.tocsr()
     parts = [
-        _pairs(by_order, start, baskets[enough], n_orders, config) for start in range(0, max(len(enough), 1), SLICE)
+        _pairs(by_item, by_order, start, baskets[enough], n_orders, config)
+        for start in range(0, max(len(enough), 1), SLICE)
     ]
     first, second, scores = (np.concatenate(column) for column in zip(*parts, strict=True))
     return best_per_row(enough[first], enough[second], scores, n_items, config.kept)
 
 
 def _pairs(
-    by_order: csr_matrix, start: int, baskets: np.ndarray, n_orders: int, config: BoughtTogetherConfig
+    by_item: csr_matrix,
+    by_order: csr_matrix,
+    start: int,
+    baskets: np.ndarray,
+    n_orders: int,
+    config: BoughtTogetherConfig,
 ) -> tuple[np.ndarray, np.ndarray, Scores]:
-    by_item = by_order[:, start : start + SLICE].T.tocsr()
-    first, second, together = entries_of(csr_matrix(by_item @ by_order))
+    first, second, together = entries_of(csr_matrix(by_item[start : start + SLICE] @ by_order))
     first = first + start
     often = (together >= config.min_together) & (first != second)
     first, second, together = first[often], second[often], together[often]

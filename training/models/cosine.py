@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from recommender.arrays import Rows, Scores
-from recommender.native import F32, I32, I64, NOTHING, compiled, reads, writes
+from recommender.arrays import Mask, Rows, Scores
+from recommender.native import BOOL, F32, I32, I64, NOTHING, compiled, reads, writes
 from training.lanes import LANE_THREADS
 
 STRIDE = 64  # items that are looked at together
@@ -55,20 +55,24 @@ def _lowest(scores: Scores) -> int:
     return lowest
 
 
-@compiled(NOTHING, writes(I32), writes(F32), reads(F32))
-def _keep_best(best: Rows, scores: Scores, sums: Scores) -> None:
-    """Positions of the largest sums above 0, of all sums whose number is a multiple of STRIDE."""
+@compiled(NOTHING, writes(I32), writes(F32), writes(F32), writes(BOOL))
+def _keep_best(best: Rows, scores: Scores, sums: Scores, met: Mask) -> None:
+    """Positions of the largest sums above 0; sums, and the strides of them that were met, are as new afterwards."""
     place = 0
-    for start in range(0, len(sums), STRIDE):
+    for stride in range(len(met)):
+        if not met[stride]:  # of a large catalogue, most items share no shopper with this one
+            continue
+        met[stride] = False
+        start = stride * STRIDE
         highest = np.float32(0)
         for item in range(start, start + STRIDE):  # as vector instructions: most strides have nothing to offer
             highest = max(highest, sums[item])
-        if highest <= scores[place]:
-            continue
-        for item in range(start, start + STRIDE):
-            if sums[item] > scores[place]:
-                best[place], scores[place] = item, sums[item]
-                place = _lowest(scores)
+        if highest > scores[place]:
+            for item in range(start, start + STRIDE):
+                if sums[item] > scores[place]:
+                    best[place], scores[place] = item, sums[item]
+                    place = _lowest(scores)
+        sums[start : start + STRIDE] = 0
 
 
 @compiled(
@@ -90,11 +94,12 @@ def _count(
     scores: NDArray[np.float32],
 ) -> None:
     """Fill `best` and `scores` of the items from `first` on, adding up over the shoppers that they share."""
-    sums = np.zeros((len(item_starts) + STRIDE) // STRIDE * STRIDE, dtype=np.float32)
+    met = np.zeros((len(item_starts) + STRIDE) // STRIDE, dtype=np.bool_)
+    sums = np.zeros(len(met) * STRIDE, dtype=np.float32)
     for r in range(len(best)):
         for e in range(item_starts[first + r], item_starts[first + r + 1]):
             for f in range(user_starts[users[e]], user_starts[users[e] + 1]):
                 sums[items[f]] += user_weights[e] * item_weights[f]
+                met[items[f] // STRIDE] = True
         sums[first + r] = 0
-        _keep_best(best[r], scores[r], sums)
-        sums[:] = 0
+        _keep_best(best[r], scores[r], sums, met)
