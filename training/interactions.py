@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import polars as pl
 
-from features.events.schema import PRODUCT_ADDED, PRODUCT_VIEWED, TAKES_BACK
+from features.events.schema import ORDER_COMPLETED, PRODUCT_ADDED, PRODUCT_VIEWED, TAKES_BACK
 from features.identity import USER_ID
 from features.offline.people import PERSONS, of_persons
 from features.offline.purchases import day_of, read_purchases
@@ -17,6 +17,7 @@ from training.permitted import ALLOWING, Permissions
 
 TOUCH_EVENTS = (PRODUCT_VIEWED, PRODUCT_ADDED)
 
+_ORDER = pl.when(pl.col("event") == ORDER_COMPLETED).then(pl.coalesce("order_id", "event_id")).otherwise("order_id")
 UNDOES_AN_ORDER = pl.col("event").is_in(TAKES_BACK)  # it needs no permission: without the order it does nothing
 
 
@@ -24,10 +25,12 @@ UNDOES_AN_ORDER = pl.col("event").is_in(TAKES_BACK)  # it needs no permission: w
 class Interactions:
     """Everything up to the end of the data, not yet cut.
 
+    Ids are text, or an enumeration of texts in ascending order, which takes 4 bytes a row; those of both frames alike.
+
     Attributes:
-        purchases: one row per order and item, by (day, user_id, order_id, item): user_id str, order_id str, item_id
-            str, item i32 (position in the catalogue list), store_id str, day f64, quantity f64, taken_back_day f64.
-        touches: one row per view or addition, by day: user_id str, item i32, event str, day f64.
+        purchases: one row per order and item, by (day, user_id, order_id, item): user_id, order_id, item i32 (position
+            in the catalogue list), store_id, day f64, quantity f64, taken_back_day f64.
+        touches: one row per view or addition, by day: user_id, item i32, event, day f64.
         left_out: rows of known users that may not be learnt from, by the gate's verdict.
         aliases: other user ids of the same people, with the one that stands for them above.
     """
@@ -84,21 +87,17 @@ def read_interactions(
     """
     if until_day is not None:
         events = events.filter(day_of("occurred_at") < until_day)
-    positions = pl.LazyFrame(
-        {"item_id": [item.item_id for item in items], "item": range(len(items))},
-        schema={"item_id": pl.String(), "item": pl.Int32()},
-    )
     persons = pl.DataFrame(schema=PERSONS) if persons is None else persons
     events = of_persons(events, persons)
     judged = permissions.judge(events.filter(pl.col("user_id").is_not_null() & ~UNDOES_AN_ORDER))
     permitted = judged.filter(pl.col("verdict").is_in(ALLOWING)).drop("verdict")
     left_out = judged.filter(~pl.col("verdict").is_in(ALLOWING)).group_by("verdict").len().sort("verdict")
-    purchases = read_purchases(pl.concat([permitted, events.filter(UNDOES_AN_ORDER)])).join(positions, on="item_id")
-    touches = _touches(permitted).join(positions, on="item_id")
+    ids = _ids_of(permitted) | {"item_id": pl.Enum([item.item_id for item in items])}
+    permitted, undone = _numbered(permitted, ids), _numbered(events.filter(UNDOES_AN_ORDER), ids)
     bought, touched, not_permitted = pl.collect_all(
         [
-            purchases.sort("day", "user_id", "order_id", "item"),
-            touches.drop("item_id").sort("day", "user_id", "item", "event"),
+            _of_items(read_purchases(pl.concat([permitted, undone]))).sort("day", "user_id", "order_id", "item"),
+            _of_items(_touches(permitted)).sort("day", "user_id", "item", "event"),
             left_out,
         ],
         engine="streaming",
@@ -106,8 +105,33 @@ def read_interactions(
     counts = dict(not_permitted.iter_rows())
     if bought.is_empty():
         raise _no_purchases(sum(counts.values()))
-    known = set(bought["user_id"]) | set(touched["user_id"])
+    known = set(bought["user_id"].unique()) | set(touched["user_id"].unique())
     return Interactions(bought, touched, counts, _aliases(persons.filter(pl.col("person").is_in(known)), permissions))
+
+
+def _ids_of(permitted: pl.LazyFrame) -> dict[str, pl.Enum]:
+    """Who ordered what where, or looked at it: the ids of each kind, ascending."""
+    kinds = {"user_id": pl.col("user_id"), "order_id": _ORDER, "store_id": pl.col("store_id")}
+    found = pl.collect_all(
+        [permitted.select(ids.drop_nulls().unique().sort().alias(kind)) for kind, ids in kinds.items()],
+        engine="streaming",
+    )
+    return {kind: pl.Enum(one.to_series()) for kind, one in zip(kinds, found, strict=True)}
+
+
+def _numbered(events: pl.LazyFrame, ids: Mapping[str, pl.Enum]) -> pl.LazyFrame:
+    """The same with ids of 4 bytes, and without rows of an item that the catalogue does not have."""
+    known = pl.col("item_id").is_null() | pl.col("item_id").is_in(ids["item_id"].categories.implode())
+    return events.filter(known).with_columns(
+        order_id=_ORDER.cast(ids["order_id"], strict=False),
+        event_id=pl.lit(None, dtype=ids["order_id"]),  # which stands for an order without an id
+        **{kind: pl.col(kind).cast(ids[kind], strict=False) for kind in ("user_id", "store_id", "item_id")},
+    )
+
+
+def _of_items(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """The same with the position of the item in the catalogue in place of its id."""
+    return rows.with_columns(item=pl.col("item_id").to_physical().cast(pl.Int32)).drop("item_id")
 
 
 def _aliases(persons: pl.DataFrame, permissions: Permissions) -> Mapping[UserId, UserId]:
@@ -128,6 +152,8 @@ def _touches(events: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _bytes_of(column: pl.Series) -> bytes:
+    if isinstance(column.dtype, pl.Enum):
+        return _bytes_of(column.dtype.categories) + column.to_physical().to_numpy().tobytes()
     if column.dtype == pl.String():
         return "\0".join(column.fill_null("").to_list()).encode()
     return column.to_numpy().tobytes()

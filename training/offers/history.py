@@ -113,7 +113,7 @@ def coupon_history(
     """
     members = _persons_of(segments, persons, frozenset(known_users))
     parsed = [campaign for stored in campaigns if stored.state != "draft" and (campaign := _parsed(stored)) is not None]
-    everything = Catalogue.of(catalogue, spare=0)
+    everything = Catalogue.of(catalogue if parsed else (), spare=0)
     sent = sorted((campaign for campaign in parsed if members.get(campaign.group)), key=_together)
     sendings = [_sending(list(coupons), members, everything) for _, coupons in groupby(sent, key=_together)]
     issued = issues.join(_groups(parsed), on="campaign_id", how="inner", maintain_order="left")

@@ -39,11 +39,12 @@ def learn_response(data: TrainingData, cut_day: float, config: TrainingConfig) -
     ships if it puts the coupons of a sending, or of a day of issues, in no worse order than the fallback does. Where
     the ledger issued coupons, the height is that of their response, which is what requests ask for.
     """
-    sendings, bench = data.coupons.sendings, open_bench(data, config)
+    sendings = data.coupons.sendings
     ended = [place for place, one in enumerate(sendings) if one.ends_day <= cut_day]
-    mailed, issued = bench.make(ended), bench.make_issued(cut_day)
-    if not ended and not len(issued):
+    if not ended and data.coupons.decided(cut_day).is_empty():
         return Learnt(None, "No coupons that were sent or issued have come to their end.", {})
+    bench = open_bench(data, config)
+    mailed, issued = bench.make(ended), bench.make_issued(cut_day)
     examples, in_aisle = join([mailed, issued]), np.arange(len(mailed) + len(issued)) >= len(mailed)
     redeemed = int(examples.redeemed.sum())
     counts = _counts(mailed, issued)

@@ -147,3 +147,25 @@ def test_who_is_erased_or_restricted_is_not_learnt_from_under_any_name():
     assert found.purchases["order_id"].to_list() == ["o0"]
     assert found.left_out == {"suppressed": 2}
     assert found.aliases == {}
+
+
+def test_a_refund_of_an_item_that_the_catalogue_lacks_takes_nothing_else_back():
+    of_order = {"event": ORDER_REFUNDED, "order_id": "o0", "quantity": None}
+    found = read(log({}, {"order_id": "o0", "item_id": "gone"}, of_order | {"item_id": "gone"}))
+    assert found.purchases["taken_back_day"].to_list() == [float("inf")]
+    whole = read(log({}, {"order_id": "o0", "item_id": "gone"}, of_order | {"item_id": None}))
+    assert whole.purchases["taken_back_day"].is_finite().all()
+
+
+def test_an_order_without_an_id_goes_by_that_of_its_event():
+    found = read(log({"order_id": None}, {"order_id": None}, {"order_id": "e0"}))
+    assert found.purchases["order_id"].to_list() == ["e0", "e1"]
+
+
+@pytest.mark.parametrize(
+    "other", [{"order_id": "other"}, {"store_id": "s2"}, {"quantity": 2.0}, {"occurred_at": AT.replace(hour=13)}]
+)
+def test_the_fingerprint_tells_other_interactions_apart(other: dict[str, object]):
+    rows: tuple[dict[str, object], ...] = {"store_id": "s1"}, {"store_id": "s1"}
+    assert read(log(*rows)).fingerprint() == read(log(*rows)).fingerprint()
+    assert read(log(rows[0], rows[1] | other)).fingerprint() != read(log(*rows)).fingerprint()
