@@ -18,7 +18,7 @@ KIND_FACTS = ("group", "department", "category", "type", "brand", "manufacturer"
 OPEN_FROM, PRICE = 6, 7  # columns of `Catalogue.cards` after the kinds
 CARD_COLUMNS = 8  # two items share a cache line
 NEVER = LARGEST = 2**31 - 1
-NUMBER_FACTS = ("price", "added_day", "min_age")
+NUMBER_FACTS = ("price", "added_day", "min_age", "margin")
 _TEXT_ATTRIBUTES = ("item_id", "group_id", "department", "category", "type", "brand", "manufacturer", "size")
 
 
@@ -27,7 +27,8 @@ class CatalogueItem:
     """One item that the shop sells, as the back office states it.
 
     `price` is in minor units, None while unknown; `stock` is chain-wide in units, None when it is not tracked (then it
-    counts as in stock); `added_day` is in days since 1970-01-01 UTC.
+    counts as in stock); `added_day` is in days since 1970-01-01 UTC; `margin` is the share of the price that stays with
+    the shop, in [-1, 1], None where it is not stated.
     """
 
     item_id: ItemId
@@ -48,6 +49,7 @@ class CatalogueItem:
     size: str | None = None
     url: str | None = None
     image_url: str | None = None
+    margin: float | None = None
 
 
 class TextColumn:
@@ -172,6 +174,7 @@ class Catalogue:
         self.number["price"][row] = np.nan if item.price is None else item.price
         self.number["added_day"][row] = item.added_day
         self.number["min_age"][row] = item.min_age
+        self.number["margin"][row] = np.nan if item.margin is None else item.margin
         self.write_cards(slice(row, row + 1))
         self.version += 1
         return row
@@ -233,6 +236,7 @@ class Catalogue:
             "price": _padded(prices, spare, fill=np.nan),
             "added_day": _padded(np.array([item.added_day for item in listed], dtype=np.float64), spare, fill=np.nan),
             "min_age": _padded(np.array([item.min_age for item in listed], dtype=np.float64), spare, fill=np.nan),
+            "margin": _padded(np.array([item.margin for item in listed], dtype=np.float64), spare, fill=np.nan),
         }
         for name, attribute in zip(TEXT_FACTS, _TEXT_ATTRIBUTES, strict=True):
             self.text[name] = TextColumn.of(list(map(attrgetter(attribute), listed)), spare)

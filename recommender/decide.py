@@ -18,6 +18,7 @@ from recommender.ranking.kin import judge_newcomers
 from recommender.ranking.looks import OF_SESSIONS, features_of, learned_ranker
 from recommender.ranking.session_features import session_features
 from recommender.ranking.trees import Trees
+from recommender.ranking.weighing import click_ranker, objective_parts, weigh
 from recommender.retrieval.bought_together import bought_together
 from recommender.retrieval.buy_again import buy_again
 from recommender.retrieval.embedding import by_embedding
@@ -88,10 +89,14 @@ def _steps(situation: Situation) -> Work[Decision]:
     proposals = yield from retrieve(situation)
     candidates, trees = merge(situation, proposals, KEPT, pinned), learned_ranker(situation)
     yield
-    if trees is not None:
+    clicks = click_ranker(situation)
+    if trees is not None or clicks is not None:
         candidates = with_features(situation, candidates)
         yield
-    scores = boost(situation, candidates.rows, rank(situation, candidates, trees))
+    bought = rank(situation, candidates, trees)
+    parts = objective_parts(situation, candidates, bought, clicks)
+    scores = judge_newcomers(situation, candidates, weigh(situation, bought, parts))
+    scores = boost(situation, candidates.rows, scores)
     scores = sink(situation, candidates.rows, scores)
     yield
     chosen = choose(situation, candidates, scores, pinned)
@@ -109,7 +114,7 @@ def _steps(situation: Situation) -> Work[Decision]:
         fallback=name_fallback(situation, proposals, fill_up),
         short=len(rows) < query.limit,
         propensities=tuple(chosen.chances.get(row, 1.0) for row in rows.tolist()) if chosen.chances else None,
-        trace=trace(situation, proposals, candidates, rows) if query.trace else None,
+        trace=trace(situation, proposals, candidates, parts, rows) if query.trace else None,
     )
 
 
@@ -142,15 +147,13 @@ def rank(situation: Situation, candidates: Candidates, trees: Trees | None) -> S
     A pin that no source proposed has the score 0 in a fusion.
     """
     if trees is None:
-        return judge_newcomers(situation, candidates, fuse(candidates.ranks))
+        return fuse(candidates.ranks)
     learned = squash(trees.score(candidates.features))
     if trees is situation.model.rankers.get(OF_SESSIONS):  # which have learnt from what is at hand, and nothing else
-        return judge_newcomers(situation, candidates, learned)
+        return learned
     if len(situation.shopper.purchases):
-        learned = lift_by_session(situation, candidates.rows, learned)
-    else:
-        learned = show_by_session(learned, is_kin(situation, candidates.rows))
-    return judge_newcomers(situation, candidates, learned)
+        return lift_by_session(situation, candidates.rows, learned)
+    return show_by_session(learned, is_kin(situation, candidates.rows))
 
 
 def lift_by_session(situation: Situation, rows: Rows, scores: Scores) -> Scores:

@@ -61,9 +61,9 @@ class Definition:
             raise self._refusal(setting, f"Give a number above 0 and at most {most:g}.")
         return float(value)
 
-    def share(self, setting: str) -> float:
-        """A number from 0 to 1; 0 where it is not given."""
-        value = self._table.get(setting, 0.0)
+    def share(self, setting: str, *, default: float = 0.0) -> float:
+        """A number from 0 to 1."""
+        value = self._table.get(setting, default)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:  # NaN is not either
             raise self._refusal(setting, "Give a number from 0 to 1.")
         return float(value)
@@ -83,6 +83,10 @@ class Definition:
                 field = f"{self.prefix}{setting}[{place}]"
                 raise InvalidPlacement(f"{word} is listed twice", field=field, remedy="Leave it once.")
         return tuple(listed)
+
+    def table(self, setting: str, known: Sequence[str]) -> "Definition":
+        """A table of further settings; one without any where not given."""
+        return Definition(self._table.get(setting, {}), known, f"{self.prefix}{setting}.")
 
     def tables(self, setting: str, known: Sequence[str], *, most: int) -> "list[Definition]":
         """Tables of further settings; empty where not given."""

@@ -13,6 +13,7 @@ from recommender.native import F32, I32, NOTHING, compiled, reads, writes
 from recommender.placements import SourceName
 from recommender.query import Trace
 from recommender.ranking.looks import features_of
+from recommender.ranking.weighing import Parts
 from recommender.reasons import reason
 from recommender.retrieval.proposal import Proposal
 from recommender.situation import Situation
@@ -89,7 +90,7 @@ def is_personal(situation: Situation, proposals: Mapping[SourceName, Proposal]) 
     rotated = placement.rotation > 0 and len(shopper.shown) > 0
     if not shopper.known:
         return rotated
-    learned = placement.ranker != "fused" and len(shopper.purchases) > 0
+    learned = (placement.ranker != "fused" or placement.objectives.click > 0) and len(shopper.purchases) > 0
     return bool(learned or rotated or placement.exclude & {"bought", "viewed"} or _spoke(proposals))
 
 
@@ -103,12 +104,13 @@ def name_fallback(situation: Situation, proposals: Mapping[SourceName, Proposal]
     return "contextual" if asks_personal and not (situation.shopper.known and _spoke(proposals)) else "none"
 
 
-def trace(situation: Situation, proposals: Mapping[SourceName, Proposal], candidates: Candidates, rows: Rows) -> Trace:
+def trace(
+    situation: Situation, proposals: Mapping[SourceName, Proposal], candidates: Candidates, parts: Parts, rows: Rows
+) -> Trace:
     """How the list came about, with the features of what is shown, also where no ranker looked at them."""
     place, is_candidate = _places(candidates, rows)
     shown_ranks: dict[SourceName, Floats] = {
-        source: np.where(is_candidate, ranks[place] if len(ranks) else 0.0, 0.0).astype(np.float32)
-        for source, ranks in candidates.ranks_of().items()
+        source: _of_shown(ranks, place, is_candidate) for source, ranks in candidates.ranks_of().items()
     }
     proposed = np.unique(np.concatenate([proposal.rows for proposal in proposals.values()]))
     names, features = features_of(situation, rows, shown_ranks)
@@ -117,7 +119,13 @@ def trace(situation: Situation, proposals: Mapping[SourceName, Proposal], candid
         removed=removed(situation, proposed),
         feature_names=names,
         features=features,
+        objectives={name: _of_shown(part, place, is_candidate) for name, part in parts.items()},
     )
+
+
+def _of_shown(values: Floats, place: Rows, is_candidate: Mask) -> Floats:
+    """Of what is shown, the values that candidates have; 0 of what is none."""
+    return np.where(is_candidate, values[place] if len(values) else 0.0, 0.0).astype(np.float32)
 
 
 def _places(candidates: Candidates, rows: Rows) -> tuple[Rows, Mask]:

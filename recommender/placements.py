@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from recommender.definition import Definition
 from recommender.errors import InvalidPlacement
 from recommender.ids import ItemId, PlacementId
+from recommender.objectives import PURCHASE_ALONE, Objectives, parse_objectives
 from recommender.rules.compiled import Rule, compile_rule
 from recommender.rules.satisfiable import find_contradiction
 
@@ -29,8 +30,8 @@ Exclusion = Literal["bought", "cart", "viewed", "context_item"]
 RankerName = Literal["any", "discovery", "fused"]
 
 SETTINGS = (
-    "title", "sources", "ranker", "filter", "exclude", "max_share_per_category", "max_share_popular", "novelty",
-    "calibration", "exploration", "rotation", "pins", "boosts", "limit", "max_limit",
+    "title", "sources", "ranker", "objectives", "filter", "exclude", "max_share_per_category", "max_share_popular",
+    "novelty", "calibration", "exploration", "rotation", "pins", "boosts", "limit", "max_limit",
 )  # fmt: skip
 LONGEST_LIST = 1_000  # items that any placement may be asked for
 LARGEST_FACTOR = 100.0
@@ -61,6 +62,7 @@ class Placement:
         ranker: "any" orders repeat and new items together, "discovery" was trained on items new to the shopper,
             "fused" is reciprocal rank fusion of the sources, for placements about one item or cart. Shoppers without
             purchases get the fusion in any case.
+        objectives: what the candidates are ordered for.
         filter: items for which this is not definitely true never appear; None: no filter.
         exclude: what the shopper has or sees already and this placement must not show.
         max_share_per_category: largest share of the list from one category, in (0, 1]; 1: no cap. It yields before
@@ -78,6 +80,7 @@ class Placement:
     title: str
     sources: tuple[SourceName, ...]
     ranker: RankerName = "any"
+    objectives: Objectives = PURCHASE_ALONE
     filter: Rule | None = None
     exclude: frozenset[Exclusion] = frozenset()
     max_share_per_category: float = 1.0
@@ -127,6 +130,7 @@ def parse_placement(placement_id: str, definition: Mapping[str, object], prefix:
         title=settings.text("title"),
         sources=settings.names("sources", get_args(SourceName)),
         ranker=settings.name("ranker", get_args(RankerName), default="any"),
+        objectives=parse_objectives(settings),
         filter=_rule(settings, "filter"),
         exclude=frozenset(settings.names("exclude", get_args(Exclusion))),
         max_share_per_category=settings.number("max_share_per_category", most=1.0, default=1.0),

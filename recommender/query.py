@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from recommender.arrays import EMPTY_ROWS, Matrix, Rows, Scores
+from recommender.arrays import EMPTY_ROWS, Floats, Matrix, Rows, Scores
 from recommender.ids import PlacementId, StoreId
 from recommender.rules.compiled import Rule
 
@@ -51,12 +51,14 @@ class Trace:
             "excluded", "age", "filter"), how many candidates it removed.
         feature_names: names of the columns of `features`.
         features: (n_shown, n_features) of the items shown, in the order shown.
+        objectives: (n_shown,) what they are worth by each objective that was weighed; empty where purchase alone was.
     """
 
     candidates: Mapping[str, Rows]
     removed: Mapping[str, int]
     feature_names: tuple[str, ...]
     features: Matrix
+    objectives: Mapping[str, Floats]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

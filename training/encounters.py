@@ -24,7 +24,7 @@ class Encounter:
     """One shopper at the cut.
 
     Attributes:
-        number: of the shopper among those whose later purchases are held out.
+        number: of the shopper among those whose later purchases are held out (of `lookers`, whose touches are).
         seen: rows that were drawn from these purchases for the shopper to look at, and are no longer to be foretold.
     """
 
@@ -41,13 +41,18 @@ def encounters(past: Past, config: RankerConfig, seed: int) -> Iterator[Encounte
     A visitor is a stranger who looks at one to three items that the shopper buys after the cut. Whoever met only long
     histories would put the one purchase of a beginner above all else, and know nothing to say to a visitor.
     """
-    met, rng = np.arange(len(past.held_out)), np.random.default_rng(seed)
-    if len(met) > config.most_shoppers:
-        met = np.sort(rng.choice(met, config.most_shoppers, replace=False))
+    rng = np.random.default_rng(seed)
+    met = _at_most(config.most_shoppers, len(past.held_out), rng)
     for number in met.tolist():
         yield Encounter(number, shopper_at_cut(past, past.held_out.user_ids[number]), EMPTY_ROWS)
     yield from _beginners(past, _some(met, config.beginner_share, rng))
     yield from _visitors(past, _some(met, config.visitor_share, rng), rng)
+
+
+def lookers(past: Past, config: RankerConfig, seed: int) -> Iterator[Encounter]:
+    """Shoppers who looked at something after the cut, with all their purchases; their numbers are of `past.touched`."""
+    for number in _at_most(config.most_shoppers, len(past.touched), np.random.default_rng(seed)).tolist():
+        yield Encounter(number, shopper_at_cut(past, past.touched.user_ids[number]), EMPTY_ROWS)
 
 
 def shopper_at_cut(past: Past, user_id: UserId) -> Shopper:
@@ -89,6 +94,11 @@ def newcomer(past: Past, rows: Rows, days: NDArray[np.float64]) -> Shopper:
     return assemble(
         user_id=None, live=live, histories=past.model.histories, catalogue=past.catalogue, now_day=past.cut_day
     )
+
+
+def _at_most(most: int, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Numbers below `n`, ascending: all, or `most` of them, drawn."""
+    return np.arange(n) if n <= most else np.sort(rng.choice(np.arange(n), most, replace=False))
 
 
 def _some(met: NDArray[np.int64], share: float, rng: np.random.Generator) -> NDArray[np.int64]:

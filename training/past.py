@@ -13,6 +13,7 @@ from training.config import TrainingConfig
 from training.evaluate.held_out import HeldOut, PastPurchases, split_purchases
 from training.fit import fit
 from training.read import TrainingData
+from training.touched import Touched, touched_between
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Past:
         catalogue: items and prices as of the cut; row r is that of the model.
         purchases: before the cut, of the departments that are learnt from.
         held_out: bought in the window after the cut, of the same departments.
+        touched: viewed, or put into the cart, in the window after the cut.
     """
 
     cut_day: float
@@ -31,6 +33,7 @@ class Past:
     catalogue: Catalogue
     purchases: PastPurchases
     held_out: HeldOut
+    touched: Touched
 
     def with_rankers(self, rankers: Mapping[str, Trees]) -> "Past":
         """The same with rankers, which must have been trained on earlier windows."""
@@ -52,7 +55,16 @@ def look_back(data: TrainingData, cut_day: float, window_days: float, config: Tr
         most_shoppers=config.windows.most_shoppers,
         seed=config.seed,
     )
-    return Past(cut_day, model, catalogue, past, held_out)
+    touched = touched_between(
+        data.interactions,
+        assortment,
+        model.histories,
+        cut_day=cut_day,
+        end_day=cut_day + window_days,
+        most_shoppers=config.windows.most_shoppers,
+        seed=config.seed,
+    )
+    return Past(cut_day, model, catalogue, past, held_out, touched)
 
 
 def learnable_purchases(data: TrainingData, config: TrainingConfig) -> pl.DataFrame:

@@ -1,6 +1,6 @@
 """Training the rankers on the very candidates and features that requests get."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -14,22 +14,24 @@ from recommender.ids import PlacementId
 from recommender.placements import Placement
 from recommender.ranking.candidate_features import FEATURES
 from recommender.ranking.trees import Trees
+from recommender.ranking.weighing import OF_CLICKS
 from training.config import RankerConfig, TrainingConfig
-from training.encounters import encounters
+from training.encounters import Encounter, encounters, lookers
 from training.evaluate.measure import query_at_cut
+from training.evaluate.metrics import Relevant
 from training.models.ranker import fit_ranker
 from training.past import Past
 
 # Which placement's candidates a ranker learns to order.
-TAUGHT_BY = {"any": PlacementId("home"), "discovery": PlacementId("discover")}
+TAUGHT_BY = {"any": PlacementId("home"), "discovery": PlacementId("discover"), OF_CLICKS: PlacementId("home")}
 
 
 @dataclass(frozen=True, slots=True)
 class Lessons:
-    """Candidates of those who bought at least one of them; (n, f), (n,) and (n_lessons,)."""
+    """Candidates of those who bought (looked at) at least one of them; (n, f), (n,) and (n_lessons,)."""
 
     features: Matrix
-    bought: NDArray[np.bool_]
+    right: NDArray[np.bool_]
     group_sizes: NDArray[np.int64]
 
 
@@ -66,7 +68,7 @@ def train_rankers(
             with progress.step(f"Propose candidates for the ranker {name}", len(taught)) as step:
                 lessons = list[Lessons]()
                 for past in taught:
-                    lessons.append(collect_lessons(past, placements[placement_id], config))
+                    lessons.append(collect_lessons(name, past, placements[placement_id], config))
                     step.advance()
             shoppers[name] = sum(len(lesson.group_sizes) for lesson in lessons)
             if shoppers[name] >= config.ranker.min_shoppers:
@@ -88,7 +90,7 @@ def taught_after(name: str, pasts: Sequence[Past], config: RankerConfig) -> Sequ
 def _learn(lessons: Sequence[Lessons], config: TrainingConfig) -> Learnt:
     return fit_ranker(
         np.concatenate([lesson.features for lesson in lessons]),
-        np.concatenate([lesson.bought for lesson in lessons]),
+        np.concatenate([lesson.right for lesson in lessons]),
         np.concatenate([lesson.group_sizes for lesson in lessons]),
         FEATURES,
         config.ranker,
@@ -96,15 +98,24 @@ def _learn(lessons: Sequence[Lessons], config: TrainingConfig) -> Learnt:
     )
 
 
-def collect_lessons(past: Past, placement: Placement, config: TrainingConfig) -> Lessons:
-    """Candidates of everybody whom the ranker meets at the cut, and which of them were bought afterwards."""
-    features, bought = [np.empty((0, len(FEATURES)), np.float32)], [np.empty(0, np.bool_)]
-    for met in encounters(past, config.ranker, config.seed):
+def collect_lessons(name: str, past: Past, placement: Placement, config: TrainingConfig) -> Lessons:
+    """Candidates of everybody whom the ranker meets at the cut, and which of them were right afterwards.
+
+    Right is what was bought; for the ranker of clicks, what was viewed or put into the cart.
+    """
+    if name == OF_CLICKS:
+        return _lessons(past, placement, lookers(past, config.ranker, config.seed), past.touched.items)
+    return _lessons(past, placement, encounters(past, config.ranker, config.seed), past.held_out.bought)
+
+
+def _lessons(past: Past, placement: Placement, those_met: Iterable[Encounter], right: Relevant) -> Lessons:
+    features, hits = [np.empty((0, len(FEATURES)), np.float32)], [np.empty(0, np.bool_)]
+    for met in those_met:
         query = replace(query_at_cut(placement, placement.limit, met.number), exclude=met.seen)
         candidates = propose(query, placement, met.shopper, past.catalogue, past.model, past.cut_day)
-        hit = np.isin(candidates.rows, past.held_out.bought.of(met.number))
+        hit = np.isin(candidates.rows, right.of(met.number))
         if hit.any():
             features.append(candidates.features)
-            bought.append(hit)
-    sizes = np.array([len(part) for part in bought[1:]], dtype=np.int64)
-    return Lessons(np.concatenate(features), np.concatenate(bought), sizes)
+            hits.append(hit)
+    sizes = np.array([len(part) for part in hits[1:]], dtype=np.int64)
+    return Lessons(np.concatenate(features), np.concatenate(hits), sizes)

@@ -38,6 +38,7 @@ _ITEM_TYPES: dict[str, pl.DataType] = {
     "stock": pl.Int64(),
     "min_age": pl.Int64(),
     "added_day": pl.Float64(),
+    "margin": pl.Float64(),
     "hidden": pl.Boolean(),
 }
 ITEM_SCHEMA: dict[str, pl.DataType] = {

@@ -62,7 +62,10 @@ def _verify(file: Path, size: int, sha256: str) -> None:
 
 
 def _read_items(path: Path) -> list[CatalogueItem]:
-    frame = pl.read_parquet(path / files.ITEMS).select(list(files.ITEM_SCHEMA))
+    frame = pl.read_parquet(path / files.ITEMS)
+    if "margin" not in frame.columns:  # in earlier artifacts
+        frame = frame.with_columns(margin=pl.lit(None, dtype=pl.Float64()))
+    frame = frame.select(list(files.ITEM_SCHEMA))
     return [CatalogueItem(*row) for row in frame.iter_rows()]
 
 

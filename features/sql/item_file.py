@@ -22,10 +22,11 @@ TEXTS = {
     "image_url": 2000,
 }
 REQUIRED = ("item_id", "title", "currency")
-COLUMNS = (*TEXTS, "price", "currency", "stock", "hidden", "min_age", "added_at")
+COLUMNS = (*TEXTS, "price", "currency", "stock", "hidden", "min_age", "added_at", "margin")
 TRUE, FALSE = ("true", "1", "yes"), ("false", "0", "no")
 PRICE = r"^(\d{1,12})(?:\.(\d+))?$"  # in units of the currency
 WHOLE = r"^(\d{1,12})(?:\.0+)?$"
+SHARE = r"^(-?\d{1,2}(?:\.\d{1,17})?)$"
 OLDEST = 150
 
 
@@ -34,7 +35,7 @@ def parse_items(rows: pl.DataFrame) -> pl.DataFrame:
 
     In:  the columns of COLUMNS that the file has, str; `row`; where a row could not even be read, `reason`.
     Out: `row`, `reason` (null: the row fits), texts and currency as they were, price i64 in minor units, stock i64,
-        min_age i64, hidden bool, added_day f64; columns that the file lacks stay away.
+        min_age i64, hidden bool, added_day f64, margin f64; columns that the file lacks stay away.
     """
     has = set(rows.columns)
     checks = [check for name, check in _checks() if name in has]
@@ -48,12 +49,14 @@ def _conversions() -> Mapping[str, tuple[str, pl.Expr]]:
     """For each fact that is not text: the column that it comes from, and its value; null if that does not fit."""
     at = pl.col("added_at").str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
     date = pl.col("added_at").str.to_datetime("%Y-%m-%d", time_unit="us", time_zone="UTC", strict=False)
+    margin = pl.col("margin").str.extract(SHARE).cast(pl.Float64, strict=False)
     return {
         "price": ("price", _minor_units()),
         "stock": ("stock", pl.col("stock").str.extract(WHOLE).cast(pl.Int64)),
         "min_age": ("min_age", pl.col("min_age").str.extract(WHOLE).cast(pl.Int64)),
         "hidden": ("hidden", pl.col("hidden").str.to_lowercase().is_in(TRUE)),
         "added_day": ("added_at", pl.coalesce(at, date).dt.epoch("us") / 86_400e6),
+        "margin": ("margin", pl.when(margin.is_between(-1, 1)).then(margin)),
     }
 
 
@@ -88,6 +91,7 @@ def _checks() -> Iterator[tuple[str, pl.Expr]]:
         "price": "not an amount of its currency, such as 1.99",
         "stock": "not a whole number of 0 or more",
         "min_age": "not a whole number of years",
+        "margin": "not a share of the price from -1 to 1, such as 0.35",
         "added_day": "not a time such as 2026-05-31T12:00:00Z, nor a date",
     }
     for fact, form in forms.items():

@@ -74,7 +74,7 @@ def items_of(rows: Iterable[Sequence[Any]]) -> Iterator[CatalogueItem]:
     """Catalogue items from rows whose first columns are COLUMNS, in that order."""
     for number, item_id, group_id, *facts in rows:
         (title, price, currency, hidden, stock, min_age, department, category, kind, brand) = facts[:10]
-        (manufacturer, size, url, image_url, added_day) = facts[10:15]
+        (manufacturer, size, url, image_url, added_day, margin) = facts[10:16]
         yield CatalogueItem(
             item_id=ItemId(item_id),
             item_number=ItemNumber(number),
@@ -94,4 +94,5 @@ def items_of(rows: Iterable[Sequence[Any]]) -> Iterator[CatalogueItem]:
             size=size,
             url=url,
             image_url=image_url,
+            margin=margin,
         )

@@ -57,6 +57,12 @@ class ItemBody(Strict):
     stock: Quantity | None = Field(default=None, description="Units in the whole chain; null: not tracked.")
     hidden: bool = Field(default=False, strict=True, description="A hidden item is shown in no list, from now on.")
     min_age: int = Field(default=0, strict=True, ge=0, le=150, description="Years; shown only to who is known to be.")
+    margin: Annotated[float, Field(strict=True, ge=-1, le=1, allow_inf_nan=False)] | None = Field(
+        default=None,
+        description="Share of the price that stays with the shop; null: not stated. No list shows it: placements may "
+        "weigh it (docs/placements.md).",
+        examples=[0.35],
+    )
     added_at: AwareDatetime | None = Field(
         default=None, description="Since when the shop sells it; default: as it was, or now for a new item."
     )
@@ -85,7 +91,7 @@ class ItemReply(ItemBody):
 def item_reply(item: CatalogueItem) -> dict[str, object]:
     """The reply for one item, ready for orjson."""
     names = ("item_id", "item_number", "title", "group_id", "department", "category", "type", "brand", "manufacturer")
-    more = ("size", "url", "image_url", "stock", "hidden", "min_age")
+    more = ("size", "url", "image_url", "stock", "hidden", "min_age", "margin")
     return {
         **{name: getattr(item, name) for name in (*names, *more)},
         "price": None if item.price is None else {"amount": item.price, "currency": item.currency},

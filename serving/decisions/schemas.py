@@ -34,6 +34,10 @@ class TracedItem(BaseModel):
     source: str
     reason: str
     propensity: float = Field(description="The chance that this slot got this item; 1 where nothing was drawn.")
+    objectives: dict[str, float] = Field(
+        description="What it is worth by each objective that the placement weighs, the best candidate having 1; empty "
+        "where purchase alone counts."
+    )
     features: dict[str, float]
 
 

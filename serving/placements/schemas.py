@@ -21,6 +21,16 @@ class BoostBody(BaseModel):
     factor: float = Field(description="Above 1 lifts, below 1 sinks.", examples=[1.2])
 
 
+class ObjectivesBody(BaseModel):
+    """What candidates are ordered for: weights from 0 to 1, not all 0."""
+
+    model_config = ConfigDict(extra="allow")  # for the parser, as below
+
+    purchase: float = Field(default=1.0, description="That the shopper buys the item.")
+    click: float = Field(default=0.0, description="That the shopper looks at it or puts it into the cart.")
+    margin: float = Field(default=0.0, description="What stays with the shop if the shopper buys it.")
+
+
 class PlacementBody(BaseModel):
     """Settings of a placement, as in `placements.toml` and docs/placements.md; what is left out has its default."""
 
@@ -43,6 +53,7 @@ class PlacementBody(BaseModel):
     title: str = Field(default="", description="Shown above the list.")
     sources: list[str] = Field(default=[], description="Which candidate sources run.")
     ranker: str = Field(default="any", description="`any`, `discovery` or `fused`.")
+    objectives: ObjectivesBody = ObjectivesBody()
     filter: str | None = Field(default=None, description="A rule that every item must satisfy.")
     exclude: list[str] = Field(default=[], description="`bought`, `cart`, `viewed`, `context_item`.")
     max_share_per_category: float = Field(default=1.0, description="In (0, 1]; 1: no cap.")

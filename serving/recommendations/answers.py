@@ -91,6 +91,7 @@ def _query_part(query: Query, question: Question, caller: Caller, catalogue: Cat
 
 def _shown(decision: Decision, trace: Trace, catalogue: Catalogue) -> Iterable[dict[str, object]]:
     values = np.round(np.asarray(trace.features, dtype=np.float64), 6).tolist()
+    parts = {name: np.round(part.astype(np.float64), 6).tolist() for name, part in trace.objectives.items()}
     for position, row in enumerate(decision.rows.tolist()):
         yield {
             "item_id": catalogue.items[row].item_id,
@@ -99,5 +100,6 @@ def _shown(decision: Decision, trace: Trace, catalogue: Catalogue) -> Iterable[d
             "source": decision.sources[position],
             "reason": decision.reasons[position],
             "propensity": 1.0 if decision.propensities is None else decision.propensities[position],
+            "objectives": {name: part[position] for name, part in parts.items()},
             "features": dict(zip(trace.feature_names, values[position], strict=True)),
         }

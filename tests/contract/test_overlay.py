@@ -70,7 +70,7 @@ def facts(catalogue: Catalogue) -> dict[str, object]:
     seen: dict[str, object] = {}
     for row in np.flatnonzero(catalogue.visible[: catalogue.n]).tolist():
         words = tuple(catalogue.text[name].word(row) for name in TEXT_FACTS)
-        numbers = tuple(float(catalogue.number[name][row]) for name in NUMBER_FACTS)
+        numbers = tuple(str(catalogue.number[name][row]) for name in NUMBER_FACTS)  # NaN is no equal of itself
         sold_out = sorted(store for store, stock in catalogue.store_stock.items() if row in stock.rows)
         number = int(catalogue.items[row].item_number)
         assert catalogue.row_of_number[number] == row

@@ -29,9 +29,28 @@ ROWS = [
         "stock": "3",
         "hidden": "true",
         "min_age": "0",
+        "margin": "0.35",
     },
-    {"item_id": "b", "title": "Bread", "currency": "JPY", "price": "250", "stock": "", "hidden": "", "min_age": "18"},
-    {"item_id": "c", "title": "Salt", "currency": "KWD", "price": "0.5", "stock": "0", "hidden": "no", "min_age": ""},
+    {
+        "item_id": "b",
+        "title": "Bread",
+        "currency": "JPY",
+        "price": "250",
+        "stock": "",
+        "hidden": "",
+        "min_age": "18",
+        "margin": "",
+    },
+    {
+        "item_id": "c",
+        "title": "Salt",
+        "currency": "KWD",
+        "price": "0.5",
+        "stock": "0",
+        "hidden": "no",
+        "min_age": "",
+        "margin": "-0.1",
+    },
 ]
 
 
@@ -62,10 +81,10 @@ def test_a_file_comes_in_once(settings: Settings, tmp_path: Path, kind: str) -> 
     assert (first.accepted, first.duplicates, first.rejected, first.rejected_file) == (3, 0, 0, None)
     items = {item.item_id: item for item in CatalogueStore(engine_of(settings)).read_all()}
     assert {name: item.price for name, item in items.items()} == {"a": 199, "b": 250, "c": 500}
-    assert [(item.stock, item.hidden, item.min_age) for item in items.values()] == [
-        (3, True, 0),
-        (None, False, 18),
-        (0, False, 0),
+    assert [(item.stock, item.hidden, item.min_age, item.margin) for item in items.values()] == [
+        (3, True, 0, 0.35),
+        (None, False, 18, None),
+        (0, False, 0, -0.1),
     ]
     again = import_catalogue(settings, file, Silent())
     assert (again.accepted, again.duplicates, again.rejected) == (0, 3, 0)
@@ -77,6 +96,7 @@ WRONG = {
     "currency": ("usd", "currency: not an ISO 4217 code"),
     "price": ("1.999", "price: not an amount of its currency, such as 1.99"),
     "stock": ("-1", "stock: not a whole number of 0 or more"),
+    "margin": ("35", "margin: not a share of the price from -1 to 1, such as 0.35"),
     "hidden": ("perhaps", "hidden: not true or false"),
     "min_age": ("151", "min_age: above 150"),
 }

@@ -18,7 +18,7 @@ from training.evaluate.baselines import LENGTH, buyers
 from training.evaluate.bootstrap import Interval
 from training.evaluate.held_out import HeldOut
 from training.evaluate.measure import measure_pipeline
-from training.evaluate.metrics import NO_ITEM, Lists, Quality, Relevant, difference, quality
+from training.evaluate.metrics import NO_ITEM, Lists, Quality, Relevant, difference, hits, ndcg, quality
 from training.evaluate.time_split import time_split
 from training.evaluate.trial import Wanted
 from training.past import Past
@@ -36,6 +36,8 @@ class Cost:
         lost: how much worse `HEADLINE` is than as it is (negative: it loses).
         categories: different categories in the first ten places, on average.
         share_popular: of the first ten places, share that holds best sellers.
+        clicks: NDCG@10 of what those of the shoppers viewed or put into the cart who did; NaN: nobody did.
+        margin: mean margin of the items in the first ten places that state one; NaN: none does.
         own_mix: of the first ten places, how much of a shopper's own mix of categories they follow, in [0, 1]: the sum
             over categories of the smaller of both shares; mean over shoppers with purchases.
         microseconds: median of a query.
@@ -47,6 +49,8 @@ class Cost:
     categories: float
     share_popular: float
     own_mix: float
+    clicks: float
+    margin: float
     microseconds: float
 
 
@@ -137,6 +141,8 @@ def measure_variants(
                 categories=_categories(past, measured.lists),
                 share_popular=_share_popular(past, measured.lists),
                 own_mix=_own_mix(past, measured.lists),
+                clicks=_clicks(past, measured.lists),
+                margin=_margin(past, measured.lists),
                 microseconds=float(np.median(measured.microseconds)),
             )
         )
@@ -147,12 +153,13 @@ def show(placement: str, past: Past, costs: Sequence[Cost]) -> None:
     """Print the variants side by side."""
     console = Console()
     if not console.is_terminal:
-        console = Console(file=console.file, width=160)
+        console = Console(file=console.file, width=180)
     title = f"{placement}, {len(past.held_out)} shoppers"
     table = Table(title=title, title_justify="left", title_style="bold")
     table.add_column("", no_wrap=True)
     for heading in (
-        "NDCG@10", "change", "95 %", "NDCG@20", "cover@20", "pop. rank", "categories", "best sellers", "own mix", "µs",
+        "NDCG@10", "change", "95 %", "NDCG@20", "cover@20", "pop. rank", "categories", "best sellers", "own mix",
+        "clicks", "margin", "µs",
     ):  # fmt: skip
         table.add_column(heading, justify="right", no_wrap=True)
     for cost in costs:
@@ -160,7 +167,8 @@ def show(placement: str, past: Past, costs: Sequence[Cost]) -> None:
         table.add_row(
             cost.name, f"{means[HEADLINE]:.4f}", f"{lost.mean:+.4f}", f"{lost.low:+.4f} to {lost.high:+.4f}",
             f"{means['ndcg@20']:.4f}", f"{means['coverage@20']:.4f}", f"{means['popularity_rank@20']:.0f}",
-            f"{cost.categories:.2f}", f"{cost.share_popular:.1%}", f"{cost.own_mix:.3f}", f"{cost.microseconds:.0f}",
+            f"{cost.categories:.2f}", f"{cost.share_popular:.1%}", f"{cost.own_mix:.3f}", _known(cost.clicks, ".4f"),
+            _known(cost.margin, ".1%"), f"{cost.microseconds:.0f}",
         )  # fmt: skip
     console.print(table)
 
@@ -191,6 +199,27 @@ def _own_mix(past: Past, lists: Lists) -> float:
             theirs = _shares(codes[shown[shown != NO_ITEM]], None, n_codes)
             found.append(float(np.minimum(own, theirs).sum()))
     return float(np.mean(found)) if found else float("nan")
+
+
+def _clicks(past: Past, lists: Lists) -> float:
+    place_of = {user_id: place for place, user_id in enumerate(past.held_out.user_ids)}
+    numbers = [number for number, user_id in enumerate(past.touched.user_ids) if user_id in place_of]
+    if not numbers:
+        return float("nan")
+    places = [place_of[past.touched.user_ids[number]] for number in numbers]
+    right = _of_shoppers(past.touched.items, np.array(numbers, dtype=np.int64))
+    return float(np.nanmean(ndcg(hits(lists[places], right), right, 10)))
+
+
+def _margin(past: Past, lists: Lists) -> float:
+    shown = lists[:, :10]
+    stated = past.catalogue.number["margin"][shown[shown != NO_ITEM]]
+    known = stated[~np.isnan(stated)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def _known(value: float, form: str) -> str:
+    return "" if np.isnan(value) else format(value, form)
 
 
 def _shares(codes: np.ndarray[Any, Any], weights: np.ndarray[Any, Any] | None, n: int) -> np.ndarray[Any, Any]:

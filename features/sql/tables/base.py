@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Column, Integer, MetaData, Table
 
-REVISION = "0017"  # the last of `features/sql/migrations`; a test holds them together
+REVISION = "0018"  # the last of `features/sql/migrations`; a test holds them together
 
 # SQLite numbers rows by itself only where the key's type is INTEGER.
 BigKey = BigInteger().with_variant(Integer, "sqlite")

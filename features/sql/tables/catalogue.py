@@ -24,6 +24,7 @@ def _item_facts() -> list[Column[object]]:
         Column("url", String(2000)),
         Column("image_url", String(2000)),
         Column("added_day", Float, nullable=False),  # days since 1970-01-01 UTC
+        Column("margin", Float),  # share of the price that stays with the shop; null: not stated
     ]
 
 

@@ -33,7 +33,15 @@ def by_id(items: Sequence[CatalogueItem]) -> dict[str, CatalogueItem]:
 def test_an_item_comes_back_as_it_was_stated(engine: Engine) -> None:
     store = CatalogueStore(engine)
     stated = item(
-        3, hidden=True, stock=0, min_age=18, size="1 l", url="https://shop/3", price=None, title="Ünïcode 牛乳"
+        3,
+        hidden=True,
+        stock=0,
+        min_age=18,
+        margin=0.3,
+        size="1 l",
+        url="https://shop/3",
+        price=None,
+        title="Ünïcode 牛乳",
     )
     stored, change_number = store.put(stated)
     assert stored == replace(stated, item_number=stored.item_number)

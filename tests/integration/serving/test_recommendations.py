@@ -153,6 +153,34 @@ def test_a_decision_can_be_explained_by_any_worker(shop: Shop) -> None:
     shop.run(use)
 
 
+def test_a_placement_weighs_the_margins_that_items_state_and_explains_it(shop: Shop) -> None:
+    again = {"title": "Again", "sources": ["buy_again"]}
+
+    async def ask(client: Client) -> dict[str, Any]:
+        return await client.recommend("buy_again", user_id=REGULAR, limit=5, explain=True)
+
+    async def use(client: Client) -> None:
+        *others, last = item_ids(await ask(client))
+        for item_id in (*others, last):
+            stated = {"title": item_id, "price": {"amount": 500, "currency": "EUR"}}
+            body = stated | {"margin": 1.0 if item_id == last else 0.01}
+            assert (await client.put(f"/v1/catalogue/items/{item_id}", json=body)).json()["margin"] == body["margin"]
+        weighed = again | {"objectives": {"margin": 1.0}}
+        saved = await client.put("/v1/placements/buy_again", json=weighed)
+        assert saved.json()["definition"] == weighed
+        async with asyncio.timeout(10):
+            while item_ids(reply := await ask(client))[0] != last:
+                await asyncio.sleep(0.01)
+        shown = (await client.get(f"/v1/decisions/{reply['recommendation_id']}")).json()["items"]
+        assert shown[0]["objectives"]["margin"] == 1.0
+        assert all(set(one["objectives"]) == {"purchase", "margin"} for one in shown)
+        assert "margin" not in reply["items"][0]["item"]
+        refused = await client.put("/v1/placements/buy_again", json=again | {"objectives": {"margins": 1.0}})
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/objectives/margins")
+
+    shop.run(use)
+
+
 def test_a_saved_placement_holds_on_every_worker_and_after_a_restart(shop: Shop) -> None:
     definition = {"title": "Cheap", "sources": ["popular"], "filter": "item.price < 200", "limit": 5}
 

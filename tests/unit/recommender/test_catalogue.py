@@ -1,5 +1,6 @@
 """What the catalogue keeps twice agrees."""
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ facts = st.fixed_dictionaries(
         "price": st.none() | st.integers(0, 2**40),
         "hidden": st.booleans(),
         "stock": st.none() | st.integers(0, 2),
+        "margin": st.sampled_from([None, -0.5, 0.35]),
         "min_age": st.sampled_from([0, 18, 2**40]),
         "category": st.none() | st.sampled_from("abc"),
     }
@@ -27,7 +29,9 @@ def test_a_card_says_what_the_other_arrays_say(first: list[dict[str, object]], c
             catalogue.remove(item(number).item_id)
         else:
             catalogue.upsert(item(number, **known))
+    margins = catalogue.number["margin"]
     for row, known in enumerate(catalogue.items):
+        assert margins[row] == known.margin if known.margin is not None else np.isnan(margins[row])
         card = catalogue.cards[row].tolist()
         assert card[: len(KIND_FACTS)] == [catalogue.text[name].codes[row] for name in KIND_FACTS]
         shown = catalogue.visible[row] and catalogue.in_stock[row]

@@ -14,6 +14,7 @@ from recommender.decide import SHOWN_BY_SESSION, SOURCES, decide, decide_all, pr
 from recommender.ids import ItemId, PlacementId, StoreId
 from recommender.lockstep import finished
 from recommender.model import Model
+from recommender.objectives import Objectives
 from recommender.placements import Boost, Pin, Placement
 from recommender.query import Decision, Query
 from recommender.ranking.candidate_features import FEATURES
@@ -80,6 +81,7 @@ def placements(draw: st.DrawFn) -> Placement:
         title="For you",
         sources=tuple(draw(st.lists(st.sampled_from(list(SOURCES)), min_size=1, max_size=4, unique=True))),
         ranker=draw(st.sampled_from(["any", "discovery", "fused"])),
+        objectives=draw(st.sampled_from([Objectives(), Objectives(1, 0.5, 0.2), Objectives(0, 0, 1)])),
         filter=draw(st.sampled_from(RULES)),
         exclude=draw(exclusions),
         max_share_per_category=draw(st.sampled_from([0.2, 0.5, 1.0])),

@@ -94,7 +94,7 @@ def test_a_visitor_looks_at_what_is_bought_later_and_is_not_asked_about_it(met):
         assert set(one.seen.tolist()) == set(one.shopper.session.tolist())
         assert np.isin(one.seen, past.held_out.bought.of(one.number)).all()
         assert not len(one.shopper.purchases)
-    features = collect_lessons(past, placements[PlacementId("home")], CONFIG).features
+    features = collect_lessons("any", past, placements[PlacementId("home")], CONFIG).features
     assert not features[:, FEATURES.index("at_hand")].any()  # what was looked at is no candidate
     assert features[:, FEATURES.index("near_session")].any()
 

@@ -1,21 +1,33 @@
 """What settings of a placement cost, on a small shop."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
+from features.events.schema import PRODUCT_VIEWED
 from features.progress import Silent
+from features.settings import Settings
+from features.sql.catalogue_store import CatalogueStore
+from features.sql.engine import open_engine
 from recommender.errors import InvalidInput, InvalidPlacement
-from tests.unit.training.small_shop import CONFIG, open_shop, orders
+from tests.builders import item
+from tests.unit.training.small_shop import N_ITEMS, START, START_DAY, events, open_shop, order_line, orders
 from training.evaluate.held_out import HeldOut
 from training.evaluate.metrics import Relevant
 from training.evaluate.settings_cost import AS_IT_IS, Cost, drawn, evaluate_settings
 
 
-def evaluate(folder: Path, *changes: str, placement: str = "home", **more: int) -> dict[str, Cost]:
-    (folder / "training.toml").write_text(CONFIG)
-    settings = open_shop(folder, orders()).model_copy(update={"config_dir": folder})
+def open_small(folder: Path, log: pl.DataFrame) -> Settings:
+    return open_shop(folder, log).model_copy(update={"config_dir": folder})
+
+
+def evaluate(
+    folder: Path, *changes: str, placement: str = "home", looks: pl.DataFrame | None = None, **more: int
+) -> dict[str, Cost]:
+    settings = open_small(folder, orders() if looks is None else pl.concat([orders(), looks]))
     costs = evaluate_settings(settings, placement=placement, changes=changes, progress=Silent(), **more)
     return {cost.name: cost for cost in costs}
 
@@ -30,6 +42,40 @@ def test_each_change_stands_beside_the_placement_as_it_is(tmp_path: Path, capsys
     shown = capsys.readouterr().out
     assert "home, 30 shoppers" in shown
     assert much in shown
+
+
+def looks_at_what_was_bought_once() -> pl.DataFrame:
+    """All look, twice, at what they have bought once, and go on buying their favourites."""
+    early = pl.col("occurred_at") < START + timedelta(days=90)
+    once = orders().filter(early & (pl.len().over("user_id", "item_id") == 1)).select("user_id", "item_id")
+    return events([
+        order_line(
+            user, f"v-{user}-{item}-{day}", 0, item, START + timedelta(days=day, minutes=number),
+            event=PRODUCT_VIEWED, order_id=None,
+        )
+        for day in (100, 130)
+        for number, (user, item) in enumerate(once.iter_rows())
+    ])  # fmt: skip
+
+
+def test_a_weight_on_clicks_finds_more_of_what_is_looked_at_and_less_of_what_is_bought(tmp_path: Path):
+    clicks = "objectives = { purchase = 0.0, click = 1.0 }"
+    found = evaluate(tmp_path, clicks, looks=looks_at_what_was_bought_once())
+    assert found[clicks].clicks > 2 * found[AS_IT_IS].clicks
+    assert found[clicks].lost.mean < -0.1
+
+
+def test_a_weight_on_the_margin_shows_what_it_brings(tmp_path: Path):
+    settings = open_small(tmp_path, orders())
+    engine = open_engine(settings)
+    CatalogueStore(engine).upsert_many(
+        [item(number, added_day=START_DAY - 1, margin=number / N_ITEMS) for number in range(N_ITEMS)]
+    )
+    engine.dispose()
+    margin = "objectives = { margin = 1.0 }"
+    first, second = evaluate_settings(settings, placement="home", changes=[margin], progress=Silent())
+    assert second.margin > first.margin + 0.02
+    assert second.lost.mean < 0
 
 
 def test_what_cannot_be_tried_is_refused_before_anything_is_learnt(tmp_path: Path):
