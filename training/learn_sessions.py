@@ -21,7 +21,7 @@ from recommender.retrieval.session_index import SessionIndex
 from training.assortment import Assortment
 from training.config import TrainingConfig
 from training.interactions import Interactions
-from training.models.ranker import FIRST_RIGHT, fit_ranker
+from training.models.ranker import FIRST_RIGHT, fit_ranker, lay_out
 from training.models.sessions import Sessions, fit_sessions, sessions_of, starts
 from training.visits import SHOWN_AGAIN, Beginnings, beginnings_of, visitor
 
@@ -132,9 +132,8 @@ def learn_sessions(
 def _train(taught: Lessons, checked: Lessons, config: TrainingConfig) -> LearntSessions:
     # One item a lesson is right, so that fewer rows of a leaf say as much; and fewer features leave none to spare.
     ranker = replace(config.ranker, min_rows_in_leaf=config.sessions.min_rows_in_leaf, feature_share=1.0)
-    trees, gains = fit_ranker(
-        taught.features, taught.came_next, taught.sizes, SESSION_FEATURES, ranker, config.seed, FIRST_RIGHT
-    )
+    laid_out = lay_out([taught.features], taught.came_next, taught.sizes, SESSION_FEATURES, ranker, config.seed)
+    trees, gains = fit_ranker(laid_out, ranker, config.seed, FIRST_RIGHT)
     learnt_places, source_places = checked.places(trees.score(checked.features)), checked.places(checked.ranks)
     check = {
         "lessons": float(len(checked)),

@@ -19,7 +19,7 @@ from training.config import RankerConfig, TrainingConfig
 from training.encounters import Encounter, encounters, lookers
 from training.evaluate.measure import query_at_cut
 from training.evaluate.metrics import Relevant
-from training.models.ranker import fit_ranker
+from training.models.ranker import LaidOut, fit_ranker, lay_out
 from training.past import Past
 
 # Which placement's candidates a ranker learns to order.
@@ -59,7 +59,8 @@ def train_rankers(
 ) -> Rankers:
     """Learn one ranker per entry of TAUGHT_BY from the windows after the pasts (oldest first): `taught_after`.
 
-    Each is trained in a thread, while the candidates for the next are proposed.
+    Each is trained in a thread, while the candidates for the next are proposed. Those for it are put into bins before,
+    which take a quarter of their memory.
     """
     learnt, shoppers = dict[str, Future[Learnt]](), dict[str, int]()
     with ThreadPoolExecutor(len(TAUGHT_BY)) as lanes:
@@ -72,7 +73,7 @@ def train_rankers(
                     step.advance()
             shoppers[name] = sum(len(lesson.group_sizes) for lesson in lessons)
             if shoppers[name] >= config.ranker.min_shoppers:
-                learnt[name] = lanes.submit(_learn, lessons, config)
+                learnt[name] = lanes.submit(fit_ranker, _lay_out(lessons, config), config.ranker, config.seed)
         with progress.step("Train the rankers"):
             done = {name: ranker.result() for name, ranker in learnt.items()}
     return Rankers(
@@ -87,15 +88,13 @@ def taught_after(name: str, pasts: Sequence[Past], config: RankerConfig) -> Sequ
     return pasts[-config.any_windows :] if name == "any" else pasts
 
 
-def _learn(lessons: Sequence[Lessons], config: TrainingConfig) -> Learnt:
-    return fit_ranker(
-        np.concatenate([lesson.features for lesson in lessons]),
-        np.concatenate([lesson.right for lesson in lessons]),
-        np.concatenate([lesson.group_sizes for lesson in lessons]),
-        FEATURES,
-        config.ranker,
-        config.seed,
-    )
+def _lay_out(lessons: list[Lessons], config: TrainingConfig) -> LaidOut:
+    """All of them in bins; the list is empty afterwards."""
+    right = np.concatenate([lesson.right for lesson in lessons])
+    sizes = np.concatenate([lesson.group_sizes for lesson in lessons])
+    features = [lesson.features for lesson in lessons]
+    lessons.clear()
+    return lay_out(features, right, sizes, FEATURES, config.ranker, config.seed)
 
 
 def collect_lessons(name: str, past: Past, placement: Placement, config: TrainingConfig) -> Lessons:
