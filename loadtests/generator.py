@@ -16,10 +16,15 @@ import numpy as np
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of one run; latencies in milliseconds."""
+    """What came of one run; latencies in milliseconds.
+
+    Attributes:
+        late_ms: how much later than due this generator itself came to a request, at a set rate.
+    """
 
     seconds: float = 0.0
     latencies_ms: list[float] = field(default_factory=list[float])
+    late_ms: list[float] = field(default_factory=list[float])
     failures: int = 0
     first_failure: bytes = b""
 
@@ -131,6 +136,7 @@ async def at_rate(
     due, tasks = started, set[asyncio.Task[None]]()
 
     async def one(request: bytes, due: float) -> None:
+        outcome.late_ms.append((perf_counter() - due) * 1000)
         connection = await free.get()
         _note(outcome, await connection.send(request), due)
         free.put_nowait(connection)

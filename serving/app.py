@@ -55,7 +55,7 @@ from recommender.consent_laws import DEFAULT_MARKET, Circumstances, Law, Verdict
 from recommender.ids import StoreId, UserId
 from recommender.offers.response_cards import CouponCards
 from recommender.rules.compiled import compile_rule
-from serving.admission import Admission, Doorkeeper
+from serving.admission import Doorkeeper
 from serving.artifact_watch import ArtifactWatch, hide_users
 from serving.audit.routes import audit_routes
 from serving.background import Background
@@ -96,6 +96,7 @@ from serving.events.suppressed import SuppressedPeople
 from serving.events.use_cases import Ingest
 from serving.gate import FREE_GUESSES, Gate
 from serving.health.routes import health_routes
+from serving.http_protocol import DOOR, REFUSAL
 from serving.identities import Identities, Parted
 from serving.json_route import ShortWay
 from serving.limits import Limits
@@ -132,7 +133,7 @@ from serving.recommendations.questions import Caller
 from serving.recommendations.replies import ItemFragments
 from serving.recommendations.routes import recommendation_routes
 from serving.recommendations.use_cases import Recommend
-from serving.room import Room
+from serving.refusal import Refusal
 from serving.shared_counts import SharedCounts
 from serving.shoppers import shopper_of
 from serving.vitals import Vitals
@@ -360,7 +361,8 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     )
     claim_coupon = ClaimCoupon(offers=mail_offers, catch_up=overlay.catch_up, may_mail=may_mail, know=mail_lists)
     unsubscribe = Unsubscribe(secret=secret, record=record_consents, states=states, is_erased=suppressions.is_erased)
-    door = Doorkeeper(Room(settings.queue_target_ms / 1000), settings.bulk_at_once, metrics)
+    refusal = Refusal(metrics, lambda: gate.origins)
+    door = Doorkeeper(settings.queue_target_ms / 1000, settings.bulk_at_once, metrics)
     background = Background(
         door=door,
         engine=engine,
@@ -399,7 +401,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
             tasks = background.start()
             # A worker that begins beside others must not take calls away from them before it can answer.
             await background.settled()
-            yield {"is_ready": lambda: current.artifact_id is not None}
+            yield {"is_ready": lambda: current.artifact_id is not None, DOOR: door, REFUSAL: refusal}
             await background.stop(tasks)
 
     app = FastAPI(lifespan=lifespan)
@@ -433,7 +435,6 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     for routes in routers:
         app.router.routes.extend(routes.routes)  # `include_router` would build each of them once more
     app.add_middleware(ShortWay, routers=routers)
-    app.add_middleware(Admission, door=door)
     app.add_middleware(Cors, origins=lambda: gate.origins)
     app.add_middleware(
         Envelope,

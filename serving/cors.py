@@ -34,15 +34,11 @@ class Cors:
             await self._app(scope, receive, send)
             return
         origin = given.decode("latin-1")
-        is_known = origin in self._origins()
         if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+            is_known = origin in self._origins()
             await _answer_preflight(scope, origin if is_known else None)(scope, receive, send)
             return
-        added = [VARY]
-        if is_known:
-            added += [
-                (b"access-control-allow-origin", given), (b"access-control-expose-headers", SEEN.encode())
-            ]  # fmt: skip
+        added = readable_by(given, self._origins())
 
         async def send_with_cors(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -50,6 +46,13 @@ class Cors:
             await send(message)
 
         await self._app(scope, receive, send_with_cors)
+
+
+def readable_by(origin: bytes, known: AbstractSet[str]) -> list[tuple[bytes, bytes]]:
+    """Headers by which a page of this origin may read an answer, if it is one of those known."""
+    if origin.decode("latin-1") not in known:
+        return [VARY]
+    return [VARY, (b"access-control-allow-origin", origin), (b"access-control-expose-headers", SEEN.encode())]
 
 
 def _answer_preflight(scope: Scope, origin: str | None) -> Response:

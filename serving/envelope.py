@@ -16,6 +16,7 @@ from serving.problems import internal_problem
 from serving.request_log import RequestLog
 from serving.request_notes import NOTES, RequestNotes, notes_of
 
+CAME_AT = "came_at"  # of a scope: when the head of the request was there, in seconds of `perf_counter`
 MOST_HEADERS, LONGEST_QUERY = 100, 8_192
 ALWAYS = (
     (b"x-content-type-options", b"nosniff"),
@@ -63,8 +64,8 @@ class Envelope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = perf_counter()
-        notes, length = _read_headers(scope["headers"])
+        started: float = scope.get(CAME_AT, perf_counter())
+        notes, length = read_headers(scope["headers"])
         scope["request_id"] = notes.request_id
         scope["added_headers"] = ()
         status = 0
@@ -75,7 +76,7 @@ class Envelope:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = _complete(message.get("headers", ()), scope, notes)
+                message["headers"] = complete(message.get("headers", ()), scope, notes)
             await send(message)
 
         try:
@@ -124,7 +125,8 @@ class Envelope:
         return receive_bounded
 
 
-def _complete(headers: Iterable[tuple[bytes, bytes]], scope: Scope, notes: RequestNotes) -> list[tuple[bytes, bytes]]:
+def complete(headers: Iterable[tuple[bytes, bytes]], scope: Scope, notes: RequestNotes) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer, and what every answer says."""
     said = [*headers]
     names = {name for name, _ in said}
     if scope["path"] in {"/docs", "/redoc"}:
@@ -164,7 +166,7 @@ def _too_large(most: int) -> HTTPException:
     return HTTPException(413, f"The body may have at most {most:,} bytes.", headers={"connection": "close"})
 
 
-def _read_headers(headers: list[tuple[bytes, bytes]]) -> tuple[RequestNotes, int | None]:
+def read_headers(headers: list[tuple[bytes, bytes]]) -> tuple[RequestNotes, int | None]:
     """What the caller calls the request and its trace, and the announced length of the body."""
     request_id = trace = None
     length = None

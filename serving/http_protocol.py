@@ -2,13 +2,21 @@
 
 import asyncio
 import os
-from typing import cast
+from time import perf_counter
+from typing import Any, cast
 
 import orjson
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from serving.admission import ARRIVED
+from serving.admission import Doorkeeper
+from serving.envelope import CAME_AT
+from serving.lane import Lane
 from serving.problem_document import MEDIA_TYPE, TYPE_PREFIX
+from serving.refusal import Refusal
+
+# In the state of the lifespan, where the application has them: its `Doorkeeper` and its `Refusal`.
+DOOR, REFUSAL = "door", "refusal"
 
 LARGEST_HEAD = 64 * 1024  # bytes of request line and headers, beyond the chunk that they began in
 COMES_WITHIN_SECONDS = 20.0  # from the first byte of a request to its last, and from the connection to its first
@@ -17,7 +25,7 @@ LINGERS_SECONDS = 0.5  # of an idle connection, when the worker ends
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Ends connections that trickle; answers what is no HTTP with a problem."""
+    """Ends connections that trickle; answers what is no HTTP with a problem; hands requests to the door of the worker."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - as uvicorn's own
         """Begin to watch it."""
@@ -50,7 +58,6 @@ class BoundedProtocol(HttpToolsProtocol):
         """Its head is there."""
         self._in_head = False
         super().on_headers_complete()
-        self.scope[ARRIVED] = self.loop.time(), len(self.tasks)  # pyright: ignore[reportGeneralTypeIssues] - a key of our own
         if self._ending:
             self.cycle.keep_alive = False  # the answer says that it is the last one here
 
@@ -58,6 +65,11 @@ class BoundedProtocol(HttpToolsProtocol):
         """All of it is there; the next one may take its time to begin."""
         self._coming_since = None
         super().on_message_complete()
+        # Its answer may have been complete before: then what of it came later has stopped the clock.
+        if self.cycle.response_complete and self.timeout_keep_alive_task is None and not self.transport.is_closing():
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     def shutdown(self) -> None:
         """End after the answer under way; when idle, a little later, because a request may be on its way already."""
@@ -66,6 +78,35 @@ class BoundedProtocol(HttpToolsProtocol):
             self.loop.call_later(LINGERS_SECONDS, super().shutdown)
         else:
             super().shutdown()
+
+    def begin(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:
+        """Hand a request to the application."""
+        super()._start_asgi_task(cycle, cast("Any", app))
+
+    def refuse(self, cycle: RequestResponseCycle, came_at: float) -> None:
+        """Answer a request without the application, and go on with the connection."""
+        refusal: Refusal = self.app_state[REFUSAL]
+        status, headers, body = refusal(cast("Scope", cycle.scope), came_at)
+        # Who waits to be told to send the body may send it or not now: what came next could be either.
+        is_last = self._ending or not cycle.keep_alive or cycle.waiting_for_100_continue
+        said = [*cycle.default_headers, *headers, *([(b"connection", b"close")] if is_last else [])]
+        head = b"".join(name + b": " + value + b"\r\n" for name, value in said)
+        self.transport.write(STATUS_LINE[status] + head + b"\r\n" + (b"" if cycle.scope["method"] == "HEAD" else body))
+        cycle.response_started = cycle.response_complete = True
+        if is_last:
+            self.transport.close()
+        if self.pipeline:
+            self.loop.call_soon(self.on_response_complete)  # not at once: hundreds may have come in one piece
+        else:
+            self.on_response_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        door: Doorkeeper | None = self.app_state.get(DOOR)
+        lane = None if door is None else door.lane_of(cycle.scope["path"])
+        if lane is None:
+            super()._start_asgi_task(cycle, app)
+        else:
+            lane.comes(_Asked(self, cycle, app, lane))
 
     def send_400_response(self, msg: str) -> None:
         """Say that this was no HTTP."""
@@ -96,3 +137,34 @@ class BoundedProtocol(HttpToolsProtocol):
         )
         self.transport.write(head.encode() + body)
         self.transport.close()
+
+
+class _Asked:
+    """A request at the door."""
+
+    __slots__ = ("_app", "_cycle", "_lane", "_protocol", "came_at")
+
+    def __init__(self, protocol: BoundedProtocol, cycle: RequestResponseCycle, app: ASGIApp, lane: Lane) -> None:
+        self._protocol, self._cycle, self._app, self._lane = protocol, cycle, app, lane
+        self.came_at = perf_counter()
+        cast("Scope", cycle.scope)[CAME_AT] = self.came_at
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the connection was lost."""
+        return self._cycle.disconnected
+
+    def begin(self) -> None:
+        """Hand it to the application."""
+        self._protocol.begin(self._cycle, self._work)
+
+    def refuse(self) -> None:
+        """Say that there is too much to do."""
+        if not self.is_gone:
+            self._protocol.refuse(self._cycle, self.came_at)
+
+    async def _work(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._lane.left(perf_counter())

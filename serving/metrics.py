@@ -161,9 +161,9 @@ class Metrics:
         _note_reason(code)
         self._problems.labels(code).inc()
 
-    def request_shed(self, caller: str) -> None:
-        """Count a request that was refused at the door; `caller` is till, app, storefront or batch."""
-        self._shed.labels(caller).inc()
+    def requests_shed(self, caller: str, n: int) -> None:
+        """Count requests that were refused at the door; `caller` is till, app, storefront or batch."""
+        self._shed.labels(caller).inc(n)
 
     def breaker_turned(self, dependency: str, is_open: bool) -> None:
         """State whether a store is taken for gone; `dependency` is redis or sql."""

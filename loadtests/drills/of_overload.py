@@ -4,6 +4,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from time import monotonic
 
+import numpy as np
 import orjson
 import uvloop
 
@@ -13,9 +14,10 @@ from loadtests.drills.load import Caller, summary
 from loadtests.drills.stage import Stage, answers, staged
 from loadtests.generator import Outcome, at_rate, post, saturate
 
-SECONDS, TIMES, CONNECTIONS = 6.0, 2.0, 400
+SECONDS, CONNECTIONS = 6.0, 400
 BUSY = 24  # connections that keep a worker busy without making it late
-LEAST_GOODPUT, MOST_P99_MS = 0.8, 500.0
+GOODPUT = {2.0: 0.8, 4.0: 0.6}  # share of the most that is answered, by how many times the most is asked for
+MOST_P99_MS, MOST_PRESSING_MS = 500.0, 1_000.0
 AGREES = {"placement": "home", "limit": 12, "consent": {"personalisation": True}}
 QUESTIONS = [
     post("/v1/recommendations", orjson.dumps(AGREES | {"anonymous_id": f"visitor-{n}"})) for n in range(500)
@@ -39,9 +41,10 @@ def _but_storefronts(promises: Promises) -> list[Caller]:
 
 @drill(
     "overload",
-    fault=f"storefronts ask one worker {TIMES:g} times as often as it can answer",
-    promise=f"at least {LEAST_GOODPUT:.0%} of the most it can do are answered, 99 % of them within {MOST_P99_MS:g} ms;"
-    " the others get 503 and Retry-After at once; tills, apps and consents get through",
+    fault="storefronts ask one worker twice, then four times as often as it can answer",
+    promise=" and ".join(f"{share:.0%} at {times:g} times" for times, share in GOODPUT.items())
+    + f" of the most it can do are answered, 99 % of them within {MOST_P99_MS:g} ms; the others get 503 and Retry-After;"
+    f" tills, apps and consents get through, within {MOST_PRESSING_MS / 1000:g} s",
 )
 def overload() -> Stage:
     with staged(callers=_but_storefronts, RECOMMENDER_WORKERS="1") as stage:
@@ -49,24 +52,33 @@ def overload() -> Stage:
 
         # In a process of its own, or the other callers would wait for the generator and not for the service.
         with ProcessPoolExecutor(1, get_context("spawn")) as crowd:
-            first, began = crowd.submit(_most, port).result(), monotonic()
-            twice = crowd.submit(_at, port, TIMES * first.per_second).result()
-            ended = monotonic()
-            last = crowd.submit(_most, port).result()
-        can = (first.per_second + last.per_second) / 2  # before and after: the speed of a machine drifts
-        seen = stage.load.between(began, ended)
-        stage.notes.append(
-            f"the most: {can:.0f}/s; at {TIMES:g} times that: {twice.per_second:.0f}/s answered"
-            f" ({twice.per_second / can:.0%}), p50 {twice.percentile(50):.0f} ms, p99 {twice.percentile(99):.0f} ms,"
-            f" {twice.failures} refused\n[the others meanwhile]\n{summary(seen)}"
-        )
-        stage.check(twice.failures, "nobody was refused")
-        stage.check(twice.per_second >= LEAST_GOODPUT * can, "too few were answered")
-        stage.check(twice.percentile(99) <= MOST_P99_MS, "those that were answered waited too long")
-        stage.check(b" 503 " in twice.first_failure[:20], "a failure that is no 503")
-        stage.check(b"retry-after: 1" in twice.first_failure.lower(), "a refusal without Retry-After")
-        pressing = answers(seen, "till", "app", "consents")
-        refused = [one for one in pressing if not 200 <= one.status < 300]
-        stage.check(not refused, f"{len(refused)} pressing calls were refused ({summary(refused)})")
+            for times, least in GOODPUT.items():
+                first, began = crowd.submit(_most, port).result(), monotonic()
+                asked = crowd.submit(_at, port, times * first.per_second).result()
+                ended = monotonic()
+                last = crowd.submit(_most, port).result()
+                # Before and after: the speed of a machine drifts.
+                _check(stage, asked, times, least * (first.per_second + last.per_second) / 2, began, ended)
         stage.all_well("after")
     return stage
+
+
+def _check(stage: Stage, asked: Outcome, times: float, least: float, began: float, ended: float) -> None:
+    seen = stage.load.between(began, ended)
+    n_sent = len(asked.latencies_ms) + asked.failures
+    stage.notes.append(
+        f"at {times:g} times, {n_sent / asked.seconds:.0f}/s: {asked.per_second:.0f}/s answered (promised"
+        f" {least:.0f}/s), p50 {asked.percentile(50):.0f} ms, p99 {asked.percentile(99):.0f} ms, {asked.failures}"
+        f" refused; the generator itself was late by {np.percentile(asked.late_ms, 99):.0f} ms (p99)\n"
+        f"[the others meanwhile]\n{summary(seen)}"
+    )
+    stage.check(asked.failures, f"{times:g} times: nobody was refused")
+    stage.check(asked.per_second >= least, f"{times:g} times: too few were answered")
+    stage.check(asked.percentile(99) <= MOST_P99_MS, f"{times:g} times: those that were answered waited too long")
+    stage.check(b" 503 " in asked.first_failure[:20], "a failure that is no 503")
+    stage.check(b"retry-after: 1" in asked.first_failure.lower(), "a refusal without Retry-After")
+    pressing = answers(seen, "till", "app", "consents")
+    refused = [one for one in pressing if not 200 <= one.status < 300]
+    stage.check(not refused, f"{len(refused)} pressing calls were refused ({summary(refused)})")
+    slow = [one for one in pressing if one.milliseconds > MOST_PRESSING_MS]
+    stage.check(not slow, f"{len(slow)} pressing calls waited too long ({summary(slow)})")
