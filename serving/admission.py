@@ -1,6 +1,7 @@
 """At the door of a worker: what it cannot answer soon is refused, the least pressing first (ADR 31)."""
 
 import asyncio
+from functools import lru_cache
 from time import perf_counter
 
 from serving.lane import Lane
@@ -9,6 +10,7 @@ from serving.priorities import BULK, Caller, caller_of
 from serving.room import Room
 
 LOOK_SECONDS = 0.01
+URLS = 512  # whose lane is remembered
 LATE = 0.2  # of the patience: that what is at work may wait for the event loop
 FEW, MANY = 16.0, 256.0  # storefronts that wait: so few are never refused, no more ever wait
 SHARES = {Caller.TILL: 8.0, Caller.APP: 4.0, Caller.STOREFRONT: 1.0, Caller.BATCH: 0.25}  # of bounds and patience
@@ -31,6 +33,8 @@ class Doorkeeper:
             caller: Lane(FEW * share, MANY * share, patience_seconds * share) for caller, share in SHARES.items()
         }
         self._bulk = Lane(FEW_BULK, MANY_BULK, BULK_SECONDS)
+        # Of a request's target, as it was sent; None also where it is not plain what its path is.
+        self.lane_of_url = lru_cache(URLS)(self._lane_of_url)
         self._look(0.0, LOOK_SECONDS)
 
     def lane_of(self, path: str) -> Lane | None:
@@ -39,6 +43,11 @@ class Doorkeeper:
             return self._bulk
         caller = caller_of(path)
         return None if caller is None else self._lanes[caller]
+
+    def _lane_of_url(self, url: bytes) -> Lane | None:
+        path = url.partition(b"?")[0]
+        is_plain = path.startswith(b"/") and path.isascii() and b"%" not in path
+        return self.lane_of(path.decode()) if is_plain else None
 
     async def run(self) -> None:
         """Measure, until cancelled, how long what is ready has to wait for the event loop; go on by that."""

@@ -3,11 +3,13 @@
 import asyncio
 import os
 from time import perf_counter
-from typing import Any, cast
+from typing import cast
 
 import orjson
-from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from starlette.types import Scope
+from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable
+from uvicorn._types import Scope as UvicornScope
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from serving.admission import Doorkeeper
 from serving.envelope import CAME_AT
@@ -25,12 +27,13 @@ LINGERS_SECONDS = 0.5  # of an idle connection, when the worker ends
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Ends connections that trickle; answers what is no HTTP with a problem; hands requests to the door of the worker."""
+    """Ends connections that trickle; answers what is no HTTP with a problem; asks the door of the worker."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - as uvicorn's own
         """Begin to watch it."""
         super().connection_made(transport)
         self._in_head, self._began_here, self._head_bytes, self._ending = False, False, 0, False
+        self._is_turned_away = False
         self._coming_since: float | None = self.loop.time()
         self._watch = self.loop.call_later(LOOK_SECONDS, self._look)
 
@@ -51,22 +54,32 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request begins."""
         super().on_message_begin()
+        self._is_turned_away = False
         self._in_head, self._began_here, self._head_bytes = True, True, 0
         self._coming_since = self.loop.time()
 
     def on_headers_complete(self) -> None:
         """Its head is there."""
         self._in_head = False
+        if self._turns_away():
+            return
         super().on_headers_complete()
         if self._ending:
             self.cycle.keep_alive = False  # the answer says that it is the last one here
 
+    def on_body(self, body: bytes) -> None:
+        """A piece of its body."""
+        if not self._is_turned_away:
+            super().on_body(body)
+
     def on_message_complete(self) -> None:
         """All of it is there; the next one may take its time to begin."""
         self._coming_since = None
-        super().on_message_complete()
+        if not self._is_turned_away:
+            super().on_message_complete()
         # Its answer may have been complete before: then what of it came later has stopped the clock.
-        if self.cycle.response_complete and self.timeout_keep_alive_task is None and not self.transport.is_closing():
+        is_answered = self._is_turned_away or self.cycle.response_complete
+        if is_answered and self.timeout_keep_alive_task is None and not self.transport.is_closing():
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
@@ -79,19 +92,16 @@ class BoundedProtocol(HttpToolsProtocol):
         else:
             super().shutdown()
 
-    def begin(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:
+    def begin(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """Hand a request to the application."""
-        super()._start_asgi_task(cycle, cast("Any", app))
+        super()._start_asgi_task(cycle, app)
 
-    def refuse(self, cycle: RequestResponseCycle, came_at: float) -> None:
-        """Answer a request without the application, and go on with the connection."""
-        refusal: Refusal = self.app_state[REFUSAL]
-        status, headers, body = refusal(cast("Scope", cycle.scope), came_at)
+    def refuse(self, cycle: RequestResponseCycle, seconds: float) -> None:
+        """Answer a request that has waited so long without the application, and go on with the connection."""
         # Who waits to be told to send the body may send it or not now: what came next could be either.
         is_last = self._ending or not cycle.keep_alive or cycle.waiting_for_100_continue
-        said = [*cycle.default_headers, *headers, *([(b"connection", b"close")] if is_last else [])]
-        head = b"".join(name + b": " + value + b"\r\n" for name, value in said)
-        self.transport.write(STATUS_LINE[status] + head + b"\r\n" + (b"" if cycle.scope["method"] == "HEAD" else body))
+        more = [(b"connection", b"close")] if is_last else []
+        self._say_busy(cycle.scope["method"], cycle.scope["path"], [*cycle.scope["headers"]], more, seconds)
         cycle.response_started = cycle.response_complete = True
         if is_last:
             self.transport.close()
@@ -100,7 +110,36 @@ class BoundedProtocol(HttpToolsProtocol):
         else:
             self.on_response_complete()
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+    def _turns_away(self) -> bool:
+        """Refuse the request whose head is there before anything is made for it, if its lane is full."""
+        door: Doorkeeper | None = self.app_state.get(DOOR)
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        is_alone = cycle is None or cycle.response_complete
+        parser = self.parser
+        if door is None or parser is None or not is_alone or self._ending or self.expect_100_continue:
+            return False
+        lane = door.lane_of_url(self.url)
+        if lane is None or not lane.is_full(perf_counter()) or not parser.should_keep_alive():
+            return False
+        lane.n_refused += 1
+        self._is_turned_away = True
+        path = self.url.partition(b"?")[0].decode()
+        self._say_busy(parser.get_method().decode("ascii"), path, self.headers, [], 0.0)
+        self.on_response_complete()
+        return True
+
+    def _say_busy(
+        self,
+        method: str,
+        path: str,
+        headers: list[tuple[bytes, bytes]],
+        more: list[tuple[bytes, bytes]],
+        seconds: float,
+    ) -> None:
+        refusal: Refusal = self.app_state[REFUSAL]
+        self.transport.write(refusal(method, path, headers, self.server_state.default_headers + more, seconds))
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         door: Doorkeeper | None = self.app_state.get(DOOR)
         lane = None if door is None else door.lane_of(cycle.scope["path"])
         if lane is None:
@@ -116,8 +155,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._watch = self.loop.call_later(LOOK_SECONDS, self._look)
         since = self._coming_since
         # While an answer is being made, a body that has been refused may stay unread.
-        answering = not self._in_head and cast("object", self.cycle) is not None and self.cycle.response_started
-        if since is not None and self.loop.time() - since > COMES_WITHIN_SECONDS and not answering:
+        answering = self._is_turned_away or (cast("object", self.cycle) is not None and self.cycle.response_started)
+        if since is not None and self.loop.time() - since > COMES_WITHIN_SECONDS and (self._in_head or not answering):
             self._refuse(408, "too_slow", f"A request must come within {COMES_WITHIN_SECONDS:g} seconds.")
 
     def _refuse(self, status: int, code: str, detail: str) -> None:
@@ -144,7 +183,9 @@ class _Asked:
 
     __slots__ = ("_app", "_cycle", "_lane", "_protocol", "came_at")
 
-    def __init__(self, protocol: BoundedProtocol, cycle: RequestResponseCycle, app: ASGIApp, lane: Lane) -> None:
+    def __init__(
+        self, protocol: BoundedProtocol, cycle: RequestResponseCycle, app: ASGI3Application, lane: Lane
+    ) -> None:
         self._protocol, self._cycle, self._app, self._lane = protocol, cycle, app, lane
         self.came_at = perf_counter()
         cast("Scope", cycle.scope)[CAME_AT] = self.came_at
@@ -161,9 +202,9 @@ class _Asked:
     def refuse(self) -> None:
         """Say that there is too much to do."""
         if not self.is_gone:
-            self._protocol.refuse(self._cycle, self.came_at)
+            self._protocol.refuse(self._cycle, perf_counter() - self.came_at)
 
-    async def _work(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _work(self, scope: UvicornScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         try:
             await self._app(scope, receive, send)
         finally:

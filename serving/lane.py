@@ -34,7 +34,7 @@ class Lane:
     """The requests of one kind; they begin in the order in which they came.
 
     A queue that stands is held so short that who joins it waits no longer than the patience, by the rate at which
-    requests begin; what has waited longer nevertheless is refused. A burst that finds the lane free may wait for longer.
+    requests begin; what has waited longer nevertheless is refused. A burst may wait for longer.
 
     Args:
         few: that wait and are never refused, however slow the machine.
@@ -59,10 +59,10 @@ class Lane:
         if not self._waiting and self._at_work < self._most_at_work:
             self._free_at = visit.came_at
             self._begin(visit)
-        elif len(self._waiting) < self._most_waiting(visit.came_at):
-            self._waiting.append(visit)
-        else:
+        elif self.is_full(visit.came_at):
             self._refuse(visit)
+        else:
+            self._waiting.append(visit)
 
     def left(self, now: float) -> None:
         """One of those at work has ended: the next begins."""
@@ -76,6 +76,13 @@ class Lane:
         self._n_begun = 0
         self._go_on(now)
 
+    def is_full(self, now: float) -> bool:
+        """Whether one more would be refused."""
+        n_waiting = len(self._waiting)
+        if n_waiting < self._few or (not n_waiting and self._at_work < self._most_at_work):
+            return False
+        return n_waiting >= self._many or (self.stands(now) and n_waiting >= self._rate * self._patience)
+
     def stands(self, now: float) -> bool:
         """Whether there is a queue, and has been for some time."""
         return bool(self._waiting) and now - self._free_at > STANDING_SECONDS
@@ -84,9 +91,6 @@ class Lane:
     def somebody_waits(self) -> bool:
         """Whether one more at work would be of use."""
         return bool(self._waiting)
-
-    def _most_waiting(self, now: float) -> float:
-        return min(max(self._few, self._rate * self._patience), self._many) if self.stands(now) else self._many
 
     def _go_on(self, now: float) -> None:
         patience = self._patience if self.stands(now) else BURST * self._patience

@@ -164,6 +164,7 @@ class Metrics:
     def requests_shed(self, caller: str, n: int) -> None:
         """Count requests that were refused at the door; `caller` is till, app, storefront or batch."""
         self._shed.labels(caller).inc(n)
+        self._problems.labels("overloaded").inc(n)
 
     def breaker_turned(self, dependency: str, is_open: bool) -> None:
         """State whether a store is taken for gone; `dependency` is redis or sql."""
