@@ -88,8 +88,11 @@ class Envelope:
                 async with limit:
                     await self._app(scope, self._bounded(receive, length), send_with_headers)
             except TimeoutError:
-                if not limit.expired() or status:
+                if not limit.expired():
                     raise
+                if status:  # the answer had begun: its caller does not read it, and the server ends the connection
+                    log.warning("request %s was not answered whole: %s", notes.request_id, _template(scope))
+                    return
                 await _too_slow(scope, self._request_seconds)(scope, receive, send_with_headers)
         except Exception:
             log.exception("request %s failed: %s", notes.request_id, _template(scope))

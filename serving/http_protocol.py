@@ -1,4 +1,4 @@
-"""HTTP on one connection: uvicorn's, with bounds on a request's head and on the time that it takes to come."""
+"""HTTP on one connection: uvicorn's, with bounds on a request's head and on how long a caller sends and reads."""
 
 import asyncio
 import os
@@ -22,12 +22,13 @@ DOOR, REFUSAL = "door", "refusal"
 
 LARGEST_HEAD = 64 * 1024  # bytes of request line and headers, beyond the chunk that they began in
 COMES_WITHIN_SECONDS = 20.0  # from the first byte of a request to its last, and from the connection to its first
+TAKEN_WITHIN_SECONDS = 30.0  # that answers wait for a caller who does not read them
 LOOK_SECONDS = 5.0
 LINGERS_SECONDS = 0.5  # of an idle connection, when the worker ends
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Ends connections that trickle; answers what is no HTTP with a problem; asks the door of the worker."""
+    """Ends connections that trickle or are not read from; answers what is no HTTP; asks the door of the worker."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - as uvicorn's own
         """Begin to watch it."""
@@ -35,6 +36,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_head, self._began_here, self._head_bytes, self._ending = False, False, 0, False
         self._is_turned_away = False
         self._coming_since: float | None = self.loop.time()
+        self._untaken_since: float | None = None
         self._watch = self.loop.call_later(LOOK_SECONDS, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -153,11 +155,23 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _look(self) -> None:
         self._watch = self.loop.call_later(LOOK_SECONDS, self._look)
+        if self._waits_too_long():
+            self.transport.abort()  # closing would wait for the same
+            return
         since = self._coming_since
         # While an answer is being made, a body that has been refused may stay unread.
         answering = self._is_turned_away or (cast("object", self.cycle) is not None and self.cycle.response_started)
         if since is not None and self.loop.time() - since > COMES_WITHIN_SECONDS and (self._in_head or not answering):
             self._refuse(408, "too_slow", f"A request must come within {COMES_WITHIN_SECONDS:g} seconds.")
+
+    def _waits_too_long(self) -> bool:
+        """Whether answers have stood in our memory for too long, because nobody reads them."""
+        if self.transport.get_write_buffer_size() == 0:
+            self._untaken_since = None
+            return False
+        if self._untaken_since is None:
+            self._untaken_since = self.loop.time()
+        return self.loop.time() - self._untaken_since > TAKEN_WITHIN_SECONDS
 
     def _refuse(self, status: int, code: str, detail: str) -> None:
         if self.transport.is_closing():
