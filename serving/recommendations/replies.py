@@ -29,7 +29,9 @@ class ItemFragments:
             self.use.hits += 1
             return kept[2]
         self.use.misses += 1
-        fragment = orjson.Fragment(orjson.dumps(_facts(item, in_stock=in_stock)))
+        written = orjson.dumps(_facts(item, in_stock=in_stock))
+        # orjson writes into KiB that its bytes go on holding: a copy has the size of what it says.
+        fragment = orjson.Fragment(bytes(memoryview(written)))
         self._kept[item.item_id] = (item, in_stock, fragment)
         return fragment
 
