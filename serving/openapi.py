@@ -1,9 +1,16 @@
 """The OpenAPI document: what FastAPI finds in the routes, and what it cannot know."""
 
+import asyncio
+from functools import cache
+from hashlib import sha256
 from importlib.metadata import version
 from typing import Any
 
+import orjson
 from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from serving.access import FREE, SCOPE
 from serving.problem_document import Problem, documented
@@ -62,6 +69,26 @@ def describe(app: FastAPI) -> None:
         return document
 
     app.openapi = openapi
+    _serve(app)
+
+
+def _serve(app: FastAPI) -> None:
+    """Answer with the document as it was encoded once: anybody may ask, and it is large."""
+
+    @cache
+    def encoded() -> tuple[bytes, str]:
+        body = orjson.dumps(app.openapi())
+        return body, f'"{sha256(body).hexdigest()[:32]}"'
+
+    async def document(request: Request) -> Response:
+        body, etag = await asyncio.to_thread(encoded)  # to make it takes long, the first time
+        headers = {"etag": etag, "cache-control": "public, max-age=60"}
+        if etag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        return Response(body, media_type="application/json", headers=headers)
+
+    own = Route(app.openapi_url or "", document, include_in_schema=False)
+    app.router.routes[:] = [own if getattr(route, "path", None) == own.path else route for route in app.router.routes]
 
 
 def _statuses_around(operation: dict[str, Any]) -> list[int]:

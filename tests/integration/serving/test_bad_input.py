@@ -123,7 +123,9 @@ def calls_for_an_artifact(client: Client) -> list[Callable[[], Any]]:
 
 def test_the_openapi_document_is_complete(shop: Shop) -> None:
     async def use(client: Client) -> None:
-        document = (await client.get("/openapi.json")).json()
+        answer = await client.get("/openapi.json")
+        assert (await client.get("/openapi.json", headers={"If-None-Match": answer.headers["etag"]})).status_code == 304
+        document = answer.json()
         schemas = document["components"]["schemas"]
         assert {"Problem", "FieldProblem", "RecommendationQuery", "RecommendationReply"} <= set(schemas)
         assert "HTTPValidationError" not in schemas
