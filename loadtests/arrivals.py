@@ -73,6 +73,15 @@ class Answers:
         status = np.asarray(self.status)
         return (status == NO_ANSWER) | (status >= 500)
 
+    def refused(self) -> NDArray[np.bool_]:
+        """Which calls were answered with a 4xx."""
+        status = np.asarray(self.status)
+        return (status >= 400) & (status < 500)
+
+    def turned_away(self) -> NDArray[np.bool_]:
+        """Which calls were answered without being done, because there were too many: at once, mostly."""
+        return np.isin(np.asarray(self.status), [429, 503])
+
 
 class _Connections:
     """So many connections at most; a call that finds none free waits."""

@@ -123,6 +123,8 @@ def running(command: Sequence[str], port: int, ready: str, environment: dict[str
                     break
             except (urllib.error.URLError, TimeoutError, ConnectionError):
                 time.sleep(0.1)
+        else:
+            sys.exit(f"{command} is not ready: {ready}")
         yield Server(port, process)
     finally:
         process.terminate()

@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,8 @@ class Check:
 
 
 def read_thresholds(profile: str, file: Path = THRESHOLDS) -> dict[str, Any]:
-    """The thresholds of a profile."""
-    return tomllib.loads(file.read_text(encoding="utf-8")).get(profile, {})
+    """The thresholds of a profile; raises KeyError where the file has none."""
+    return tomllib.loads(file.read_text(encoding="utf-8"))[profile]
 
 
 def check(run: Run, thresholds: Mapping[str, Any]) -> list[Check]:
@@ -43,6 +44,8 @@ def check(run: Run, thresholds: Mapping[str, Any]) -> list[Check]:
             case "recommendations_failed":
                 share = failed_share(run, "recommendations")
                 found.append(Check("share of the recommendations that failed", share, limit))
+            case "refused":
+                found.append(Check("share of the calls that were refused (4xx)", refused_share(run), limit))
             case "p99_ms":
                 found += [Check(f"p99 of {kind}, ms", percentile(run, kind, 99), most) for kind, most in limit.items()]
             case "drift":
@@ -62,10 +65,20 @@ def failed_share(run: Run, kind: str) -> float:
     return float(run.answers.failed()[of_kind].mean()) if of_kind.any() else float("nan")
 
 
+def refused_share(run: Run) -> float:
+    """Share of all calls that were answered with a 4xx; NaN: there were none."""
+    refused = run.answers.refused()
+    return float(refused.mean()) if len(refused) else float("nan")
+
+
 def percentile(run: Run, kind: str, share: float, since: float = 0.0, until: float = float("inf")) -> float:
-    """Milliseconds that `share` percent of the calls of a kind, due in a window, stay under; NaN: there were none."""
+    """Milliseconds that `share` percent of the calls of a kind, due in a window, stay under; NaN: there were none.
+
+    Who was turned away is left out: that is done in no time, and would make the rest look fast.
+    """
     due = np.asarray(run.answers.due)
-    chosen = np.asarray(run.answers.ms)[run.answers.is_of(kind) & (due >= since) & (due < until)]
+    done = run.answers.is_of(kind) & ~run.answers.turned_away()
+    chosen = np.asarray(run.answers.ms)[done & (due >= since) & (due < until)]
     return float(np.percentile(chosen, share)) if len(chosen) else float("nan")
 
 
@@ -76,12 +89,20 @@ def drift(run: Run) -> float:
 
 
 def growth(run: Run) -> dict[str, float]:
-    """By worker, how much more memory of its own it has at the end than when the first window ended, as a share."""
+    """By worker, how much more memory of its own it has at the end than when the first window ended, as a share.
+
+    NaN: it was not there at both times, or not all the while, and so may have begun anew.
+    """
     window = min(DRIFT_SECONDS, run.seconds / 4)
-    before = next((sample for sample in run.samples if sample.at >= window), run.samples[0])
-    after = run.samples[-1]
-    workers = [name for name in before.vitals if name.startswith("worker") and name in after.vitals]
-    return {name: after.vitals[name].private_bytes / before.vitals[name].private_bytes - 1 for name in workers}
+    samples = [sample.vitals for sample in run.samples if sample.at >= window] or [{}]
+    found = dict[str, float]()
+    for name in (f"worker-{number}" for number in range(1, run.workers + 1)):
+        seen = [vitals[name] for vitals in samples if name in vitals]
+        is_one = len(seen) == len(samples) and all(
+            after.user_seconds >= before.user_seconds for before, after in pairwise(seen)
+        )
+        found[name] = seen[-1].private_bytes / seen[0].private_bytes - 1 if is_one else float("nan")
+    return found
 
 
 def first_over_hundredth(run: Run) -> float:

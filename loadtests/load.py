@@ -63,12 +63,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _print(console: Console, run: Run, checks: Sequence[Check]) -> None:
     if run.samples:
-        calls = Table("calls", "sent", "failed", "p50 ms", "p90 ms", "p99 ms")
+        calls = Table("calls", "sent", "failed", "refused", "p50 ms", "p90 ms", "p99 ms")
         for name in ["*", *sorted(run.answers.names)]:
             of_kind, failed = run.answers.is_of(name), run.answers.failed()
             times = [f"{percentile(run, name, share):.1f}" for share in (50, 90, 99)]
             title = "all" if name == "*" else name
-            calls.add_row(title, f"{of_kind.sum():,}", f"{failed[of_kind].sum():,}", *times)
+            counts = [f"{of.sum():,}" for of in (of_kind, failed & of_kind, run.answers.refused() & of_kind)]
+            calls.add_row(title, *counts, *times)
         most = "" if run.most is None else f" of at most {run.most:.0f}"
         console.print(calls, f"{run.per_second:.0f} calls/s{most}, {run.answers.degraded:,} without live state")
     for number, took in enumerate(run.starts, 1):

@@ -68,8 +68,7 @@ def _calls_table(run: Run) -> str:
     rows: list[list[str]] = []
     for name in ["*", *sorted(answers.names)]:
         of_kind = answers.is_of(name)
-        status = np.asarray(answers.status)[of_kind]
-        refused = int(((status >= 400) & (status < 500)).sum())
+        refused = int(answers.refused()[of_kind].sum())
         times = [f"{percentile(run, name, share):.1f}" for share in (50, 90, 99, 99.9)]
         title = "all" if name == "*" else escape(name)
         failed = f"{int(answers.failed()[of_kind].sum()):,}"

@@ -5,13 +5,13 @@ import json
 import os
 import shutil
 import signal
-import urllib.request
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from features.artifact.shelf import ArtifactShelf
 from features.settings import Settings
+from loadtests.answering import workers_by_artifact
 from loadtests.arrivals import Rate
 from serving.process_metrics import named_children
 
@@ -26,6 +26,7 @@ class Running:
     data_dir: Path
     pid: int
     port: int
+    workers: int
 
 
 Disturb = Callable[[Running, float], Awaitable[None]]  # the service, and for how many seconds there is load
@@ -64,14 +65,14 @@ async def swap_artifacts(service: Running, seconds: float) -> None:
     """Publish the artifact again, under another id each time, at a fifth, two fifths ... of the time.
 
     Raises:
-        TimeoutError: one of them was not taken up.
+        TimeoutError: one of them was not taken up by all workers.
     """
     shelf = ArtifactShelf(service.data_dir / "artifacts")
     for number in range(1, 5):
         await asyncio.sleep(seconds / 5)
         artifact_id = await asyncio.to_thread(publish_again, shelf, number)
         async with asyncio.timeout(TAKEN_UP_SECONDS):
-            while await asyncio.to_thread(_artifact_of, service) != artifact_id:
+            while await asyncio.to_thread(workers_by_artifact, service.port) != {artifact_id: service.workers}:
                 await asyncio.sleep(0.2)
 
 
@@ -83,12 +84,6 @@ def publish_again(shelf: ArtifactShelf, number: int) -> str:
     manifest = json.loads((beside / MANIFEST).read_text())
     (beside / MANIFEST).write_text(json.dumps(manifest | {"artifact_id": artifact_id}))
     return shelf.publish(beside)
-
-
-def _artifact_of(service: Running) -> str | None:
-    """What one of the workers answers from."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{service.port}/readyz", timeout=5.0) as reply:
-        return json.loads(reply.read())["artifact_id"]
 
 
 async def stop_redis(service: Running, seconds: float) -> None:

@@ -3,15 +3,13 @@
 import asyncio
 import random
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from time import perf_counter, sleep
+from time import monotonic, perf_counter, sleep
 
 import orjson
 
@@ -21,6 +19,7 @@ from features.ledger.values import Limit
 from features.settings import Settings
 from features.sql.engine import migrate, open_engine
 from loadtests import mail, offers, tills
+from loadtests.answering import workers_by_artifact
 from loadtests.arrivals import Answers, arrive
 from loadtests.bench import copy_of, free_port, running
 from loadtests.generator import connect, post, saturate
@@ -32,6 +31,7 @@ SAMPLE_SECONDS = 1.0
 WARM_UP_SECONDS, WARM_UP_RATE = 6.0, 100.0
 MOST_SECONDS, MOST_CALLS = 6.0, 6_000
 FIRST_CALLS = 100
+READY_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def service_of(data_dir: Path, workers: int) -> Generator[Running]:
         environment["RECOMMENDER_CONFIG_DIR"] = str(data_dir / "config")
     with running(serve, port, "/readyz", environment) as server:
         _wait_for_all(port, workers)
-        yield Running(data_dir, server.process.pid, port)
+        yield Running(data_dir, server.process.pid, port, workers)
 
 
 @contextmanager
@@ -131,15 +131,12 @@ async def first_calls(service: Running, baskets: Sequence[Basket]) -> list[float
 
 
 def _wait_for_all(port: int, workers: int) -> None:
-    """Wait until whoever is asked is ready: each worker answers for itself, on connections of its own."""
-    in_turn = 0
-    while in_turn < 4 * workers:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5.0):
-                in_turn += 1
-        except urllib.error.HTTPError:
-            in_turn = 0
-            sleep(0.1)
+    """Wait until every worker answers from an artifact; raises TimeoutError."""
+    until = monotonic() + READY_SECONDS
+    while sum(workers_by_artifact(port).values()) < workers:
+        if monotonic() > until:
+            raise TimeoutError(f"not all of {workers} workers were ready within {READY_SECONDS:g} s")
+        sleep(0.1)
 
 
 async def _look(samples: list[Sample], service: Running) -> None:

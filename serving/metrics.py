@@ -91,10 +91,10 @@ class Metrics:
             registry=self.registry,
         )
         self._artifact = Gauge(
-            "recommender_artifact_info",
-            "1 for the artifact that answers.",
+            "recommender_artifact_workers",
+            "Workers that answer from this artifact.",
             ["artifact_id"],
-            multiprocess_mode="livemax",
+            multiprocess_mode="livesum",
             registry=self.registry,
         )
         self._artifact_cut = Gauge(

@@ -1,4 +1,4 @@
-"""An application whose door takes one request at a time of each kind and lets nobody wait; /never is answered when the caller hangs up."""
+"""An application whose door takes one request of each kind at a time and lets nobody wait; /never waits for the end."""
 
 import asyncio
 from collections.abc import AsyncGenerator

@@ -119,6 +119,29 @@ def test_a_slow_end_and_growing_memory_break_the_soak() -> None:
     assert 'class="broken"' in render(run_of([5.0] * 40, [100] * 5), fat)
 
 
+def test_a_worker_that_is_gone_or_began_anew_breaks_the_soak() -> None:
+    thresholds = read_thresholds("soak")
+    fine, gone, anew = (run_of([5.0] * 40, [100] * 5) for _ in range(3))
+    gone.samples[2] = Sample(20.0, {})
+    anew.samples[3] = Sample(30.0, {"worker-1": Vital(0.1, 0.1, 200, 100, 4, 20)})
+    two = run_of([5.0] * 40, [100] * 5)
+    two.workers = 2
+    assert all(one.holds for one in check(fine, thresholds))
+    for run in (gone, anew):
+        assert [one.what for one in check(run, thresholds) if not one.holds] == ["growth of worker-1"]
+    assert [one.what for one in check(two, thresholds) if not one.holds] == ["growth of worker-2"]
+
+
+def test_refusals_are_bounded_and_make_nothing_look_fast() -> None:
+    run = run_of([], [100] * 5, "steady")
+    for number in range(100):
+        run.answers.note("recommendations home", number / 10, 1.0, 0.0, b"HTTP/1.1 429 Too Many Requests")
+    run.answers.note("recommendations home", 10.0, 80.0, 0.0, b"HTTP/1.1 200 OK")
+    broken = [one.what for one in check(run, read_thresholds("steady")) if not one.holds]
+    assert "share of the calls that were refused (4xx)" in broken
+    assert "p99 of recommendations, ms" in broken
+
+
 @pytest.mark.parametrize("profile", PROFILES)
 def test_every_profile_has_thresholds_and_what_was_not_measured_breaks_them(profile: str) -> None:
     thresholds = read_thresholds(profile)
