@@ -236,7 +236,7 @@ def _prepare_sqlite(connection: SqliteConnection, _record: object) -> None:
     cursor = connection.cursor()
     _patiently(cursor, "PRAGMA journal_mode=WAL")  # readers never wait for the writer
     # FULL, because consents must outlive a power cut.
-    for pragma in ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", "cache_size=-16384"):
+    for pragma in ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", "cache_size=-4096"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
