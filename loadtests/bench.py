@@ -115,7 +115,7 @@ def running(command: Sequence[str], port: int, ready: str, environment: dict[str
     # Under load many requests are slow, and each would be a line among the figures.
     process = subprocess.Popen(command, env={"RECOMMENDER_LOG_LEVEL": "error", **os.environ, **environment})
     try:
-        for _ in range(600):
+        for _ in range(6_000):  # a large artifact takes minutes
             if process.poll() is not None:
                 sys.exit(f"{command} ended with {process.returncode}")
             try:

@@ -40,6 +40,7 @@ def write_catalogue(size: Size, folder: Path) -> Path:
             "type": "type " + kind.cast(pl.String), "brand": "brand " + (row % 997).cast(pl.String),
             "image_url": "https://shop.example/" + row.cast(pl.String) + ".jpg",
             "url": "https://shop.example/" + row.cast(pl.String),
+            "added_at": pl.Series(["2020-01-01"]).new_from_index(0, size.items),  # so that the artifact has it
         }
     )  # fmt: skip
     file = folder / "catalogue.parquet"

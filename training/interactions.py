@@ -121,8 +121,8 @@ def _ids_of(permitted: pl.LazyFrame) -> dict[str, pl.Enum]:
 
 def _numbered(events: pl.LazyFrame, ids: Mapping[str, pl.Enum]) -> pl.LazyFrame:
     """The same with ids of 4 bytes, and without rows of an item that the catalogue does not have."""
-    known = pl.col("item_id").is_null() | pl.col("item_id").is_in(ids["item_id"].categories.implode())
-    return events.filter(known).with_columns(
+    known = pl.col("item_id").cast(ids["item_id"], strict=False)
+    return events.filter(pl.col("item_id").is_null() | known.is_not_null()).with_columns(
         order_id=_ORDER.cast(ids["order_id"], strict=False),
         event_id=pl.lit(None, dtype=ids["order_id"]),  # which stands for an order without an id
         **{kind: pl.col(kind).cast(ids[kind], strict=False) for kind in ("user_id", "store_id", "item_id")},
