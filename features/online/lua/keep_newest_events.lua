@@ -1,9 +1,10 @@
 -- Merge values of live state into what is kept: the same whatever the order, however often they come.
--- KEYS strings, one an identifier: the values that are kept, packed as features/online/live_value.py says
+-- KEYS strings, one an identifier: the values that are kept, packed as features/online/live_value.py says; what brings
+--      only what was shown does not keep the rest of a value for longer
 -- ARGV events to keep, bytes of one event, seconds until a silent identifier is forgotten, then for each key the value
 --      to merge into it
 local most, width = tonumber(ARGV[1]), tonumber(ARGV[2])
-local EMPTIED, ALLOWED, UNPLACED = 16, 17, 18
+local EMPTIED, ALLOWED, UNPLACED, SHOWN = 16, 17, 18, 19
 
 -- By bytes; the operator `>` would go by the alphabet of the server's locale.
 local function is_later(one, other)
@@ -60,9 +61,26 @@ local function without_places(places)
   return { [EMPTIED] = places[EMPTIED], [ALLOWED] = places[ALLOWED] }
 end
 
+-- Whether a value says what the shop did and nothing of what the shopper did.
+local function says_only_shown(places, events)
+  for kind in pairs(places) do
+    if kind ~= SHOWN and kind ~= ALLOWED then
+      return false
+    end
+  end
+  return events == "" and places[SHOWN] ~= nil
+end
+
+-- Milliseconds until what is kept is to be forgotten.
+local function left(key, given, given_events)
+  local left_of_kept = says_only_shown(given, given_events) and redis.call("PTTL", key) or 0
+  return left_of_kept > 0 and left_of_kept or ARGV[3] * 1000
+end
+
 local function keep(key, value)
   local places, events = split(redis.call("GET", key) or "\0")
   local given, given_events = split(value)
+  local expires_in = left(key, given, given_events)
   local unplaced, other_unplaced = places[UNPLACED] or "", given[UNPLACED] or ""
   if is_later(other_unplaced, unplaced) then
     unplaced = other_unplaced
@@ -100,7 +118,7 @@ local function keep(key, value)
   for _, kind in ipairs(kinds) do
     head = head .. string.char(kind, #places[kind]) .. places[kind]
   end
-  redis.call("SET", key, string.char(#kinds) .. head .. merged_events(events, given_events), "EX", ARGV[3])
+  redis.call("SET", key, string.char(#kinds) .. head .. merged_events(events, given_events), "PX", expires_in)
 end
 
 for i, key in ipairs(KEYS) do

@@ -164,3 +164,24 @@ def test_what_was_shown_goes_with_all_the_rest_when_a_shopper_refuses(deployment
         return await live.read(ANN, None)
 
     assert len(with_redis(deployment, work).shown) == 0
+
+
+def test_showing_a_list_keeps_nothing_longer_of_what_a_silent_shopper_did(deployment: Settings):
+    key, of_phone, day = live_state_of_user(ANN), live_state_of_visitor(PHONE), 86_400
+    update = pack_shown(shown_on(PlacementId("home"), [7], 20_000), 20_000 * 86_400_000, 4)
+
+    async def work(redis: Redis) -> tuple[int, int, int, LiveEvents]:
+        live = LiveState(redis)
+        await live.apply_all({key: [view(1)]}, 4)
+        await redis.expire(key, day)
+        await live.merge({key: update, of_phone: update})
+        left, of_new = await redis.ttl(key), await redis.ttl(of_phone)
+        shown = await live.read(ANN, None)
+        await live.apply_all({key: [view(2)]}, 4)
+        return left, of_new, await redis.ttl(key), shown
+
+    left, of_new, after_an_event, shown = with_redis(deployment, work)
+    assert 0 < left <= day
+    assert day < of_new <= LIVE_STATE_SECONDS
+    assert day < after_an_event <= LIVE_STATE_SECONDS
+    assert (shown.numbers.tolist(), shown.shown.numbers.tolist()) == ([2], [7])
