@@ -6,12 +6,10 @@ import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import polars as pl
-from sqlalchemy import select
 
 from features.artifact.read import load_artifact
 from features.artifact.shelf import ArtifactShelf
@@ -20,12 +18,10 @@ from features.events.drain import read_rows
 from features.events.log import scan_events
 from features.identity import ANONYMOUS_ID, USER_ID, Identifier
 from features.online.keys import EVENT_STREAM, decision_trace
-from features.online.live_events import LiveEvents
-from features.online.live_value import unpack
 from features.privacy.data_map import PLACES
 from features.privacy.exports import KEPT_FOR, export_file
 from features.privacy.letters import LetterMatch, find_letters
-from features.privacy.live import live_keys_of
+from features.privacy.live_records import live_records, moment
 from features.privacy.presence import presence_records
 from features.privacy.rows import RowCleaner, owner_of
 from features.privacy.work import Work
@@ -34,14 +30,11 @@ from features.sql.audit_store import append_audit
 from features.sql.catalogue_store import CatalogueStore
 from features.sql.engine import reading
 from features.sql.privacy_store import PrivacyRequest
-from features.sql.tables.catalogue import items
 from recommender.errors import BrokenArtifact
 from recommender.ids import RecommendationId, UserId
-from recommender.shopper import EventKind
 
 FORMAT = "recommender-access-1"
 ENTRIES_AT_ONCE = 1_000
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Records = Sequence[Mapping[str, Any]]
 
@@ -91,7 +84,7 @@ class Access(Work):
             tables = rows_about(connection, named, self.secret)
         lists = [row["recommendation_id"] for row in [*logged, *waiting] if row.get("recommendation_id") is not None]
         return {
-            "events": logged, "stream": waiting, "live_state": self._live_state(named),
+            "events": logged, "stream": waiting, "live_state": live_records(self.redis, self.engine, named),
             "presence": presence_records(self.redis, self.engine, named),
             "traces": self._traces(lists), "histories": self._histories(named),
             "dead_letters": find_letters(self.settings.dead_letters_dir, match), **tables,
@@ -118,30 +111,6 @@ class Access(Work):
     def _entries(self, after: str) -> list[tuple[bytes, dict[bytes, bytes]]]:
         entries: Any = self.redis.xrange(EVENT_STREAM, after, count=ENTRIES_AT_ONCE)
         return entries
-
-    def _live_state(self, named: Sequence[Identifier]) -> Records:
-        found = list[dict[str, Any]]()
-        for key in live_keys_of(named):
-            value: Any = self.redis.get(key)
-            if value is not None:
-                live = unpack([value])
-                found.append({"key": key, "events": self._said(live), "places": _places(live)})
-        return found
-
-    def _said(self, live: LiveEvents) -> list[dict[str, Any]]:
-        numbers = {int(number) for number in live.numbers}
-        with reading(self.engine) as connection:
-            named = connection.execute(
-                select(items.c.item_number, items.c.item_id).where(items.c.item_number.in_(numbers))
-            )
-            item_ids: dict[int, str] = {row.item_number: row.item_id for row in named}
-        return [
-            {
-                "event": EventKind(int(kind)).name.lower(), "item_id": item_ids.get(int(number)),
-                "at": _moment(float(day)), "quantity": float(quantity),
-            }
-            for kind, number, day, quantity in zip(live.kinds, live.numbers, live.days, live.quantities, strict=True)
-        ]  # fmt: skip
 
     def _traces(self, lists: Sequence[str]) -> Records:
         found = list[dict[str, Any]]()
@@ -171,7 +140,7 @@ class Access(Work):
                             {
                                 "artifact_id": manifest.artifact_id, "user_id": user, "item_id": item.item_id,
                                 "title": titles.get(item.item_number, item.title), "orders": int(orders),
-                                "first_bought_at": _moment(float(first)), "last_bought_at": _moment(float(last)),
+                                "first_bought_at": moment(float(first)), "last_bought_at": moment(float(last)),
                             }
                         )  # fmt: skip
         return found
@@ -182,17 +151,6 @@ def _of_them(rows: Sequence[dict[str, Any]], named: Sequence[Identifier]) -> Rec
     return [
         {name: value for name, value in row.items() if value is not None} for row in rows if owner_of(row) in owners
     ]
-
-
-def _places(live: LiveEvents) -> list[dict[str, Any]]:
-    return [
-        {"kind": kind.name.lower(), "place_id": place.place_id, "at": _moment(place.day)}
-        for kind, place in live.places.items()
-    ]
-
-
-def _moment(day: float) -> str:
-    return (EPOCH + timedelta(days=day)).isoformat(timespec="seconds")
 
 
 def _name(part: str) -> str:
