@@ -50,10 +50,22 @@ class FoldIn:
     Attributes:
         inverse: (d, d) of (Y'Y + regularization * I) inverted, for the item embeddings Y.
         alpha: confidence of one unit of interaction weight: confidence = 1 + alpha * weight.
+        regularization: of a shopper of whom nothing is known.
+        exponent: how it grows with what is known; 0: it does not.
     """
 
     inverse: Matrix
     alpha: float
+    regularization: float = 0.0
+    exponent: float = 0.0
+
+    def regularization_of(self, weight: float, n_others: int) -> float:
+        """Regularisation of a row whose interaction weights add up to `weight`, of `n_others` that it might have.
+
+        Source: Rendle, Krichene, Zhang & Koren, RecSys 2022, doi:10.1145/3523227.3548486: their formula, but for a
+        factor that is the same for all rows.
+        """
+        return self.regularization * (1.0 + self.alpha * weight / n_others) ** self.exponent
 
 
 @dataclass(frozen=True, slots=True)

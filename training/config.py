@@ -44,11 +44,12 @@ class WeightsConfig:
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class EmbeddingConfig:
-    """Of implicit ALS."""
+    """Of implicit ALS; `exponent` 0 leaves the regularisation the same for all, 1 lets it grow with what is known."""
 
     factors: int = Field(ge=2, le=512)
     iterations: int = Field(ge=1, le=200)
     regularization: float = Field(gt=0)
+    exponent: float = Field(ge=0, le=2)
     alpha: float = Field(gt=0)
 
 

@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 from features.offline.histories import build_histories, with_aliases
 from recommender.arrays import Matrix
 from recommender.model import FoldIn, Model
+from recommender.retrieval.fold_in import fold_in
 from recommender.retrieval.index import IndexReport, build_index
 from training.assortment import Assortment
 from training.config import TrainingConfig
@@ -49,15 +50,15 @@ def fit(
         rhythm = fit_rhythm(learnable, assortment.items)
         popularity = fit_popularity(learnable, assortment.items, cut_day)
         histories = with_aliases(build_histories(evidence.purchases.lazy(), cut_day), interactions.aliases)
-        embeddings, fold_in = embedded.result()
+        embeddings, fold = embedded.result()
     # After the rest, since kinds of index are timed.
-    index, report = build_index(embeddings, shopper_vectors(weights, embeddings, fold_in, config.seed))
+    index, report = build_index(embeddings, shopper_vectors(weights, embeddings, fold, config.seed))
     model = Model(
         version=version,
         cut_day=cut_day,
         embeddings=embeddings,
         index=index,
-        fold_in=fold_in,
+        fold_in=fold,
         neighbours=neighbours,
         bought_together=bought_together,
         rhythm=rhythm,
@@ -69,17 +70,10 @@ def fit(
     return Fitted(model, report)
 
 
-def shopper_vectors(weights: csr_matrix, embeddings: Matrix, fold_in: FoldIn, seed: int) -> Matrix:
+def shopper_vectors(weights: csr_matrix, embeddings: Matrix, fold: FoldIn, seed: int) -> Matrix:
     """(m, d) embeddings of a sample of shoppers, to measure the index with."""
     rng = np.random.default_rng(seed)
     with_weights = np.flatnonzero(np.diff(weights.indptr))
     sample = rng.permutation(with_weights)[:INDEX_QUERIES]
-    return np.stack([_fold_in(weights[user], embeddings, fold_in) for user in np.sort(sample)])
-
-
-def _fold_in(weights: csr_matrix, embeddings: Matrix, fold_in: FoldIn) -> Matrix:
-    """(d,) the embedding of one shopper from (1, n_items) interaction weights."""
-    theirs = embeddings[weights.indices].astype(np.float64)
-    surplus = fold_in.alpha * weights.data.astype(np.float64)
-    system = np.linalg.inv(fold_in.inverse.astype(np.float64)) + (theirs.T * surplus) @ theirs
-    return np.linalg.solve(system, theirs.T @ (1.0 + surplus)).astype(np.float32)
+    rows = [weights[user] for user in np.sort(sample)]
+    return np.stack([fold_in(embeddings, fold, row.indices.astype(np.int32), row.data) for row in rows])

@@ -75,10 +75,7 @@ def _read_model(path: Path, manifest: Manifest) -> Model:
         cut_day=manifest.cut_day,
         embeddings=files.read_array(path, files.EMBEDDINGS),
         index=deserialise((path / files.INDEX).read_bytes(), manifest.index.kind),
-        fold_in=FoldIn(
-            inverse=files.read_array(path, files.FOLD_IN),
-            alpha=_number(manifest.inputs, "config", "embedding", "alpha"),
-        ),
+        fold_in=_read_fold_in(path, manifest.inputs),
         neighbours=Neighbours(**_arrays(path, "neighbours", files.NEIGHBOURS_ARRAYS)),
         bought_together=Neighbours(**_arrays(path, "bought_together", files.NEIGHBOURS_ARRAYS)),
         rhythm=Rhythm(**_arrays(path, "rhythm", files.RHYTHM_ARRAYS)),
@@ -89,6 +86,15 @@ def _read_model(path: Path, manifest: Manifest) -> Model:
         response=_read_response(path),
         sessions=_read_sessions(path),
     )
+
+
+def _read_fold_in(path: Path, inputs: Mapping[str, object]) -> FoldIn:
+    alpha, regularization = (_number(inputs, "config", "embedding", name) for name in ("alpha", "regularization"))
+    try:
+        exponent = _number(inputs, "config", "embedding", "exponent")
+    except KeyError:  # artifacts of before it was a setting
+        exponent = 0.0
+    return FoldIn(files.read_array(path, files.FOLD_IN), alpha, regularization, exponent)
 
 
 def _read_sessions(path: Path) -> SessionIndex | None:

@@ -47,8 +47,8 @@ def _known(rows: Rows, weights: Floats, at_hand: Rows, bought: Rows, decayed_lon
 def fold_in(embeddings: Matrix, fold: FoldIn, rows: Rows, weights: Floats) -> Floats:
     """The vector that explains these interactions best, as one half step of alternating least squares finds it.
 
-    Solves (Y'Y + regularization I + sum_i alpha w_i y_i y_i') x = sum_i (1 + alpha w_i) y_i by conjugate gradients,
-    preconditioned with the inverse of the first two terms.
+    Solves (Y'Y + r I + sum_i alpha w_i y_i y_i') x = sum_i (1 + alpha w_i) y_i, r of `FoldIn.regularization_of`, by
+    conjugate gradients, preconditioned with the inverse of the first two terms where nothing is known.
 
     Args:
         rows: (n,) item rows that training saw, n at least 1; a repeat counts twice.
@@ -60,7 +60,8 @@ def fold_in(embeddings: Matrix, fold: FoldIn, rows: Rows, weights: Floats) -> Fl
     Source: Takács, Pilászy & Tikk, RecSys 2011, doi:10.1145/2043932.2043987.
     """
     solution = np.empty(embeddings.shape[1], dtype=np.float32)
-    _solve(solution, embeddings, rows, weights, fold.alpha, fold.inverse, STEPS)
+    ridge = fold.regularization_of(float(weights.sum()), len(embeddings)) - fold.regularization
+    solve_half_step(solution, embeddings, rows, weights, fold.alpha, fold.inverse, ridge, STEPS)
     return solution
 
 
@@ -77,11 +78,15 @@ def _turn(along: Floats, towards: Floats, factor: float) -> None:
         along[i] = towards[i] + factor * along[i]
 
 
-@compiled(NOTHING, writes(F32), reads(F32, 2), reads(I32), reads(F32), F32, reads(F32, 2), I64)
-def _solve(
-    solution: Floats, embeddings: Matrix, rows: Rows, weights: Floats, alpha: float, inverse: Matrix, steps: int
-) -> None:
-    """Write the solution; `along_plain` is the matrix without the shopper, times `along`."""
+@compiled(NOTHING, writes(F32), reads(F32, 2), reads(I32), reads(F32), F32, reads(F32, 2), F32, I64)
+def solve_half_step(
+    solution: Floats, embeddings: Matrix, rows: Rows, weights: Floats, alpha: float, inverse: Matrix, ridge: float,
+    steps: int,
+) -> None:  # fmt: skip
+    """Write the solution; `ridge` is the regularisation beyond that in `inverse`.
+
+    `along_plain` is the matrix without the shopper, times `along`.
+    """
     solution[:] = 0.0
     items = np.empty((len(rows), len(solution)), dtype=np.float32)
     surplus, confidence = np.empty(len(rows), dtype=np.float32), np.empty(len(rows), dtype=np.float32)
@@ -101,6 +106,7 @@ def _solve(
             shares[i] *= surplus[i]
         image = np.dot(shares, items)
         _add(image, along_plain, 1.0)
+        _add(image, along, ridge)
         step = closeness / np.dot(along, image)
         _add(solution, along, step)
         _add(residual, image, -step)

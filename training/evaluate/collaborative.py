@@ -53,7 +53,9 @@ def item_neighbours(weighting: Weighting, n_nearest: int) -> Baseline:
 
 def factorisation(weighting: Weighting, factors: int = 64) -> Baseline:
     """Implicit ALS; each shopper's factors are solved for, given the items' ones."""
-    config = EmbeddingConfig(factors=factors, iterations=ITERATIONS, regularization=REGULARIZATION, alpha=1.0)
+    config = EmbeddingConfig(
+        factors=factors, iterations=ITERATIONS, regularization=REGULARIZATION, exponent=0.0, alpha=1.0
+    )
 
     def lists(past: PastPurchases) -> BaselineLists:
         weights = weighting(past)

@@ -103,7 +103,9 @@ def nearest_sessions(sessions: Sessions, asked: Beginnings, n_items: int) -> Lis
 
 def factorisation(sessions: Sessions, asked: Beginnings, n_items: int) -> Lists:
     """Implicit ALS of sessions and items; the session so far is folded in."""
-    config = EmbeddingConfig(factors=FACTORS, iterations=ITERATIONS, regularization=REGULARIZATION, alpha=1.0)
+    config = EmbeddingConfig(
+        factors=FACTORS, iterations=ITERATIONS, regularization=REGULARIZATION, exponent=0.0, alpha=1.0
+    )
     items, fold_in = fit_embeddings(_matrix(sessions.offsets, sessions.rows, n_items), config, 0)
     plain = np.linalg.inv(fold_in.inverse.astype(np.float64))
     so_far = _matrix(asked.offsets, asked.rows, n_items)

@@ -24,6 +24,7 @@ SEARCHED: Mapping[str, Bounds] = {
     "weights.quantity": Bounds(0.0, 1.0, by_factors=False),
     "embedding.factors": Bounds(32, 128),
     "embedding.regularization": Bounds(0.1, 100.0),
+    "embedding.exponent": Bounds(0.0, 1.0, by_factors=False),
     "embedding.alpha": Bounds(0.1, 20.0),
     "neighbours.regularization": Bounds(10.0, 2000.0),
     "neighbours.half_life_days": Bounds(14.0, 365.0),

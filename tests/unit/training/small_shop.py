@@ -44,6 +44,7 @@ half_life_days = 120.0
 factors = 8
 iterations = 3
 regularization = 1.0
+exponent = 1.0
 alpha = 1.0
 [neighbours]
 kept = 10

@@ -93,10 +93,11 @@ def published(tmp_path_factory):
 
 
 def as_before(published, folder, features):
-    """The artifact as a version would have written it that knew of no followers, with these features."""
+    """The artifact as an earlier version would have written it: without followers and exponent, with these features."""
     shutil.copytree(published, folder)
     manifest = json.loads((folder / MANIFEST).read_text())
     manifest["inputs"]["features"] = list(features)
+    del manifest["inputs"]["config"]["embedding"]["exponent"]
     for name in [name for name in manifest["files"] if name.startswith("followers.")]:
         (folder / name).unlink()
         del manifest["files"][name]
@@ -114,6 +115,7 @@ def test_rankers_of_before_look_at_the_features_that_they_learnt_from(published,
     reversed_order = tuple(reversed(FEATURES))
     found = load_artifact(as_before(published, tmp_path / "before", reversed_order)).model
     assert found.followers is NO_NEIGHBOURS
+    assert found.fold_in.exponent == 0.0
     for name, trees in load_artifact(published).model.rankers.items():
         assert found.rankers[name].feature.tolist() == (len(FEATURES) - 1 - trees.feature).tolist()
 

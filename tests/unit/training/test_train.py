@@ -37,6 +37,7 @@ def test_a_published_artifact_can_be_served(shop):
     assert loaded.manifest.artifact_id == loaded.model.version == shelf.current_id()
     assert len(loaded.items) == loaded.model.n_items == len(loaded.model.embeddings)
     assert set(loaded.model.rankers) == {"any", "discovery"}
+    assert (loaded.model.fold_in.regularization, loaded.model.fold_in.exponent) == (1.0, 1.0)
     assert (
         loaded.manifest.metrics["home"]["ndcg@10"]
         > loaded.manifest.metrics["baselines"]["recent popularity, 28 days"]["home"]["ndcg@10"]
