@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from math import isfinite
 from typing import TypeVar, cast
 
 from recommender.errors import InvalidPlacement
@@ -53,10 +52,7 @@ class Definition:
         """A number above 0 and at most `most`; without a default it must be given."""
         value = self._table.get(setting, default)
         if (
-            isinstance(value, bool)
-            or not isinstance(value, int | float)
-            or not isfinite(value)
-            or not 0 < value <= most
+            isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= most  # NaN is not either
         ):
             raise self._refusal(setting, f"Give a number above 0 and at most {most:g}.")
         return float(value)

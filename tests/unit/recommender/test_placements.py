@@ -68,6 +68,8 @@ def test_pins_and_boosts_are_read():
         ({"pins": [{"slot": 1, "item_id": "a"}, {"slot": 2, "item_id": "a"}]}, "pins[1].item_id", "one of the pins"),
         ({"boosts": [{"factor": 2}]}, "boosts[0].when", "when it applies"),
         ({"boosts": [{"when": "item.price < 500", "factor": 0}]}, "boosts[0].factor", "above 0"),
+        ({"boosts": [{"when": "item.price < 500", "factor": 10**400}]}, "boosts[0].factor", "at most 100"),
+        ({"boosts": [{"when": "item.price < 500", "factor": float("nan")}]}, "boosts[0].factor", "at most 100"),
         ({"boosts": [2]}, "boosts[0]", "name"),
         ({"sources": ["buy_again", "popular"], "exclude": ["bought"]}, "sources", "exclude"),
         ({"filter": 'item.brand == "a" and item.brand == "b"'}, "filter", "Correct"),
