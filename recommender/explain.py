@@ -85,12 +85,16 @@ def _look_up(
 
 
 def is_personal(situation: Situation, proposals: Mapping[SourceName, Proposal]) -> bool:
-    """Whether anything of the shopper went into the list: a personal source, a learned order, or what they bought."""
+    """Whether anything of the shopper went into the list.
+
+    That is: a personal source, a learned order, what they bought or viewed, or what this placement showed them before.
+    """
     placement, shopper = situation.placement, situation.shopper
-    rotated = placement.rotation > 0 and len(shopper.shown) > 0
+    rotated = placement.rotation > 0 and _was_shown(situation)
     if not shopper.known:
         return rotated
-    learned = (placement.ranker != "fused" or placement.objectives.click > 0) and len(shopper.purchases) > 0
+    ordered = placement.ranker != "fused" or placement.objectives.click > 0 or placement.calibration > 0
+    learned = ordered and len(shopper.purchases) > 0
     return bool(learned or rotated or placement.exclude & {"bought", "viewed"} or _spoke(proposals))
 
 
@@ -134,6 +138,11 @@ def _places(candidates: Candidates, rows: Rows) -> tuple[Rows, Mask]:
         return np.zeros(len(rows), dtype=np.int32), np.zeros(len(rows), dtype=np.bool_)
     place = np.minimum(np.searchsorted(candidates.rows, rows), len(candidates.rows) - 1).astype(np.int32)
     return place, candidates.rows[place] == rows
+
+
+def _was_shown(situation: Situation) -> bool:
+    numbers, _ = situation.shopper.shown.days_before(situation.placement.placement_id, int(situation.now_day))
+    return len(numbers) > 0
 
 
 def _spoke(proposals: Mapping[SourceName, Proposal]) -> bool:

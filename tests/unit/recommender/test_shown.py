@@ -97,5 +97,13 @@ def test_only_the_placement_that_showed_it_rotates_and_only_where_it_is_asked_to
     first = asked(STRANGER)
     elsewhere = replace(STRANGER, shown=shown_on(OTHER, first.rows.tolist(), TODAY - 1))
     assert asked(elsewhere).rows.tolist() == first.rows.tolist()
+    assert not asked(elsewhere).personalised
     steady = replace(ROTATING, rotation=0.0)
     assert asked(passed_over(first, 1), steady).rows.tolist() == first.rows.tolist()
+
+
+def test_a_list_that_follows_the_mix_of_categories_of_somebody_is_personal():
+    calibrated, buyer = replace(ROTATING, rotation=0.0, calibration=0.5), shopper_with(bought={1: [3.0], 2: [5.0]})
+    assert asked(buyer, calibrated).personalised
+    assert not asked(buyer, replace(calibrated, calibration=0.0)).personalised
+    assert not asked(shopper_with(looked_at=[1]), calibrated).personalised
