@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from time import perf_counter_ns
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +81,7 @@ def measure_pipeline(
             query = query_at_cut(placement, limit, number if permitted else 0)
             for days_before in range(number % visits, 0, -1):
                 day = now_day - days_before
-                earlier = decide(query, placement, shopper, catalogue, model, day).rows.tolist()
+                earlier = decide(on_day(query, day), placement, shopper, catalogue, model, day).rows.tolist()
                 numbers = [catalogue.items[row].item_number for row in earlier]
                 listed = shown_on(placement.placement_id, numbers, int(day))
                 shopper = replace(shopper, shown=join(shopper.shown, listed))
@@ -98,3 +99,8 @@ def measure_pipeline(
 def query_at_cut(placement: Placement, limit: int, number: int) -> Query:
     """The question of the `number`-th shopper, the same for measuring as for the ranker's lessons."""
     return Query(placement=placement.placement_id, limit=limit, age=VOUCHED_AGE, seed=number)
+
+
+def on_day(query: Query, day: float) -> Query:
+    """The same question on an earlier day: as in the service, each day explores something else."""
+    return replace(query, seed=crc32(f"{query.seed}\0{int(day)}".encode()))

@@ -139,9 +139,10 @@ def quality(lists: Lists, relevant: Relevant, *, popularity: NDArray[np.floating
 def difference(ours: PerShopper, theirs: PerShopper, rng: np.random.Generator) -> Interval:
     """How much better one recommender is than another: mean of ours minus theirs, and its interval.
 
-    Both were measured on the same shoppers; those without right items are left out.
+    Both were measured on the same shoppers; those without right items in either are left out.
     """
-    paired = (ours - theirs)[~np.isnan(ours)]
+    paired = ours - theirs
+    paired = paired[~np.isnan(paired)]
     return intervals(paired[:, None], rng)[0]
 
 

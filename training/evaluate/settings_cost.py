@@ -66,7 +66,7 @@ def evaluate_settings(
 ) -> Sequence[Cost]:
     """Measure a placement on the last weeks of our own data, as it is and with each of `changes`, and print it.
 
-    Right is what was bought; where the placement leaves out what a shopper has bought, what was new to them.
+    Right is what was bought; where the placement as it is leaves out what a shopper has bought, what was new to them.
 
     Args:
         changes: each of settings as in `placements.toml`, parted by commas: "novelty = 0.3, calibration = 0.5".
@@ -122,13 +122,13 @@ def measure_variants(
     past: Past, variants: Mapping[str, Placement], progress: ProgressReport, seed: int, visits: int = 1
 ) -> Sequence[Cost]:
     """Ask every variant, the first of which the others are compared with, about all shoppers of `past`."""
-    costs = list[Cost]()
+    costs, as_it_is = list[Cost](), next(iter(variants.values()))
+    right = past.held_out.new if "bought" in as_it_is.exclude else past.held_out.bought
     for name, placement in variants.items():
         measured = measure_pipeline(
             past.model, past.catalogue, placement, past.held_out, now_day=past.cut_day, limit=LENGTH, progress=progress,
             visits=visits,
         )  # fmt: skip
-        right = past.held_out.new if "bought" in placement.exclude else past.held_out.bought
         n_assortment = int(np.count_nonzero(past.purchases.for_sale))
         found = quality(measured.lists, right, popularity=buyers(past.purchases), n_assortment=n_assortment)
         first = costs[0].quality if costs else found

@@ -111,3 +111,9 @@ def test_the_interval_holds_the_mean_and_vanishes_when_all_agree():
     assert interval.high == pytest.approx(0.1)
     noisy = difference(better, rng.random(201), rng)
     assert noisy.low < noisy.mean < noisy.high
+
+
+def test_a_difference_is_of_shoppers_with_something_right_on_both_sides():
+    ours, theirs = np.array([0.5, np.nan, 0.7, 0.9]), np.array([0.4, 0.2, np.nan, 0.8])
+    assert difference(ours, theirs, np.random.default_rng(3)).mean == pytest.approx(0.1)
+    assert difference(theirs, ours, np.random.default_rng(3)).mean == pytest.approx(-0.1)

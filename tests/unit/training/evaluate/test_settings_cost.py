@@ -13,9 +13,12 @@ from features.settings import Settings
 from features.sql.catalogue_store import CatalogueStore
 from features.sql.engine import open_engine
 from recommender.errors import InvalidInput, InvalidPlacement
+from recommender.ids import PlacementId
+from recommender.query import Query
 from tests.builders import item
 from tests.unit.training.small_shop import N_ITEMS, START, START_DAY, events, open_shop, order_line, orders
 from training.evaluate.held_out import HeldOut
+from training.evaluate.measure import on_day
 from training.evaluate.metrics import Relevant
 from training.evaluate.settings_cost import AS_IT_IS, Cost, drawn, evaluate_settings
 
@@ -42,6 +45,19 @@ def test_each_change_stands_beside_the_placement_as_it_is(tmp_path: Path, capsys
     shown = capsys.readouterr().out
     assert "home, 30 shoppers" in shown
     assert much in shown
+
+
+def test_what_is_right_stays_the_same_where_a_change_shows_again_what_was_bought(tmp_path: Path):
+    again = "exclude = []"
+    found = evaluate(tmp_path, again, placement="discover")
+    assert found[again].lost.mean < 0
+
+
+def test_each_day_of_visits_explores_something_else():
+    query = Query(placement=PlacementId("home"), limit=10, seed=7)
+    seeds = [on_day(query, day).seed for day in (19_998.0, 19_999.0, 19_999.5)]
+    assert len({query.seed, *seeds}) == 3
+    assert seeds[1] == seeds[2]
 
 
 def looks_at_what_was_bought_once() -> pl.DataFrame:
