@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from time import perf_counter
 
 import numpy as np
@@ -136,5 +137,5 @@ def _best_first(pairs: Pairs, fallback: NDArray[np.float64]) -> NDArray[np.int64
 
 def _rows_by_shopper(past: PastPurchases) -> list[Rows]:
     pairs = weigh_pairs(past, np.ones(len(past.day)))
-    ends = np.searchsorted(pairs.shopper, np.arange(1, past.n_asked))
-    return np.split(pairs.row, ends)[: past.n_asked]
+    ends = np.searchsorted(pairs.shopper, np.arange(past.n_asked + 1))
+    return [pairs.row[start:end] for start, end in pairwise(ends.tolist())]

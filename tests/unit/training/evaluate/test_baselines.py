@@ -140,6 +140,12 @@ def test_the_new_list_holds_nothing_that_the_shopper_had_bought():
         assert not np.isin(lists.new[1], [3, 4]).any()
 
 
+def test_what_others_bought_is_new_to_the_last_who_is_asked():
+    past, held_out = split(LOG)
+    assert held_out.user_ids[-1] == "eve"  # who had bought nothing; cat and dan, who are not asked, had
+    assert popularity(past).new[-1].tolist() == popularity(past).every[-1].tolist()
+
+
 def test_what_is_not_for_sale_is_not_shown():
     catalogue = catalogue_of(N_ITEMS)
     catalogue.remove(ItemId("i1"))
