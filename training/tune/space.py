@@ -18,7 +18,7 @@ class Bounds:
     by_factors: bool = True
 
 
-# Nothing here makes an answer slower: the trees keep their number and their leaves.
+# The trees keep their number and their leaves, so ranking stays as fast; more factors take longer to retrieve.
 SEARCHED: Mapping[str, Bounds] = {
     "weights.half_life_days": Bounds(30.0, 365.0),
     "weights.quantity": Bounds(0.0, 1.0, by_factors=False),
