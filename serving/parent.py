@@ -18,17 +18,16 @@ from threading import Event
 from types import FrameType
 from typing import IO
 
-from prometheus_client.multiprocess import mark_process_dead
 from redis.exceptions import RedisError
 
 from features.online.connection import check_redis, connect, connect_blocking
 from features.online.embedded import EmbeddedValkey
 from features.settings import Settings
 from recommender.errors import InvalidInput, StoreUnavailable
-from serving.accepting import COUNT_BYTES
 from serving.children import Child, environment_of
 from serving.logs import PROCESS, configure_logs
 from serving.worker import GRACE_SECONDS
+from serving.workers import Workers, start_again_if_dead
 
 APPLICATION = "serving.app:create_app"
 LOOK_SECONDS = 0.05  # between two looks at the children
@@ -41,6 +40,8 @@ log = logging.getLogger(__name__)
 
 def serve(settings: Settings, application: str = APPLICATION) -> None:
     """Serve until SIGTERM or SIGINT; then finish requests under way, drain the stream, and end.
+
+    SIGHUP replaces the workers one after the other, each once the new one is ready; no request is lost.
 
     Must run in the main thread. Prints one line when the first worker answers.
 
@@ -60,7 +61,6 @@ def serve(settings: Settings, application: str = APPLICATION) -> None:
         TemporaryFile() as connections,
         _redis(settings) as valkey,
     ):
-        connections.truncate(COUNT_BYTES * settings.workers)
         _Family(settings, application, listener, connections, valkey).live()
 
 
@@ -79,30 +79,23 @@ class _Family:
         environment = environment_of(settings) | {"PROMETHEUS_MULTIPROC_DIR": str(self._metrics_dir)}
         # One thread each: workers share the cores, and a request is too short to be split.
         environment = {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1", **environment}
-        shared = [listener.fileno(), connections.fileno()]
-        self._workers = [
-            Child(
-                "serving.worker",
-                [application, *map(str, shared), str(number)],
-                environment | {PROCESS: f"worker-{number + 1}"},
-                inherited=shared,
-            )
-            for number in range(settings.workers)
-        ]
+        self._workers = Workers(
+            settings.workers, application, listener.fileno(), connections, environment, self._metrics_dir
+        )
         drain = Child("serving.drain", [], environment | {PROCESS: "drain"}, holds_sigterm=True)
         self._drain = [drain] if settings.drain else []
         self._valkey = valkey
         self._address: tuple[str, int] = listener.getsockname()[:2]
-        self._stop = Event()
+        self._stop, self._had_terminal = Event(), _has_terminal()
 
     def live(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
+        signal.signal(signal.SIGHUP, self._on_hang_up)
         shutil.rmtree(self._metrics_dir, ignore_errors=True)
         self._metrics_dir.mkdir(mode=0o700)
         try:
-            for worker in self._workers:
-                worker.start()
+            self._workers.start()
             if self._wait_until_ready():
                 self._say_ready()
                 for drain in self._drain:
@@ -115,10 +108,17 @@ class _Family:
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._stop.set()
 
+    def _on_hang_up(self, _number: int, _frame: FrameType | None) -> None:
+        """Asked for new workers; unless this began at a terminal, which has been closed."""
+        if self._had_terminal and not _has_terminal():
+            self._stop.set()
+        else:
+            self._workers.replace()
+
     def _wait_until_ready(self) -> bool:
         """Whether a worker answers; False if asked to stop before."""
         while not self._stop.wait(LOOK_SECONDS):
-            if any(worker.exit_status is not None for worker in self._workers):
+            if self._workers.has_lost_one():
                 raise StoreUnavailable("a worker ended while starting", remedy="Its message is above.")
             if self._answers("/healthz") is not None:
                 return True
@@ -152,23 +152,25 @@ class _Family:
             except StoreUnavailable as error:
                 log.exception(error.remedy)
                 self._stop.wait(RETRY_SECONDS)
-        for child in (*self._workers, *self._drain):
-            if child.exit_status is None:
-                continue
-            pid, status = child.pid, child.exit_status
-            if child.start_again_when_due():
-                log.error("process %s ended with status %s; started it again as %s", pid, status, child.pid)
-                mark_process_dead(pid, str(self._metrics_dir))
+        self._workers.look()
+        for drain in self._drain:
+            start_again_if_dead(drain, self._metrics_dir)
 
     def _end(self) -> None:
-        for worker in self._workers:
-            worker.ask_to_end()
-        for worker in self._workers:
-            worker.wait_for_end(GRACE_SECONDS + 5)
+        self._workers.end()
         for drain in self._drain:
             drain.ask_to_end()
             drain.wait_for_end(GRACE_SECONDS)
         shutil.rmtree(self._metrics_dir, ignore_errors=True)
+
+
+def _has_terminal() -> bool:
+    """Whether there is a terminal that would say when it is closed."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR))
+    except OSError:
+        return False
+    return True
 
 
 def metrics_folder(data_dir: Path) -> Path:

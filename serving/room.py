@@ -3,7 +3,7 @@
 from collections import deque
 from statistics import median
 
-LEAST, MOST = 8.0, 512.0  # requests of storefronts
+LEAST, MOST = 16.0, 512.0  # requests of storefronts
 INTERVAL_SECONDS, LATEST = 0.1, 7  # how often the bound changes, by how many of the latest waits
 LESS, MORE, CALMER = 0.8, 1.1, 0.95  # what changes it: the worker is late; somebody waits; nobody does
 

@@ -114,6 +114,12 @@ def _say(n: int) -> bytes:
 
 
 def _render(n: int) -> bytes:
+    return mails_for(5, n)
+
+
+def mails_for(n_recipients: int, n: int) -> bytes:
+    """A call that renders the n-th send."""
     block = {"block_id": "top", "placement": "home", "count": 2}
-    recipients = [{"user_id": f"person-{one}"} for one in range(5)]
-    return post("/v1/email/blocks", orjson.dumps({"send_id": f"send-{n}", "blocks": [block], "recipients": recipients}))
+    recipients = [{"user_id": f"person-{one}"} for one in range(n_recipients)]
+    body = {"send_id": f"send-{n_recipients}-{n}", "blocks": [block], "recipients": recipients}
+    return post("/v1/email/blocks", orjson.dumps(body))

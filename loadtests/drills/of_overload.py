@@ -1,24 +1,29 @@
 """More load than can be done."""
 
+import asyncio
 import os
 from collections.abc import Generator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import count
 from multiprocessing import get_context
-from time import monotonic
+from time import monotonic, sleep
 
 import numpy as np
 import orjson
 import psutil
 import uvloop
 
-from loadtests.drills.callers import Promises
+from loadtests.drills.callers import Promises, mails_for
 from loadtests.drills.drill import drill
 from loadtests.drills.load import Caller, summary
 from loadtests.drills.stage import Stage, answers, staged
-from loadtests.generator import Outcome, at_rate, post, saturate
+from loadtests.generator import Outcome, at_rate, connect, post, saturate
+from loadtests.mail import agree
 
 SECONDS, CONNECTIONS = 6.0, 400
+RECIPIENTS = 1_000
 BUSY = 24  # connections that keep a worker busy without making it late
 GOODPUT = {2.0: 0.7, 4.0: 0.35}  # share of the most that is answered, by how many times the most is asked for
 MOST_P99_MS, MOST_PRESSING_MS = 500.0, 1_000.0
@@ -65,6 +70,57 @@ def overload() -> Stage:
                 _check(stage, asked, times, least * (first.per_second + last.per_second) / 2, began, ended)
         stage.all_well("after")
     return stage
+
+
+@drill(
+    "mails-beside-apps",
+    fault=f"mails for {RECIPIENTS:,} recipients are rendered all the time, two calls at once, by one worker",
+    promise="no phone in an aisle waits for them: 99 % of its calls are answered within a fifth of the time that"
+    " such a call takes",
+)
+def mails_beside_apps() -> Stage:
+    with staged(callers=_phones, RECOMMENDER_WORKERS="1") as stage:
+        agree(stage.shop.settings.data_dir, [f"person-{one}" for one in range(RECIPIENTS)])
+        sleep(1.0)  # by then the worker has heard of it
+        alone = _percentile_of_apps(stage, "alone", monotonic(), monotonic() + SECONDS)
+        began = monotonic()
+        took = asyncio.run(_render(stage.service.client.base_url.port or 0, began + SECONDS))
+        beside = _percentile_of_apps(stage, "beside", began, monotonic())
+        stage.notes.append(
+            f"{len(took)} calls for mails, {np.median(took):.1f} s each;"
+            f" offers p99 {alone:.0f} ms alone, {beside:.0f} ms beside them"
+        )
+        stage.check(beside <= 200 * np.median(took), "a phone waited for mails")
+        stage.all_well("after")
+    return stage
+
+
+def _percentile_of_apps(stage: Stage, what: str, began: float, ended: float) -> float:
+    sleep(max(ended - monotonic(), 0.0))
+    seen = stage.load.between(began, ended)
+    refused = [one for one in seen if not 200 <= one.status < 300]
+    stage.check(not refused, f"{what}: {len(refused)} calls failed ({summary(refused)})")
+    stage.notes.append(f"[{what}]\n{summary(seen)}")
+    return float(np.percentile([one.milliseconds for one in answers(seen, "app")], 99))
+
+
+async def _render(port: int, until: float) -> list[float]:
+    """Render until then; seconds of each call."""
+    took, numbers = list[float](), count()
+
+    async def work() -> None:
+        while (began := monotonic()) < until:
+            [connection] = await connect("127.0.0.1", port, 1)  # such an answer is the last of its connection
+            answer = await connection.send(mails_for(RECIPIENTS, next(numbers)))
+            assert answer[9:12] == b"200", answer[:500]
+            took.append(monotonic() - began)
+
+    await asyncio.gather(work(), work())
+    return took
+
+
+def _phones(promises: Promises) -> list[Caller]:
+    return [replace(one, per_second=20) for one in promises.callers() if one.name == "app"]
 
 
 @contextmanager

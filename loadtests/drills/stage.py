@@ -52,7 +52,10 @@ class Stage:
         """Let the load go on; what came of it."""
         began = monotonic()
         sleep(seconds)
-        ended = monotonic()
+        return self.look_back(what, began, monotonic())
+
+    def look_back(self, what: str, began: float, ended: float) -> list[Seen]:
+        """What came of the calls of this time, once all of them are answered or given up."""
         sleep(0.1)
         seen = self.load.between(began, ended)
         self.check(seen, f"{what}: nobody called")
