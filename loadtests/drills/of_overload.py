@@ -27,6 +27,7 @@ RECIPIENTS = 1_000
 BUSY = 24  # connections that keep a worker busy without making it late
 GOODPUT = {2.0: 0.7, 4.0: 0.35}  # share of the most that is answered, by how many times the most is asked for
 MOST_P99_MS, MOST_PRESSING_MS = 500.0, 1_000.0
+MOST_LATE_MS = 50.0  # of the generator, which shares its core with Redis and the other callers
 AGREES = {"placement": "home", "limit": 12, "consent": {"personalisation": True}}
 QUESTIONS = [
     post("/v1/recommendations", orjson.dumps(AGREES | {"anonymous_id": f"visitor-{n}"})) for n in range(500)
@@ -157,11 +158,14 @@ def _check(stage: Stage, asked: Outcome, times: float, least: float, began: floa
     )
     stage.check(asked.failures, f"{times:g} times: nobody was refused")
     stage.check(asked.per_second >= least, f"{times:g} times: too few were answered")
-    stage.check(asked.percentile(99) <= MOST_P99_MS, f"{times:g} times: those that were answered waited too long")
     stage.check(b" 503 " in asked.first_failure[:20], "a failure that is no 503")
     stage.check(b"retry-after: 1" in asked.first_failure.lower(), "a refusal without Retry-After")
     pressing = answers(seen, "till", "app", "consents")
     refused = [one for one in pressing if not 200 <= one.status < 300]
     stage.check(not refused, f"{len(refused)} pressing calls were refused ({summary(refused)})")
+    if np.percentile(asked.late_ms, 99) > MOST_LATE_MS:
+        stage.notes.append("the generator had too little time itself: how long calls took is not judged")
+        return
+    stage.check(asked.percentile(99) <= MOST_P99_MS, f"{times:g} times: those that were answered waited too long")
     slow = [one for one in pressing if one.milliseconds > MOST_PRESSING_MS]
     stage.check(not slow, f"{len(slow)} pressing calls waited too long ({summary(slow)})")
