@@ -1,10 +1,13 @@
 """Everything a training run starts from, read once: events, catalogue, consents and past prices."""
 
+import logging
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from importlib import resources
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -23,19 +26,22 @@ from features.sql.engine import opened, reading
 from features.sql.persons import read_persons
 from features.sql.place_rows import STORES
 from features.sql.place_store import PlaceStore
+from features.sql.placement_store import PlacementStore
 from features.sql.segment_store import SegmentStore
 from recommender.catalogue import CatalogueItem
 from recommender.consent import PERSONALISATION
 from recommender.consent_answers import Answer
-from recommender.errors import NotEnoughData
+from recommender.errors import NotEnoughData, RecommenderError
 from recommender.ids import PlacementId
-from recommender.placements import Placement, load_placements
+from recommender.placements import Placement, load_placements, parse_placement
 from recommender.places.store import Store
 from training.assortment import prices_at
 from training.interactions import Interactions, read_interactions
 from training.offers.history import CouponHistory, coupon_history, read_redemptions
 from training.offers.in_aisle import NO_ISSUES, holders, permitted_issues
 from training.permitted import Permissions
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +121,35 @@ def with_markets(events: pl.LazyFrame, stores: Sequence[Store]) -> pl.LazyFrame:
 
 
 def read_placements(settings: Settings) -> Mapping[PlacementId, Placement]:
-    """The placements of the configuration folder, else those that ship."""
-    return load_placements(read_placements_text(settings))
+    """The placements that the service answers with: those that were saved in place of those of the configuration."""
+    return {name: parse_placement(name, table) for name, table in read_definitions(settings).items()}
+
+
+def read_definitions(settings: Settings) -> dict[PlacementId, Mapping[str, Any]]:
+    """The same as they are written; what was saved and does not hold (any more) is logged and left out.
+
+    Raises:
+        InvalidPlacement, InvalidRule: one of the configuration does not hold.
+    """
+    text = read_placements_text(settings)
+    load_placements(text)  # so that what is wrong is named with its place in the file
+    definitions: dict[PlacementId, Mapping[str, Any]] = {
+        PlacementId(name): table for name, table in tomllib.loads(text).items()
+    }
+    with opened(settings) as engine:
+        saved = PlacementStore(engine).read_all()
+    for name, definition in saved.items():
+        try:
+            parse_placement(name, definition)
+        except RecommenderError as error:
+            log.warning("the saved placement %s is not used: %s", name, error)
+            continue
+        definitions[name] = definition
+    return definitions
 
 
 def read_placements_text(settings: Settings) -> str:
-    """The same as TOML."""
+    """The placements of the configuration folder, else those that ship, as TOML."""
     if settings.config_dir is not None and (file := settings.config_dir / "placements.toml").exists():
         return file.read_text(encoding="utf-8")
     return resources.files("recommender").joinpath("config/placements.toml").read_text(encoding="utf-8")

@@ -11,6 +11,7 @@ from features.progress import ProgressReport, peak_memory_mib
 from features.settings import Settings
 from recommender.errors import GateRefused
 from recommender.model import Model
+from recommender.placements import parse_placement
 from recommender.retrieval.index import use_one_thread
 from training.assortment import assortment_at, catalogue_of_then
 from training.config import read_training_config
@@ -23,7 +24,7 @@ from training.learn_sessions import learn_sessions, sessions_before, with_sessio
 from training.offers.learn import learn_response
 from training.publish import publish
 from training.rankers import Rankers
-from training.read import TrainingData, read_placements, read_training_data
+from training.read import TrainingData, read_definitions, read_training_data
 from training.rehearse import rehearse
 from training.stopwatch import Stopwatch
 from training.windows import cut_windows
@@ -59,10 +60,11 @@ def train(
     use_one_thread()
     watch = Stopwatch(progress)
     config = read_training_config(settings, config_file)
-    placements = read_placements(settings)
+    definitions = read_definitions(settings)
+    placements = {name: parse_placement(name, definition) for name, definition in definitions.items()}
     with watch.step("Read events, catalogue and consents"):
         data = read_training_data(settings, until)
-    inputs = describe_inputs(data, config, forced=force)
+    inputs = describe_inputs(data, definitions, config, forced=force)
     artifact_id, shelf = artifact_id_of(inputs), ArtifactShelf(settings.artifacts_dir)
     published = None if force else shelf.find(artifact_id)
     if published is not None:

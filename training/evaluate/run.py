@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from features.progress import ProgressReport
 from features.settings import Settings
 from recommender.errors import InvalidInput, NotEnoughData
+from recommender.placements import load_placements
 from training.config import read_training_config
 from training.evaluate.baselines import (
     LENGTH,
@@ -55,7 +56,7 @@ from training.evaluate.table import show
 from training.evaluate.time_split import PROTOCOL as TIME_SPLIT
 from training.evaluate.time_split import time_split
 from training.evaluate.trial import NEW, Scope, Trial, Wanted
-from training.read import read_placements
+from training.read import read_placements, read_placements_text
 
 BASELINES: Mapping[str, Baseline] = {
     "popularity": popularity,
@@ -107,7 +108,9 @@ def evaluate(
 
 def prepare(settings: Settings, protocol: str, wanted: Wanted, progress: ProgressReport) -> Trial:
     """Learn what the protocol allows, and hold out what it tests."""
-    config, placements = read_training_config(settings, None), read_placements(settings)
+    config = read_training_config(settings, None)
+    own = protocol == TIME_SPLIT and wanted.train is None  # files of others need no store of ours
+    placements = read_placements(settings) if own else load_placements(read_placements_text(settings))
     if protocol == TIME_SPLIT:
         return time_split(settings, wanted, placements, config, progress)
     if protocol == LEAVE_LAST:

@@ -12,6 +12,7 @@ from rich.table import Table
 from features.progress import ProgressReport
 from features.settings import Settings
 from recommender.errors import InvalidInput
+from recommender.ids import PlacementId
 from recommender.placements import Placement, parse_placement
 from training.config import read_training_config
 from training.evaluate.baselines import LENGTH, buyers
@@ -22,7 +23,7 @@ from training.evaluate.metrics import NO_ITEM, Lists, Quality, Relevant, differe
 from training.evaluate.time_split import time_split
 from training.evaluate.trial import Wanted
 from training.past import Past
-from training.read import read_placements, read_placements_text
+from training.read import read_definitions, read_placements
 
 AS_IT_IS = "as it is"
 HEADLINE = "ndcg@10"
@@ -90,11 +91,11 @@ def evaluate_settings(
 
 def read_variants(settings: Settings, placement: str, changes: Sequence[str]) -> dict[str, Placement]:
     """The placement as it is, then with each change; by what is said of it."""
-    tables = tomllib.loads(read_placements_text(settings))
-    if placement not in tables:
-        remedy = f"Use one of: {', '.join(tables)}."
+    definitions = read_definitions(settings)
+    stated = definitions.get(PlacementId(placement))
+    if stated is None:
+        remedy = f"Use one of: {', '.join(definitions)}."
         raise InvalidInput(f"There is no placement {placement!r}.", field="placement", remedy=remedy)
-    stated: dict[str, Any] = tables[placement]
     variants = {AS_IT_IS: parse_placement(placement, stated)}
     for change in changes:
         try:
@@ -102,7 +103,7 @@ def read_variants(settings: Settings, placement: str, changes: Sequence[str]) ->
         except tomllib.TOMLDecodeError as error:
             remedy = "Write settings as in placements.toml, parted by commas: novelty = 0.3, calibration = 0.5."
             raise InvalidInput(f"{change!r} is not TOML: {error}", field="set", remedy=remedy) from error
-        variants[change] = parse_placement(placement, stated | changed)
+        variants[change] = parse_placement(placement, {**stated, **changed})
     return variants
 
 

@@ -14,10 +14,11 @@ from optuna.trial import FrozenTrial, TrialState
 from features.progress import ProgressReport
 from features.settings import Settings
 from recommender.errors import InvalidInput
+from recommender.placements import parse_placement
 from recommender.retrieval.index import use_one_thread
 from training.config import TrainingConfig, read_training_config
-from training.inputs import code_revision
-from training.read import TrainingData, read_placements, read_training_data
+from training.inputs import Definitions, code_revision, placements_version
+from training.read import TrainingData, read_definitions, read_training_data
 from training.tune.judge import Judged, ends_before_test, judge
 from training.tune.space import SEARCHED, Number, settings_of, with_settings
 
@@ -74,11 +75,12 @@ def tune(
         NotEnoughData: too short a history. InvalidInput: the configuration, or the file is no study.
     """
     use_one_thread()
-    config, placements = read_training_config(settings, None), read_placements(settings)
+    config, definitions = read_training_config(settings, None), read_definitions(settings)
+    placements = {name: parse_placement(name, definition) for name, definition in definitions.items()}
     with progress.step("Read events, catalogue and consents"):
         data = read_training_data(settings, until)
     ends = ends_before_test(data, config, n_windows)
-    name = _name_of(data, config, ends)
+    name = _name_of(data, definitions, config, ends)
     study = _open(file, name, config)
     started, finished = clock(), 0
     with progress.step("Try settings", trials) as step:
@@ -99,11 +101,12 @@ def tune(
     )
 
 
-def _name_of(data: TrainingData, config: TrainingConfig, ends: tuple[float, ...]) -> str:
+def _name_of(data: TrainingData, definitions: Definitions, config: TrainingConfig, ends: tuple[float, ...]) -> str:
     """The same inputs, the same study."""
     inputs = {
         "data": data.interactions.fingerprint(), "catalogue": data.change_number, "consents": data.consent_version(),
-        "config": config.as_dict(), "ends": ends, "code": code_revision(),
+        "placements": placements_version(definitions), "config": config.as_dict(), "ends": ends,
+        "code": code_revision(),
     }  # fmt: skip
     return hashlib.sha256(json.dumps(inputs, sort_keys=True, default=str).encode()).hexdigest()[:12]
 

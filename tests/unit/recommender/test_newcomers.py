@@ -9,19 +9,20 @@ from features.settings import Settings
 from recommender.catalogue import Catalogue
 from recommender.decide import KEPT, decide
 from recommender.ids import PlacementId
+from recommender.placements import load_placements
 from recommender.query import Decision, Query
 from recommender.ranking.candidate_features import FEATURES
 from recommender.ranking.trees import leaf_place
 from recommender.retrieval.newcomers import ONE_IN
 from recommender.shopper import STRANGER, Shopper
 from tests.builders import N_CATEGORIES, NOW_DAY, shopper_with, small_catalogue, small_model, some_trees
-from training.read import read_placements
+from training.read import read_placements_text
 
 N_TRAINED = 40
 TRIES = 1  # the seed of a list that tries newcomers on what a shopper buys
 MODEL = small_model(np.random.default_rng(3), N_TRAINED)
 MODEL = replace(MODEL, popularity=replace(MODEL.popularity, overall=MODEL.popularity.overall + 1), rankers={})
-SHIPPED = read_placements(Settings(_env_file=None))
+SHIPPED = load_placements(read_placements_text(Settings(_env_file=None)))
 
 
 def shop_with(*new: dict[str, object]) -> Catalogue:
