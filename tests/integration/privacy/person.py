@@ -95,7 +95,8 @@ class Drill:
         model = replace(small_model(np.random.default_rng(seed), len(items), histories=both), version=artifact_id)
         manifest = Manifest(
             artifact_id=artifact_id, cut_day=model.cut_day, change_number=change_number,
-            published_at=f"2024-06-2{seed}T00:00:00+00:00", inputs={"config": {"embedding": {"alpha": 1.0}}}, counts={},
+            published_at=f"2024-06-2{seed}T00:00:00+00:00",
+            inputs={"config": {"embedding": {"alpha": 1.0, "regularization": 1.0}}}, counts={},
             metrics={}, response={}, gate={}, gains={}, index=IndexEntry(model.index.kind, 5, 1.0, 1.0), seconds={},
             peak_memory_mib=1.0,
         )  # fmt: skip

@@ -27,10 +27,13 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     return made
 
 
-async def call_on(connection: Connection, request: bytes, until: float, answers: Counter[bytes]) -> None:
+async def call_on(
+    connection: Connection, request: bytes, until: float, answers: Counter[bytes], pause_seconds: float = 0.0
+) -> None:
     while monotonic() < until:
         answer = await connection.send(request)
         answers[answer[9:12]] += 1
+        await asyncio.sleep(pause_seconds)
         if answer[9:12] == b"503":
             head, _, body = answer.partition(b"\r\n\r\n")
             assert b"retry-after: 1" in head.lower()
@@ -45,7 +48,8 @@ async def overload(service: Service) -> dict[str, Counter[bytes]]:
     found: dict[str, Counter[bytes]] = {"storefront": Counter(), "till": Counter(), "health": Counter()}
     until = monotonic() + SECONDS
     asking = [call_on(one, ASKED, until, found["storefront"]) for one in await connect("127.0.0.1", port, STOREFRONTS)]
-    asking += [call_on(one, SHOWN, until, found["till"]) for one in await connect("127.0.0.1", port, TILLS)]
+    # Slow enough not to be taken for somebody who guesses codes.
+    asking += [call_on(one, SHOWN, until, found["till"], 0.3) for one in await connect("127.0.0.1", port, TILLS)]
     asking += [call_on(one, ALIVE, until, found["health"]) for one in await connect("127.0.0.1", port, 1)]
     await asyncio.gather(*asking)
     return found

@@ -53,7 +53,8 @@ class Shop:
         )
         manifest = Manifest(
             artifact_id=artifact_id, cut_day=model.cut_day, change_number=change_number,
-            published_at=f"2026-11-0{1 + seed}T00:00:00+00:00", inputs={"config": {"embedding": {"alpha": 1.0}}},
+            published_at=f"2026-11-0{1 + seed}T00:00:00+00:00",
+            inputs={"config": {"embedding": {"alpha": 1.0, "regularization": 1.0}}},
             counts={}, metrics={}, response={}, gate={}, gains={}, index=IndexEntry(model.index.kind, 5, 1.0, 1.0),
             seconds={}, peak_memory_mib=1.0,
         )  # fmt: skip
