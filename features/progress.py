@@ -67,8 +67,8 @@ class Terminal:
         started, used = monotonic(), process_time()
 
         def taken() -> str:
-            cost = f"{process_time() - used:.1f} s of the processor, at most {peak_memory_mib():,.0f} MiB so far"
-            return f"{title}: {monotonic() - started:.1f} s, {cost}"
+            cost = f"processor {process_time() - used:.1f} s, peak {peak_memory_mib():,.0f} MiB"
+            return f"{title}: {monotonic() - started:.1f} s ({cost})"
 
         if not self._console.is_terminal:
             yield _SilentStep()

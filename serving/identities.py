@@ -19,7 +19,7 @@ from features.sql.identity_store import IdentityStore
 from recommender.ids import UserId
 from serving.cache_use import CacheUse
 
-MOST_KNOWN = 100_000  # presented identifiers that are remembered, some hundred bytes each
+MOST_KNOWN = 20_000  # presented identifiers that are remembered, the latest: six hundred bytes each
 KNOWN_FOR = timedelta(hours=1)
 
 log = logging.getLogger(__name__)

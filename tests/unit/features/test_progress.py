@@ -10,5 +10,5 @@ def test_a_step_says_what_it_took_when_it_ends(capsys: pytest.CaptureFixture[str
         step.advance(3)
         assert capsys.readouterr().err == ""
     said = " ".join(capsys.readouterr().err.split())
-    assert said.startswith("Count: 0.0 s, 0.0 s of the processor, at most ")
-    assert said.endswith(" MiB so far")
+    assert said.startswith("Count: 0.0 s (processor 0.0 s, peak ")
+    assert said.endswith(" MiB)")
