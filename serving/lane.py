@@ -13,13 +13,14 @@ class Visit(Protocol):
 
     Attributes:
         came_at: when its head was there, in seconds of `perf_counter`.
-        is_gone: whether its caller has hung up.
     """
 
     came_at: float
 
     @property
-    def is_gone(self) -> bool: ...  # noqa: D102 - above
+    def is_gone(self) -> bool:
+        """Whether its caller has hung up."""
+        ...
 
     def begin(self) -> None:
         """Work on it; whoever does tells `Lane.left` at the end."""

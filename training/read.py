@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from features.events.log import scan_events
 from features.identity import USER_ID, Identifier, read_secret
 from features.ledger.outcomes import read_outcomes
 from features.markets import read_markets
+from features.placements_file import read_placements_text
 from features.privacy.cleaner import read_known_suppressions
 from features.settings import Settings
 from features.sql.campaign_store import CampaignStore
@@ -146,10 +146,3 @@ def read_definitions(settings: Settings) -> dict[PlacementId, Mapping[str, Any]]
             continue
         definitions[name] = definition
     return definitions
-
-
-def read_placements_text(settings: Settings) -> str:
-    """The placements of the configuration folder, else those that ship, as TOML."""
-    if settings.config_dir is not None and (file := settings.config_dir / "placements.toml").exists():
-        return file.read_text(encoding="utf-8")
-    return resources.files("recommender").joinpath("config/placements.toml").read_text(encoding="utf-8")

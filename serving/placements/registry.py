@@ -5,15 +5,13 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from importlib.resources import files
 from typing import Any, Literal
 
+from features.placements_file import read_placements_text
 from features.settings import Settings
 from recommender.errors import RecommenderError, UnknownPlacement
 from recommender.ids import PlacementId
 from recommender.placements import Placement, parse_placement
-
-PLACEMENTS_FILE = "placements.toml"
 
 Definition = Mapping[str, Any]
 
@@ -31,9 +29,7 @@ class Entry:
 
 def read_shipped(settings: Settings) -> dict[PlacementId, Definition]:
     """Definitions of `placements.toml`: of the configuration folder if it has one, else of the package."""
-    own = None if settings.config_dir is None else settings.config_dir / PLACEMENTS_FILE
-    source = own if own is not None and own.exists() else files("recommender.config").joinpath(PLACEMENTS_FILE)
-    return {PlacementId(name): table for name, table in tomllib.loads(source.read_text(encoding="utf-8")).items()}
+    return {PlacementId(name): table for name, table in tomllib.loads(read_placements_text(settings)).items()}
 
 
 class Placements:

@@ -3,11 +3,9 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-from markupsafe import Markup
 
 from recommender.errors import InvalidInput
 from training.evaluate.bootstrap import Interval
@@ -63,13 +61,12 @@ def write_page(report: EvaluationReport, folder: Path) -> Path:
 
 
 def template(name: str) -> Template:
-    """A template that lies here, which knows the styles as `css`."""
+    """A template that lies here."""
     environment = Environment(
         loader=PackageLoader("training.evaluate", "."), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    css = (files("training.evaluate") / "page.css").read_text(encoding="utf-8")
-    return environment.get_template(name, globals={"css": Markup(css)})  # noqa: S704 - our own file
+    return environment.get_template(name)
 
 
 def render(report: EvaluationReport) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from features.placements_file import read_placements_text
 from features.progress import ProgressReport
 from features.settings import Settings
 from recommender.errors import InvalidInput, NotEnoughData
@@ -56,7 +57,7 @@ from training.evaluate.table import show
 from training.evaluate.time_split import PROTOCOL as TIME_SPLIT
 from training.evaluate.time_split import time_split
 from training.evaluate.trial import NEW, Scope, Trial, Wanted
-from training.read import read_placements, read_placements_text
+from training.read import read_placements
 
 BASELINES: Mapping[str, Baseline] = {
     "popularity": popularity,

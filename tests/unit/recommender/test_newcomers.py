@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from features.placements_file import read_placements_text
 from features.settings import Settings
 from recommender.catalogue import Catalogue
 from recommender.decide import KEPT, decide
@@ -16,7 +17,6 @@ from recommender.ranking.trees import leaf_place
 from recommender.retrieval.newcomers import ONE_IN
 from recommender.shopper import STRANGER, Shopper
 from tests.builders import N_CATEGORIES, NOW_DAY, shopper_with, small_catalogue, small_model, some_trees
-from training.read import read_placements_text
 
 N_TRAINED = 40
 TRIES = 1  # the seed of a list that tries newcomers on what a shopper buys
