@@ -13,7 +13,7 @@ from uuid import uuid4
 import polars as pl
 
 from features.events.log import sync, sync_all
-from features.events.log_names import StreamRange, range_of, split_merged
+from features.events.log_names import StreamRange, is_merged, range_of, split_merged
 from features.settings import Settings
 
 SMALL_BYTES = 16_000_000  # of a file of the day that is still going on
@@ -55,9 +55,17 @@ def _streamed(files: list[Path]) -> list[_File]:
 
 
 def _runs(files: list[_File], *, is_over: bool) -> Iterator[list[_File]]:
-    """Neighbours that are worth one file."""
+    """Neighbours that are worth one file.
+
+    While a day goes on, drained files are merged with drained ones and merged with merged ones, so that no row is
+    written again every minute.
+    """
     largest, fewest = (LARGEST_BYTES, 2) if is_over else (SMALL_BYTES, FILES_TO_MERGE)
-    for _, of_stream in groupby(files, key=lambda file: (file[1].stream, file[2] >= largest)):
+
+    def kind(file: _File) -> tuple[str, bool, bool]:
+        return file[1].stream, file[2] >= largest, not is_over and is_merged(file[0])
+
+    for _, of_stream in groupby(files, key=kind):
         run: list[_File] = []
         for file in of_stream:
             if run and sum(size for _, _, size in run) + file[2] > LARGEST_BYTES:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,7 +52,12 @@ class StreamRange:
         """Whether every entry of `other` lies in this range."""
         return self.stream == other.stream and self.first <= other.first and other.last <= self.last
 
+    def reaches(self, other: "StreamRange") -> bool:
+        """Whether this range has not ended where `other` begins."""
+        return self.stream == other.stream and self.last >= other.first
 
+
+@lru_cache(maxsize=65_536)
 def range_of(file: Path) -> StreamRange | None:
     """Range that a file holds; None: it did not come from a stream (an import, a simulation)."""
     name = file.name.split(".")[0]
@@ -59,15 +65,31 @@ def range_of(file: Path) -> StreamRange | None:
 
 
 def split_merged(files: Iterable[Path]) -> tuple[list[Path], dict[Path, list[Path]]]:
-    """Files of one day that count, in the given order; and the others, with the merged files that have their rows."""
-    count: list[Path] = []
+    """Files of one day that count, in the given order; and the others, with the merged files that have their rows.
+
+    One pass in the order of the stream, with the merged files that have begun and not ended: the drain lists its day
+    every two seconds, and thousands of files may linger in it.
+    """
+    files = list(files)
+    ranges = {file: held for file in files if (held := range_of(file)) is not None}
     superseded: dict[Path, list[Path]] = {}
-    ranges = {file: range_of(file) for file in files}
-    merged = [(file, wide) for file, wide in ranges.items() if wide is not None and file.name.startswith("merged-")]
-    for file, held in ranges.items():
-        holders = [wider for wider, wide in merged if held is not None and wide.contains(held) and wider != file]
-        if holders:
+    open_merged: list[tuple[Path, StreamRange]] = []
+    for file in sorted(ranges, key=lambda file: _widest_first(file, ranges[file])):
+        held = ranges[file]
+        open_merged = [(wider, wide) for wider, wide in open_merged if wide.reaches(held)]
+        if holders := [wider for wider, wide in open_merged if wide.contains(held)]:
             superseded[file] = holders
-        else:
-            count.append(file)
-    return count, superseded
+        if is_merged(file):
+            open_merged.append((file, held))
+    return [file for file in files if file not in superseded], superseded
+
+
+def _widest_first(file: Path, held: StreamRange) -> tuple[str, StreamId, tuple[int, int], bool]:
+    """In the order of the stream; of files that begin together the longest first, and the merged one of twins."""
+    last = held.last
+    return held.stream, held.first, (-last.milliseconds, -last.sequence), not is_merged(file)
+
+
+def is_merged(file: Path) -> bool:
+    """Whether it takes the place of others."""
+    return file.name.startswith("merged-")

@@ -143,5 +143,40 @@ def test_only_what_a_merged_file_holds_is_left_out():
         )
     ]  # fmt: skip
     count, superseded = split_merged(files)
-    assert superseded == {files[0]: [files[1]], files[2]: [files[0], files[1]]}
+    assert {file: set(holders) for file, holders in superseded.items()} == {
+        files[0]: {files[1]}, files[2]: {files[0], files[1]}
+    }  # fmt: skip
     assert count == [files[1], *files[3:]]
+
+
+_RANGES = st.tuples(st.booleans(), st.integers(0, 9), st.integers(0, 9), st.sampled_from(["abcdef01", "abcdef02"]))
+
+
+@given(st.sets(_RANGES, max_size=12))
+def test_what_is_left_out_is_what_some_merged_file_contains(drawn):
+    files = list[Path]()
+    for is_merged, one, other, stream in drawn:
+        held = place(min(one, other), max(one, other), stream)
+        files.append(Path(f"{held.merged_name if is_merged else held.drained_name}.parquet"))
+    files = list(dict.fromkeys(files))
+    wide = {file: range_of(file) for file in files if file.name.startswith("merged-")}
+    expected = {
+        file: holders
+        for file in files
+        if (holders := {wider for wider, held in wide.items() if wider != file and held.contains(range_of(file))})
+    }
+    count, superseded = split_merged(files)
+    assert {file: set(holders) for file, holders in superseded.items()} == expected
+    assert count == [file for file in files if file not in expected]
+
+
+def test_the_files_of_an_hour_are_not_written_again_every_minute(settings):
+    """What was merged waits until as many merged files lie beside it."""
+    for number in range(3 * FILES_TO_MERGE):
+        write(settings, place(number, number).drained_name, f"{number:03}")
+        compact(settings, NOON)
+    merged = [file for file in log_files(settings) if file.name.startswith("merged-")]
+    assert [range_of(file) for file in merged] == [
+        place(FILES_TO_MERGE * step, FILES_TO_MERGE * (step + 1) - 1) for step in range(3)
+    ]
+    assert len(ids(settings)) == 3 * FILES_TO_MERGE
