@@ -105,7 +105,7 @@ class People:
         first = named[0]
         node = self.nodes.get(first)
         if node is None:
-            return Person(None, (UserId(first[1]),) if first[0] == USER_ID else ())
+            return Person(None, (UserId(first[1]),)) if first[0] == USER_ID else NOBODY
         if first[0] == ANONYMOUS_ID and self._is_shared(node):
             return NOBODY
         users = (one.identifier[1] for one in self.members(node.profile) if one.identifier[0] == USER_ID)

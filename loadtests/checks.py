@@ -88,6 +88,14 @@ def drift(run: Run) -> float:
     return percentile(run, "*", 99, run.seconds - window) / percentile(run, "*", 99, 0.0, window)
 
 
+def machine_drift(run: Run) -> float:
+    """How much slower the machine itself became between the windows that `drift` compares; NaN: not measured."""
+    window = min(DRIFT_SECONDS, run.seconds / 4)
+    first = [sample.fixed_work_ms for sample in run.samples if 0 < sample.at < window]
+    last = [sample.fixed_work_ms for sample in run.samples if sample.at >= run.seconds - window]
+    return float(np.median(last) / np.median(first)) if first and last and min(first) > 0 else float("nan")
+
+
 def growth(run: Run) -> dict[str, float]:
     """By worker, how much more memory of its own it has at the end than when the first window ended, as a share.
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from features.settings import Settings
-from loadtests.checks import THRESHOLDS, Check, check, percentile, read_thresholds
+from loadtests.checks import THRESHOLDS, Check, check, machine_drift, percentile, read_thresholds
 from loadtests.load_report import write_report
 from loadtests.profiles import PROFILES, own_artifacts
 from loadtests.runs import Run, first_calls, load, service_of, shop_of
@@ -72,6 +72,9 @@ def _print(console: Console, run: Run, checks: Sequence[Check]) -> None:
             calls.add_row(title, *counts, *times)
         most = "" if run.most is None else f" of at most {run.most:.0f}"
         console.print(calls, f"{run.per_second:.0f} calls/s{most}, {run.answers.degraded:,} without live state")
+        console.print(
+            f"a fixed piece of work took {machine_drift(run):.2f} times as long in the last window as in the first"
+        )
     for number, took in enumerate(run.starts, 1):
         console.print(f"start {number}: first {took[0]:.1f} ms, tenth {took[9]:.1f} ms, hundredth {took[99]:.1f} ms")
     table = Table("threshold", "found", "at most", "")

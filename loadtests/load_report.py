@@ -94,6 +94,7 @@ def _plots(run: Run) -> list[str]:
         _figure("Processor by process, cores", _processor(run), run.seconds, "seconds"),
         _figure("Memory of its own by process, MiB", _memory(run), run.seconds, "seconds"),
         _figure("Answers and failures a second", _rates(run), run.seconds, "seconds"),
+        _figure("Speed of the machine: a fixed piece of work, ms of processor", _machine(run), run.seconds, "seconds"),
     ]
 
 
@@ -122,6 +123,16 @@ def _memory(run: Run) -> Series:
         name: [(one.at, one.vitals[name].private_bytes / 2**20) for one in run.samples if name in one.vitals]
         for name in names
     }
+
+
+def _machine(run: Run) -> Series:
+    """The median over each stretch of time: a single look is too short to say much."""
+    width = max(run.seconds / POINTS, 1.0)
+    looks = [(sample.at, sample.fixed_work_ms) for sample in run.samples if sample.fixed_work_ms > 0]
+    stretches = [
+        (start, [ms for at, ms in looks if start <= at < start + width]) for start in np.arange(0.0, run.seconds, width)
+    ]
+    return {"fixed work": [(float(start + width / 2), float(np.median(found))) for start, found in stretches if found]}
 
 
 def _rates(run: Run) -> Series:

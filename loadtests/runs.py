@@ -23,6 +23,7 @@ from loadtests.answering import workers_by_artifact
 from loadtests.arrivals import Answers, arrive
 from loadtests.bench import copy_of, free_port, running
 from loadtests.generator import connect, post, saturate
+from loadtests.machine import fixed_work_ms
 from loadtests.profiles import Profile, Running
 from loadtests.traffic import MIX, Basket, Mix, Traffic
 from serving.process_metrics import Vital, family_of
@@ -36,10 +37,16 @@ READY_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A look at the processes; `at`: seconds from the start of the load."""
+    """A look at the processes.
+
+    Attributes:
+        at: seconds from the start of the load.
+        fixed_work_ms: what a fixed piece of work took of the processor then; 0: not measured.
+    """
 
     at: float
     vitals: dict[str, Vital]
+    fixed_work_ms: float = 0.0
 
 
 @dataclass(slots=True)
@@ -142,7 +149,8 @@ def _wait_for_all(port: int, workers: int) -> None:
 async def _look(samples: list[Sample], service: Running) -> None:
     started = perf_counter()
     while True:
-        samples.append(Sample(perf_counter() - started, await asyncio.to_thread(family_of, service.pid)))
+        vitals, took = await asyncio.to_thread(lambda: (family_of(service.pid), fixed_work_ms()))
+        samples.append(Sample(perf_counter() - started, vitals, took))
         await asyncio.sleep(SAMPLE_SECONDS)
 
 

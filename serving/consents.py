@@ -27,6 +27,7 @@ from recommender.consent_answers import (
 from recommender.consent_laws import Circumstances, Markets, Verdict, judge
 from recommender.errors import StoreUnavailable
 from recommender.ids import UserId
+from serving.held_answers import HeldAnswers
 
 
 class Consents:
@@ -34,19 +35,18 @@ class Consents:
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
-        self._answers = dict[str, dict[str, Answers]]()  # by kind and value
+        self._answers = HeldAnswers()
         self._ends = dict[Identifier, tuple[tuple[datetime, str], ...]]()  # when grants end, of those that do
-        self._same = dict[Answers, Answers]()  # equal integers are kept once
         self._profile_of: dict[UserId, int] = {}  # of people with several user ids
         self._users_of: dict[int, set[UserId]] = {}
 
     def answers(self, named: Iterable[Identifier]) -> Answers:
         """What is on record of somebody who comes under these identifiers: of each purpose the stricter answer."""
         found = SILENCE
-        for kind, value in named:
-            if (of_kind := self._answers.get(kind)) is not None and (answers := of_kind.get(value)) is not None:
+        for identifier in named:
+            if answers := self._answers.of(identifier):
                 if self._ends:
-                    answers = self._without_ended((kind, value), answers)
+                    answers = self._without_ended(identifier, answers)
                 found = strictest(found, answers)
         return found
 
@@ -86,12 +86,7 @@ class Consents:
     def take(self, changed: Iterable[ConsentState]) -> None:
         """Follow what changed."""
         for state in changed:
-            kind, value = state.identifier
-            answers = pack_answers(answers_of(state.standings))
-            if answers:
-                self._answers.setdefault(kind, {})[value] = self._same.setdefault(answers, answers)
-            else:
-                self._answers.get(kind, {}).pop(value, None)
+            self._answers.put(state.identifier, pack_answers(answers_of(state.standings)))
             ends = [
                 (standing.until, purpose)
                 for (purpose, topic), standing in state.standings.items()

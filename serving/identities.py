@@ -10,16 +10,16 @@ from weakref import WeakValueDictionary
 
 from redis.exceptions import RedisError
 
-from features.identity import Identifier, Occasion, Presented
+from features.identity import ANONYMOUS_ID, USER_ID, Identifier, Occasion, Presented
 from features.online.keys import live_state_of_user, live_state_of_visitor
 from features.online.live_state import LiveState
 from features.people import Person
 from features.sql.changes import IdentifierState
 from features.sql.identity_store import IdentityStore
-from recommender.ids import UserId
+from recommender.ids import AnonymousId, UserId
 from serving.cache_use import CacheUse
 
-MOST_KNOWN = 20_000  # presented identifiers that are remembered, the latest: six hundred bytes each
+MOST_KNOWN = 20_000  # presented identifiers that are remembered, the latest: four to six hundred bytes each
 KNOWN_FOR = timedelta(hours=1)
 
 log = logging.getLogger(__name__)
@@ -51,9 +51,18 @@ class _Profile:
 
 @dataclass(frozen=True, slots=True)
 class _Remembered:
+    """Who is behind some identifiers, until a time: what a limit kept apart may be linked later.
+
+    `profile` is None where one identifier comes alone and no profile is kept, as with most visitors: then a change of
+    that identifier is all that can end it.
+    """
+
     person: Person
-    profile: _Profile
-    until: datetime  # what a limit kept apart may be linked later
+    profile: _Profile | None
+    until: datetime
+
+    def holds(self, now: datetime) -> bool:
+        return now < self.until and (self.profile is None or self.profile.holds)
 
 
 class Identities:
@@ -103,7 +112,7 @@ class Identities:
         for index in asked:
             one = presented[index]
             remembered = self._known.get(one)
-            if remembered is not None and remembered.profile.holds and now < remembered.until:
+            if remembered is not None and remembered.holds(now):
                 self.use.hits += 1
                 found[one] = remembered.person
             elif one not in unknown:
@@ -120,6 +129,7 @@ class Identities:
         """Follow what changed."""
         self._changes += 1
         for state in changed:
+            self._known.pop(_alone(state.identifier), None)
             # A profile's number is that of one of its identifiers, so those of the profiles before are among these.
             for name in (state.number, state.profile, state.identifier):
                 if (profile := self._profiles.pop(name, None)) is not None:
@@ -158,13 +168,26 @@ class Identities:
             log.warning("the anonymous history of %d shoppers could not be handed over", len(copies), exc_info=True)
 
     def _remember(self, one: Presented, person: Person, until: datetime) -> None:
-        profile = _Profile()
-        if person.profile is not None:
-            profile = self._profiles.setdefault(person.profile, profile)
-        else:
-            for identifier in one.identifiers():
-                profile = self._profiles.setdefault(identifier, profile)
-        self._known[one] = _Remembered(person, profile, until)
+        self._known[one] = _Remembered(person, self._profile_of(one, person), until)
         self._known.move_to_end(one)
         if len(self._known) > MOST_KNOWN:
             self._known.popitem(last=False)
+
+    def _profile_of(self, one: Presented, person: Person) -> _Profile | None:
+        profile = _Profile()
+        if person.profile is not None:
+            return self._profiles.setdefault(person.profile, profile)
+        named = one.identifiers()
+        if len(named) == 1:
+            return None
+        for identifier in named:
+            profile = self._profiles.setdefault(identifier, profile)
+        return profile
+
+
+def _alone(identifier: Identifier) -> Presented:
+    """What is presented by who names nothing else."""
+    kind, value = identifier
+    if kind == USER_ID:
+        return Presented(UserId(value), None)
+    return Presented(None, AnonymousId(value)) if kind == ANONYMOUS_ID else Presented(None, None, (identifier,))

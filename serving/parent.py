@@ -77,8 +77,10 @@ class _Family:
     ) -> None:
         self._metrics_dir = metrics_folder(settings.data_dir)
         environment = environment_of(settings) | {"PROMETHEUS_MULTIPROC_DIR": str(self._metrics_dir)}
-        # One thread each: workers share the cores, and a request is too short to be split.
-        environment = {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1", **environment}
+        # One thread each: workers share the cores, and a request is too short to be split. One arena: threads that read
+        # SQL would each get a heap of their own from glibc, and what one frees no other can use.
+        usual = {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
+        environment = usual | environment
         self._workers = Workers(
             settings.workers, application, listener.fileno(), connections, environment, self._metrics_dir
         )

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from itertools import islice, repeat
 from typing import cast
 
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 
 from loadtests.arrivals import Answers, arrive
-from loadtests.checks import check, read_thresholds
+from loadtests.checks import check, machine_drift, read_thresholds
 from loadtests.load_report import render
+from loadtests.machine import fixed_work_ms
 from loadtests.profiles import PROFILES
 from loadtests.runs import Run, Sample
 from loadtests.traffic import MIX, Basket, Call, Traffic
@@ -151,3 +153,12 @@ def test_every_profile_has_thresholds_and_what_was_not_measured_breaks_them(prof
     nothing = check(Run(profile, "", 1.0, 10.0, 1, samples=[Sample(0.0, {})]), thresholds)
     assert not any(one.holds for one in nothing)
     assert PROFILES[profile].rate(10.0, 60.0, [1.0] * 24)(30.0) in {10.0, 30.0}
+
+
+def test_a_machine_that_slowed_down_is_told_from_a_service_that_did() -> None:
+    run = run_of([5.0] * 40, [100] * 5)
+    assert np.isnan(machine_drift(run))
+    run.samples = [replace(sample, fixed_work_ms=1.0 if sample.at < 20 else 1.5) for sample in run.samples]
+    run.samples.append(replace(run.samples[-1], at=5.0, fixed_work_ms=1.0))
+    assert machine_drift(run) == 1.5
+    assert fixed_work_ms() > 0
