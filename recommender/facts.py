@@ -1,7 +1,7 @@
 """What the rules of a placement or a caller can see of one request."""
 
 from collections.abc import Callable, Iterator, Mapping
-from math import floor
+from math import floor, isnan
 
 from recommender.arrays import Rows
 from recommender.catalogue import Catalogue
@@ -58,7 +58,7 @@ _OF_TASTES: dict[str, Callable[[Tastes], Value]] = {
     "categories": lambda tastes: favourites(tastes.categories),
     "brands": lambda tastes: favourites(tastes.brands),
     "price_level": lambda tastes: tastes.price_level,
-    "seen": lambda tastes: frozenset(tastes.catalogue.items[row].item_id for row in tastes.last_seen),
+    "seen": lambda tastes: frozenset(map(tastes.catalogue.items.item_id, tastes.last_seen)),
     **{f"{events}_{window}": _counter(kind, window) for events, kind in COUNTED.items() for window in COUNTER_WINDOWS},
 }
 
@@ -79,23 +79,24 @@ def _about_shopper(shopper: Shopper, age: int | None, tastes: Tastes) -> Mapping
 
 
 def _about_basket(cart: Rows, catalogue: Catalogue) -> dict[str, Value]:
-    items = [catalogue.items[row] for row in cart.tolist()]
-    prices = [item.price for item in items if item.price is not None]
+    value = float(catalogue.number["price"][cart].sum())
+    categories = map(catalogue.text["category"].word, cart.tolist())
     return {
-        "value": sum(prices) if len(prices) == len(items) else None,  # minor units, one of each item
-        "n_items": len(items),
-        "items": frozenset(item.item_id for item in items),
-        "categories": frozenset(item.category for item in items if item.category is not None),
+        "value": None if isnan(value) else round(value),  # minor units, one of each item
+        "n_items": len(cart),
+        "items": frozenset(map(catalogue.items.item_id, cart.tolist())),
+        "categories": frozenset(category for category in categories if category is not None),
     }
 
 
 def _about_context(query: Query, catalogue: Catalogue, now_day: float) -> dict[str, Value]:
-    item = None if query.context_item is None else catalogue.items[query.context_item]
-    category = query.category if item is None or query.category is not None else item.category
+    row, category = query.context_item, query.category
+    if row is not None and category is None:
+        category = catalogue.text["category"].word(row)
     return {
         "placement": query.placement,
         "category": category,
-        "item": None if item is None else item.item_id,
+        "item": None if row is None else catalogue.items.item_id(row),
         "store": query.store_id,
         "hour": floor(now_day % 1 * 24),  # UTC
         "weekday": (floor(now_day) + 3) % 7 + 1,  # 1970-01-01 was a Thursday

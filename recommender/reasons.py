@@ -10,7 +10,7 @@ def reason(situation: Situation, row: int, source: str, because: int) -> str:
         source: what proposed it, a source name, "pinned", "exploration", or "catalogue" for what fills up a list.
         because: row of the item that brought it up, or -1.
     """
-    title = situation.catalogue.items[because].title if because >= 0 else ""
+    title = situation.catalogue.items.long["title"][because] if because >= 0 else ""
     match source:
         case "buy_again":
             return "You buy this often" if row in situation.often_bought else "You have bought this before"
@@ -29,7 +29,7 @@ def reason(situation: Situation, row: int, source: str, because: int) -> str:
         case "trending":
             return "Popular in your store" if row in situation.best_of_store else "Trending now"
         case "new_arrivals":
-            category = situation.catalogue.items[row].category
+            category = situation.catalogue.text["category"].word(row)
             return f"New in {category}" if category else "New in the shop"
         case "newcomers":
             return _about_newcomer(situation, row)

@@ -20,8 +20,8 @@ def pinned_rows(situation: Situation) -> dict[int, int]:
     if not situation.placement.pins:
         return {}
     row_of = situation.catalogue.row_of
-    pins = sorted((pin.slot, row_of[pin.item_id]) for pin in situation.placement.pins if pin.item_id in row_of)
-    pins = [(slot, row) for slot, row in pins if slot <= situation.query.limit]
+    pins = sorted((pin.slot, row_of(pin.item_id)) for pin in situation.placement.pins)
+    pins = [(slot, row) for slot, row in pins if row >= 0 and slot <= situation.query.limit]
     if not pins:
         return {}
     rows = np.array([row for _, row in pins], dtype=np.int32)

@@ -157,5 +157,5 @@ class MailLists:
 
 
 def _rows_of(item_ids: Sequence[str], catalogue: Catalogue) -> Rows:
-    rows = [row for item_id in item_ids if (row := catalogue.row_of.get(item_id)) is not None]
+    rows = [row for item_id in item_ids if (row := catalogue.row_of(item_id)) >= 0]
     return np.array(rows, dtype=np.int32) if rows else EMPTY_ROWS

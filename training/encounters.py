@@ -82,9 +82,8 @@ def latest_purchases(past: Past, numbers: NDArray[np.int64]) -> list[tuple[Rows,
 
 def newcomer(past: Past, rows: Rows, days: NDArray[np.float64]) -> Shopper:
     """A shopper whom training did not see, put together from orders in live state, newest first."""
-    items = past.catalogue.items
     live = LiveEvents(
-        numbers=np.array([items[row].item_number for row in rows.tolist()], dtype=np.int32),
+        numbers=past.catalogue.items.numbers[rows].astype(np.int32),
         kinds=np.full(len(rows), EventKind.ORDERED, dtype=np.uint8),
         days=days,
         quantities=np.ones(len(rows), dtype=np.float32),

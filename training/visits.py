@@ -77,7 +77,7 @@ def visitor(so_far: Rows, model: Model, catalogue: Catalogue, now_day: float) ->
     newest_first = so_far[::-1][:KEPT_EVENTS]
     n = len(newest_first)
     live = LiveEvents(
-        numbers=np.array([catalogue.items[row].item_number for row in newest_first.tolist()], dtype=np.int32),
+        numbers=catalogue.items.numbers[newest_first].astype(np.int32),
         kinds=np.full(n, EventKind.VIEWED, dtype=np.uint8),
         days=now_day - STEP_DAYS * np.arange(n, dtype=np.float64),
         quantities=np.ones(n, dtype=np.float32),

@@ -10,9 +10,9 @@ import polars as pl
 
 from features.artifact import files
 from features.artifact.manifest import RETRAIN, Manifest, file_entry, read_manifest
-from recommender.catalogue import CatalogueItem
 from recommender.errors import BrokenArtifact
 from recommender.ids import StoreId, UserId
+from recommender.item_columns import ItemColumns
 from recommender.model import NO_NEIGHBOURS, FoldIn, Histories, Model, Neighbours, Popularity, Rhythm
 from recommender.offers.response_features import RESPONSE_FEATURES
 from recommender.offers.response_model import ResponseModel
@@ -27,7 +27,7 @@ class LoadedArtifact:
     """An artifact in memory; row r of the model is `items[r]`."""
 
     model: Model
-    items: list[CatalogueItem]
+    items: ItemColumns
     manifest: Manifest
 
 
@@ -61,12 +61,17 @@ def _verify(file: Path, size: int, sha256: str) -> None:
         raise BrokenArtifact(f"{file} is not what was written: its SHA-256 differs.", remedy=RETRAIN)
 
 
-def _read_items(path: Path) -> list[CatalogueItem]:
-    frame = pl.read_parquet(path / files.ITEMS)
-    if "margin" not in frame.columns:  # in earlier artifacts
-        frame = frame.with_columns(margin=pl.lit(None, dtype=pl.Float64()))
-    frame = frame.select(list(files.ITEM_SCHEMA))
-    return [CatalogueItem(*row) for row in frame.iter_rows()]
+def _read_items(path: Path) -> ItemColumns:
+    """Read column by column, so that the file never lies in memory as a whole."""
+    file = path / files.ITEMS
+    there = pl.read_parquet_schema(file)
+
+    def column(name: str) -> list[Any]:
+        if name == "margin" and name not in there:  # in earlier artifacts
+            return [None] * len(column("hidden"))
+        return pl.read_parquet(file, columns=[name])[name].to_list()
+
+    return ItemColumns(column)
 
 
 def _read_model(path: Path, manifest: Manifest) -> Model:

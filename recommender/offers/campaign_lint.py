@@ -73,7 +73,7 @@ def _products(campaign: Campaign, catalogue: Catalogue | None, now: datetime) ->
     if catalogue is None:
         return
     if campaign.items is not None:
-        strange = sum(item_id not in catalogue.row_of for item_id in campaign.items)
+        strange = sum(catalogue.row_of(item_id) < 0 for item_id in campaign.items)
         if strange:
             message = f"{strange} of {len(campaign.items)} items are not in the catalogue."
             yield _warning("items_unknown", "items", message, "Correct the ids, or import the items first.")

@@ -25,7 +25,7 @@ class Products:
         if self.items is None:
             rows = np.arange(catalogue.n, dtype=np.int32)
         else:
-            found = (catalogue.row_of.get(item_id, -1) for item_id in self.items)
+            found = map(catalogue.row_of, self.items)
             rows = np.sort(np.fromiter((row for row in found if row >= 0), dtype=np.int32))
         return rows if self.rule is None else rows[self.rule.mask(catalogue, Facts(now_day=now_day), rows)]
 
@@ -35,7 +35,5 @@ class Products:
             return False
         if self.rule is None:
             return True
-        row = catalogue.row_of.get(item_id)
-        if row is None:
-            return False
-        return self.rule.evaluate(facts_of_item(catalogue, row, now_day), Facts(now_day=now_day)) is True
+        row = catalogue.row_of(item_id)
+        return row >= 0 and self.rule.evaluate(facts_of_item(catalogue, row, now_day), Facts(now_day=now_day)) is True

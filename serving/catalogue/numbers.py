@@ -18,8 +18,8 @@ class ItemNumbers:
     def of(self, item_id: str) -> ItemNumber | None:
         """The number of an item; None for another. Before the first artifact, of items that were looked up."""
         catalogue = self._overlay.catalogue
-        row = catalogue.row_of.get(item_id)
-        return self._looked_up.get(item_id) if row is None else catalogue.items[row].item_number
+        row = catalogue.row_of(item_id)
+        return self._looked_up.get(item_id) if row < 0 else ItemNumber(catalogue.items.numbers.item(row))
 
     async def look_up(self, item_ids: Iterable[str]) -> None:
         """Ask SQL for items that `of` is about to be asked for; with an artifact, all are at hand.

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -24,6 +24,7 @@ from features.sql.place_rows import PlacesChanged
 from recommender.catalogue import Catalogue, CatalogueItem
 from recommender.errors import StoreUnavailable
 from recommender.ids import PlacementId
+from recommender.item_columns import ItemColumns
 from serving.catalogue.change_signal import ChangeSignal
 from serving.catalogue.replay import replay
 
@@ -84,7 +85,7 @@ class CatalogueOverlay:
             self._take_keys(standing.keys)  # though there be none: now that is known
             self.change_number = standing.change_number
 
-    async def build(self, items: Sequence[CatalogueItem], change_number: int) -> Catalogue:
+    async def build(self, items: ItemColumns | Iterable[CatalogueItem], change_number: int) -> Catalogue:
         """Build the catalogue of an artifact that was made at a change number, with all that changed since.
 
         Row r is the r-th item. Until it is adopted, or another is built, it is kept current beside the one that

@@ -137,7 +137,7 @@ class Judge:
         return frozenset(
             at
             for at in chosen
-            if (row := catalogue.row_of.get(body.basket.lines[at].item_id)) is not None
+            if (row := catalogue.row_of(body.basket.lines[at].item_id)) >= 0
             and rule.evaluate(facts_of_item(catalogue, row, now_day), facts) is True
         )
 

@@ -46,8 +46,8 @@ def best_sellers(serving: Serving, count: int) -> list[CatalogueItem]:
     """The best sellers of those that anybody may be shown now, one of each product."""
     catalogue, found = serving.catalogue, dict[str, CatalogueItem]()
     for row in serving.model.popularity.ranking.tolist():
-        item = catalogue.items[row]
-        if catalogue.visible[row] and catalogue.in_stock[row] and not item.min_age:
+        if catalogue.visible[row] and catalogue.in_stock[row] and not catalogue.number["min_age"][row]:
+            item = catalogue.items[row]
             found.setdefault(item.group_id, item)
         if len(found) == count:
             break

@@ -101,7 +101,7 @@ class Weighing:
         segments = frozenset[str]() if user_id is None else self.segments_of(user_id)
         known = replace(shopper, segments=segments, age=ask.age, store_id=place.store_id, zone_id=place.zone_id)
         query = Query(placement=PlacementId(CHANNEL), limit=1, store_id=StoreId(place.store_id))
-        rows = [row for item_id in ask.cart if (row := catalogue.row_of.get(item_id)) is not None]
+        rows = [row for item_id in ask.cart if (row := catalogue.row_of(item_id)) >= 0]
         cart = np.array(list(dict.fromkeys([*rows, *shopper.cart.tolist()])), dtype=np.int32) if rows else shopper.cart
         return facts_of(query, known, cart, ask.age, catalogue, now_day)
 
@@ -165,4 +165,4 @@ def _items_of(arm: Arm, purchases: Purchases, mask: Mask, catalogue: Catalogue) 
         found = purchases.rows[np.minimum(place, len(purchases) - 1)] == rows
         orders[found] = purchases.baskets[place[found]]
     best = np.argsort(-orders, kind="stable")[:ITEMS_SHOWN]
-    return [catalogue.items[row].item_id for row in rows[best].tolist()]
+    return [catalogue.items.item_id(row) for row in rows[best].tolist()]

@@ -47,7 +47,7 @@ def new_recommendation_id(now: datetime) -> RecommendationId:
 
 def item_ids(catalogue: Catalogue, rows: Rows) -> list[str]:
     """The shop's ids of rows, in their order."""
-    return [catalogue.items[row].item_id for row in rows.tolist()]
+    return [catalogue.items.item_id(row) for row in rows.tolist()]
 
 
 def trace_document(answer: Answer, trace: Trace, question: Question, caller: Caller, now: datetime) -> bytes:
@@ -94,7 +94,7 @@ def _shown(decision: Decision, trace: Trace, catalogue: Catalogue) -> Iterable[d
     parts = {name: np.round(part.astype(np.float64), 6).tolist() for name, part in trace.objectives.items()}
     for position, row in enumerate(decision.rows.tolist()):
         yield {
-            "item_id": catalogue.items[row].item_id,
+            "item_id": catalogue.items.item_id(row),
             "position": position + 1,
             "score": float(decision.scores[position]),
             "source": decision.sources[position],

@@ -96,7 +96,7 @@ def updates_of_shown(batch: Sequence[tuple[Caller, Answer, datetime]]) -> Update
     for caller, answer, now in batch:
         if answer.shown_before is None:
             continue
-        numbers = [answer.catalogue.items[row].item_number for row in answer.decision.rows.tolist()]
+        numbers = answer.catalogue.items.numbers[answer.decision.rows].tolist()
         shown = join(answer.shown_before, shown_on(answer.query.placement, numbers, int(day_of(now))))
         moment, ledger_at = round(now.timestamp() * 1000), answer.ledger_at
         for key in keys_of(caller.user_id, caller.anonymous_id):
@@ -115,7 +115,7 @@ def exposure_row(caller: Caller, answer: Answer, now: datetime) -> EventRow:
     experiment runs yet.
     """
     query, decision = answer.query, answer.decision
-    context_item = None if query.context_item is None else answer.catalogue.items[query.context_item].item_id
+    context_item = None if query.context_item is None else answer.catalogue.items.item_id(query.context_item)
     explores = decision.propensities is not None
     properties = {
         "placement": query.placement,

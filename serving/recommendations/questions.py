@@ -112,8 +112,8 @@ def rows_of_groups(rows: Rows, catalogue: Catalogue) -> Rows:
 
 
 def _row_of(item_id: str, catalogue: Catalogue) -> int:
-    row = catalogue.row_of.get(item_id)
-    if row is None:
+    row = catalogue.row_of(item_id)
+    if row < 0:
         raise UnknownItem(
             f"There is no item {item_id!r} in the catalogue.",
             field="item_id",
@@ -125,5 +125,5 @@ def _row_of(item_id: str, catalogue: Catalogue) -> int:
 def _known_rows(item_ids: Sequence[str], catalogue: Catalogue) -> Rows:
     if not item_ids:
         return EMPTY_ROWS
-    rows = (catalogue.row_of.get(item_id, -1) for item_id in item_ids)
+    rows = map(catalogue.row_of, item_ids)
     return np.array([row for row in dict.fromkeys(rows) if row >= 0], dtype=np.int32)

@@ -1,5 +1,6 @@
-"""Replies of the recommendation routes; the facts of an item are encoded once and kept."""
+"""Replies of the recommendation routes; the facts of an item that is shown often are encoded once."""
 
+from collections import OrderedDict
 from collections.abc import Sequence
 
 import orjson
@@ -8,31 +9,39 @@ from recommender.catalogue import Catalogue, CatalogueItem
 from serving.cache_use import CacheUse
 from serving.recommendations.answers import Answer
 
+MOST_KEPT = 20_000  # lists show the same items again and again; a large shop has many more
+
 
 class ItemFragments:
-    """The JSON of each item as it was last encoded, by item row; encoded anew when the catalogue's item changed.
+    """The JSON of the items that were shown last, of one catalogue; encoded anew when the item was stated anew.
 
     Attributes:
         use: how often it was there.
     """
 
-    def __init__(self) -> None:
-        self.use = CacheUse()
-        self._kept: dict[str, tuple[CatalogueItem, bool, orjson.Fragment]] = {}
+    def __init__(self, most: int = MOST_KEPT) -> None:
+        self.use, self._most = CacheUse(), most
+        self._catalogue: Catalogue | None = None
+        self._kept = OrderedDict[int, tuple[int, orjson.Fragment]]()  # by item row, with the version it was stated in
 
     def of(self, catalogue: Catalogue, row: int) -> orjson.Fragment:
         """The facts of the item of one row."""
-        item = catalogue.items[row]
-        in_stock = bool(catalogue.in_stock[row])
-        kept = self._kept.get(item.item_id)
-        if kept is not None and kept[0] is item and kept[1] is in_stock:
+        if catalogue is not self._catalogue:  # another artifact's rows
+            self._catalogue = catalogue
+            self._kept.clear()
+        stated_in, kept = catalogue.stated_in.item(row), self._kept.get(row)
+        if kept is not None and kept[0] == stated_in:
             self.use.hits += 1
-            return kept[2]
+            self._kept.move_to_end(row)
+            return kept[1]
         self.use.misses += 1
-        written = orjson.dumps(_facts(item, in_stock=in_stock))
+        written = orjson.dumps(_facts(catalogue.items[row], in_stock=catalogue.in_stock.item(row)))
         # orjson writes into KiB that its bytes go on holding: a copy has the size of what it says.
         fragment = orjson.Fragment(bytes(memoryview(written)))
-        self._kept[item.item_id] = (item, in_stock, fragment)
+        self._kept[row] = stated_in, fragment
+        self._kept.move_to_end(row)
+        if len(self._kept) > self._most:
+            self._kept.popitem(last=False)
         return fragment
 
 
@@ -58,7 +67,7 @@ def reply_of(answer: Answer, fragments: ItemFragments) -> dict[str, object]:
     slots = zip(decision.rows.tolist(), decision.scores.tolist(), decision.sources, decision.reasons, strict=True)
     items: list[dict[str, object]] = [
         {
-            "item_id": answer.catalogue.items[row].item_id,
+            "item_id": answer.catalogue.items.item_id(row),
             "position": position,
             "score": round(score, 6),
             "source": source,

@@ -66,7 +66,7 @@ def test_an_item_comes_back_as_it_was_stated(client: Client, overlay: CatalogueO
     assert stated.json() == client("GET", "/items/a/b").json()
     assert stated.json() | MILK == stated.json()
     assert stated.json()["added_at"] == "2026-05-31T12:00:00+00:00"
-    row = overlay.catalogue.row_of["a/b"]
+    row = overlay.catalogue.row_of("a/b")
     assert overlay.catalogue.visible[row]
     assert client("PUT", "/items/a/b", MILK | {"hidden": True}).status_code == 200
     assert not overlay.catalogue.visible[row]
@@ -75,7 +75,7 @@ def test_an_item_comes_back_as_it_was_stated(client: Client, overlay: CatalogueO
 def test_a_deleted_item_is_gone_and_keeps_its_number(client: Client, overlay: CatalogueOverlay) -> None:
     number = client("PUT", "/items/a", MILK).json()["item_number"]
     assert client("DELETE", "/items/a").status_code == 204
-    assert not overlay.catalogue.visible[overlay.catalogue.row_of["a"]]
+    assert not overlay.catalogue.visible[overlay.catalogue.row_of("a")]
     for method in ("GET", "DELETE"):
         problem = client(method, "/items/a")
         assert (problem.status_code, problem.json()["code"]) == (404, "unknown_item")
@@ -91,7 +91,7 @@ def test_stock_is_changed_for_all_lines_or_none(client: Client, overlay: Catalog
     assert client("GET", "/items/a").json()["stock"] == 3
     lines[1] = {"item_id": "a", "store_id": "s", "quantity": 0}
     assert client("PATCH", "/stock", {"lines": lines}).json()["lines"] == 2
-    row = overlay.catalogue.row_of["a"]
+    row = overlay.catalogue.row_of("a")
     assert not overlay.catalogue.in_stock[row]
     assert overlay.catalogue.store_stock["s"].rows.tolist() == [row]
 

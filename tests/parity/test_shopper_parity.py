@@ -31,7 +31,7 @@ from tests.visit_strategies import (
 
 JUST_AFTER = NOW_DAY + 1e-6
 BEFORE_ALL = NOW_DAY - 60
-ITEMS = pl.LazyFrame(CATALOGUE.items).select("item_id", "category", "brand", "price")
+ITEMS = pl.LazyFrame(list(CATALOGUE.items)).select("item_id", "category", "brand", "price")
 
 quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

@@ -82,7 +82,7 @@ def measure_pipeline(
             for days_before in range(number % visits, 0, -1):
                 day = now_day - days_before
                 earlier = decide(on_day(query, day), placement, shopper, catalogue, model, day).rows.tolist()
-                numbers = [catalogue.items[row].item_number for row in earlier]
+                numbers = catalogue.items.numbers[earlier].tolist()
                 listed = shown_on(placement.placement_id, numbers, int(day))
                 shopper = replace(shopper, shown=join(shopper.shown, listed))
                 started = perf_counter_ns()

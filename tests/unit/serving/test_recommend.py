@@ -27,7 +27,7 @@ from serving.recommendations.live_reader import LiveReader
 from serving.recommendations.questions import Caller, Question
 from serving.recommendations.replies import ItemFragments, reply_of
 from serving.recommendations.use_cases import Recommend
-from tests.builders import NOW_DAY, small_catalogue, small_model
+from tests.builders import NOW_DAY, item, small_catalogue, small_model
 from tests.integration.serving.shop import REGULAR, regular_history
 
 NOW = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=NOW_DAY)
@@ -283,8 +283,17 @@ def test_an_items_facts_are_encoded_anew_when_they_change() -> None:
 
     before = first_item()
     assert before == first_item()
-    service.catalogue.in_stock[row] = False
+    service.catalogue.upsert(replace(service.catalogue.items[row], stock=0))
     assert first_item() == before | {"in_stock": False}
+
+
+def test_only_the_items_shown_last_are_kept_and_those_of_one_catalogue() -> None:
+    fragments, catalogue = ItemFragments(most=2), Catalogue.of([item(number) for number in range(3)])
+    for row in (0, 1, 0, 2, 0, 1):
+        fragments.of(catalogue, row)
+    assert (fragments.use.hits, fragments.use.misses) == (2, 4)
+    fragments.of(Catalogue.of([item(7)]), 0)
+    assert fragments.use.misses == 5
 
 
 class LosesCancellation(Stream):

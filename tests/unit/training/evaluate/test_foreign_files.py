@@ -173,7 +173,7 @@ def test_order_becomes_times_that_end_together():
 
 def test_items_known_by_their_ids_alone_can_be_shown():
     catalogue = catalogue_of(["x", "y"])
-    assert catalogue.row_of == {"x": 0, "y": 1}
+    assert [item.item_id for item in catalogue.items] == ["x", "y"]
     assert catalogue.visible.all()
     assert catalogue.in_stock.all()
 

@@ -98,7 +98,7 @@ def test_a_request_sees_the_features_that_were_learnt_from(shop: Settings, data:
     sending, learnt_from = data.coupons.sendings[place], open_bench(data, CONFIG).make([place])
     now_day = sending.starts_day
     cards = [
-        make_card(np.array([catalogue.row_of[data.catalogue[row].item_id] for row in rows], dtype=np.int32), catalogue,
+        make_card(np.array([catalogue.row_of(data.catalogue[row].item_id) for row in rows], dtype=np.int32), catalogue,
                   model.popularity.recent)
         for rows in sending.products
     ]  # fmt: skip
