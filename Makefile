@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test test-fast check format lint types contracts bench bench-offers bench-tills bench-mail scale load crash crash-tills drills drill-erasure fuzz audit evaluate lock clean
+.PHONY: help install demo serve test test-fast check format lint types contracts bench bench-offers bench-tills bench-mail scale fit-capacity load crash crash-tills drills drill-erasure fuzz audit evaluate lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,6 +53,9 @@ bench-mail: $(INSTALLED) ## Product blocks of mails: recipients a second, and ho
 
 scale: $(INSTALLED) ## What a shop of ITEMS, SHOPPERS and ROWS lines of orders costs on this machine, from files to answers
 	$(BIN)/python -m loadtests.scale
+
+fit-capacity: $(INSTALLED) ## Coefficients of `recommender capacity`, and its plots, from loadtests/measured/scale.jsonl
+	$(BIN)/python -m loadtests.fit_capacity
 
 load: $(INSTALLED) ## Load a copy of the demo by PROFILE=steady|spike|day|cold-start|artifact-swap|soak|redis-down (RATE=, SECONDS=)
 	$(BIN)/python -m loadtests.load $(or $(PROFILE),steady) $(if $(RATE),--rate $(RATE)) $(if $(SECONDS),--seconds $(SECONDS))

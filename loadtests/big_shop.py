@@ -1,5 +1,6 @@
 """Files of a made-up shop of any size: a catalogue, and orders that repeat, share tastes and follow Zipf's law."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,12 @@ class Size:
     items: int
     shoppers: int
     rows: int
+
+
+def size_from_environment() -> Size:
+    """What ITEMS, SHOPPERS and ROWS say."""
+    stated = os.environ.get
+    return Size(int(stated("ITEMS", "100_000")), int(stated("SHOPPERS", "100_000")), int(stated("ROWS", "2_000_000")))
 
 
 def write_catalogue(size: Size, folder: Path) -> Path:

@@ -4,7 +4,8 @@
 
 A made-up shop (loadtests/big_shop.py) is imported, learnt from and served by the commands that a shop would use. Each
 command is a process of its own, whose seconds and largest memory are what the kernel says of it. Results are appended
-to the file that RESULTS names, one JSON a line.
+to the file that RESULTS names, one JSON a line. KEEP names a new folder where the shop stays afterwards, for
+loadtests.beside.
 """
 
 import os
@@ -12,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -26,7 +29,7 @@ from features.artifact.read import load_artifact
 from features.artifact.shelf import ArtifactShelf
 from features.settings import Settings
 from loadtests.bench import free_port, running, traffic
-from loadtests.big_shop import Size, write_catalogue, write_consents, write_orders
+from loadtests.big_shop import Size, size_from_environment, write_catalogue, write_consents, write_orders
 from loadtests.generator import Outcome, at_rate, saturate
 from loadtests.live_bytes import measure_live_bytes
 
@@ -58,10 +61,8 @@ def cost_of(*command: str, folder: Path) -> Cost:
 
 def main() -> None:
     """Make the shop, import it, learn, serve, and print what each took."""
-    size = Size(_stated("ITEMS", 100_000), _stated("SHOPPERS", 100_000), _stated("ROWS", 2_000_000))
-    console, costs = Console(), dict[str, Cost]()
-    with tempfile.TemporaryDirectory(prefix="scale-", dir=os.environ.get("SCALE_DIR")) as name:
-        folder = Path(name)
+    size, console, costs = size_from_environment(), Console(), dict[str, Cost]()
+    with _folder() as folder:
         costs["import the catalogue"] = cost_of(
             "import", "catalogue", str(write_catalogue(size, folder)), folder=folder
         )
@@ -83,8 +84,14 @@ def main() -> None:
             file.write(orjson.dumps(line) + b"\n")
 
 
-def _stated(name: str, usual: int) -> int:
-    return int(os.environ.get(name, usual))
+@contextmanager
+def _folder() -> Iterator[Path]:
+    if kept := os.environ.get("KEEP"):
+        Path(kept).mkdir(parents=True)
+        yield Path(kept)
+        return
+    with tempfile.TemporaryDirectory(prefix="scale-", dir=os.environ.get("SCALE_DIR")) as name:
+        yield Path(name)
 
 
 def _sizes(data: Path) -> dict[str, float]:
@@ -110,17 +117,18 @@ def _served(data: Path) -> dict[str, float]:
     started = time.perf_counter()
     with running(serve, port, "/readyz", {"RECOMMENDER_DATA_DIR": str(data)}) as server:
         ready = time.perf_counter() - started
-        first, full, fixed = uvloop.run(_ask(port, questions))
-        workers = [
-            child for child in psutil.Process(server.process.pid).children() if "serving.worker" in child.cmdline()
-        ]
-        memory = [worker.memory_full_info() for worker in workers]
+        [worker] = [one for one in psutil.Process(server.process.pid).children() if "serving.worker" in one.cmdline()]
+        used_to_start = _processor_seconds(worker)
+        first, full, fixed, used = uvloop.run(_ask(port, questions, worker))
+        memory = worker.memory_full_info()
     return {
         "live state of a shopper, bytes": float(live.n_bytes.mean()),
         "start to ready, s": ready,
-        "worker, private MiB": sum(one.uss for one in memory) / MIB,
-        "worker, with shared files MiB": sum(one.rss for one in memory) / MIB,
+        "worker until ready, processor s": used_to_start,
+        "worker, private MiB": memory.uss / MIB,
+        "worker, with shared files MiB": memory.rss / MIB,
         "first answer, ms": first.percentile(50),
+        "answer, processor ms": 1_000.0 * used / max(len(full.latencies_ms), 1),
         "requests/s": full.per_second,
         f"p50 ms at {RATE:.0f}/s": fixed.percentile(50),
         f"p99 ms at {RATE:.0f}/s": fixed.percentile(99),
@@ -128,11 +136,19 @@ def _served(data: Path) -> dict[str, float]:
     }
 
 
-async def _ask(port: int, questions: list[bytes]) -> tuple[Outcome, Outcome, Outcome]:
+async def _ask(port: int, questions: list[bytes], worker: psutil.Process) -> tuple[Outcome, Outcome, Outcome, float]:
+    """The first answer, saturated, at RATE; and the seconds of the processor that the worker took when saturated."""
     first = await at_rate("127.0.0.1", port, questions, per_second=10.0, seconds=0.01, connections=1)
     await saturate("127.0.0.1", port, questions, seconds=WARM_UP_SECONDS, connections=8)
+    before = _processor_seconds(worker)
     full = await saturate("127.0.0.1", port, questions, seconds=SECONDS)
-    return first, full, await at_rate("127.0.0.1", port, questions, per_second=RATE, seconds=SECONDS)
+    used = _processor_seconds(worker) - before
+    return first, full, await at_rate("127.0.0.1", port, questions, per_second=RATE, seconds=SECONDS), used
+
+
+def _processor_seconds(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return times.user + times.system
 
 
 def _print(console: Console, size: Size, costs: dict[str, Cost], facts: dict[str, float]) -> None:

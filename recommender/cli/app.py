@@ -9,6 +9,7 @@ from rich.console import Console
 
 from recommender.cli.audit import audit_app, record
 from recommender.cli.campaigns import campaigns_app
+from recommender.cli.capacity import capacity
 from recommender.cli.consents import consents_app
 from recommender.cli.coupon import coupon_app
 from recommender.cli.email import email_app
@@ -41,6 +42,7 @@ app.add_typer(import_app, name="import")
 app.add_typer(artifacts_app, name="artifacts")
 app.add_typer(evaluate_app, name="evaluate")
 app.command("tune")(tune)
+app.command("capacity")(capacity)
 app.add_typer(events_app, name="events")
 app.add_typer(keys_app, name="keys")
 app.add_typer(audit_app, name="audit")
