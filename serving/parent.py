@@ -2,11 +2,9 @@
 
 import asyncio
 import fcntl
-import hashlib
 import http.client
 import logging
 import os
-import shutil
 import signal
 import socket
 import sys
@@ -26,6 +24,7 @@ from features.settings import Settings
 from recommender.errors import InvalidInput, StoreUnavailable
 from serving.children import Child, environment_of
 from serving.logs import PROCESS, configure_logs
+from serving.metrics_folder import MetricsFolder, owned_metrics_folder
 from serving.worker import GRACE_SECONDS
 from serving.workers import Workers, start_again_if_dead
 
@@ -33,7 +32,6 @@ APPLICATION = "serving.app:create_app"
 LOOK_SECONDS = 0.05  # between two looks at the children
 RETRY_SECONDS = 1.0  # until the embedded Valkey is tried again
 BACKLOG = 2048
-MEMORY = Path("/dev/shm")  # noqa: S108 - the folder in it is ours alone
 
 log = logging.getLogger(__name__)
 
@@ -58,10 +56,11 @@ def serve(settings: Settings, application: str = APPLICATION) -> None:
     with (
         _lock(settings.data_dir),
         _listen(settings) as listener,
+        owned_metrics_folder(settings.data_dir) as metrics,
         TemporaryFile() as connections,
         _redis(settings) as valkey,
     ):
-        _Family(settings, application, listener, connections, valkey).live()
+        _Family(settings, application, listener, connections, metrics, valkey).live()
 
 
 class _Family:
@@ -73,18 +72,23 @@ class _Family:
         application: str,
         listener: socket.socket,
         connections: IO[bytes],
+        metrics: MetricsFolder,
         valkey: EmbeddedValkey | None,
     ) -> None:
-        self._metrics_dir = metrics_folder(settings.data_dir)
+        self._metrics_dir = metrics.path
         environment = environment_of(settings) | {"PROMETHEUS_MULTIPROC_DIR": str(self._metrics_dir)}
         # One thread each: workers share the cores, and a request is too short to be split. One arena: threads that read
         # SQL would each get a heap of their own from glibc, and what one frees no other can use.
         usual = {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
         environment = usual | environment
-        self._workers = Workers(
-            settings.workers, application, listener.fileno(), connections, environment, self._metrics_dir
+        self._workers = Workers(settings.workers, application, listener.fileno(), connections, environment, metrics)
+        drain = Child(
+            "serving.drain",
+            [],
+            environment | {PROCESS: "drain"},
+            inherited=[metrics.descriptor],
+            holds_sigterm=True,
         )
-        drain = Child("serving.drain", [], environment | {PROCESS: "drain"}, holds_sigterm=True)
         self._drain = [drain] if settings.drain else []
         self._valkey = valkey
         self._address: tuple[str, int] = listener.getsockname()[:2]
@@ -94,8 +98,6 @@ class _Family:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         signal.signal(signal.SIGHUP, self._on_hang_up)
-        shutil.rmtree(self._metrics_dir, ignore_errors=True)
-        self._metrics_dir.mkdir(mode=0o700)
         try:
             self._workers.start()
             if self._wait_until_ready():
@@ -163,7 +165,6 @@ class _Family:
         for drain in self._drain:
             drain.ask_to_end()
             drain.wait_for_end(GRACE_SECONDS)
-        shutil.rmtree(self._metrics_dir, ignore_errors=True)
 
 
 def _has_terminal() -> bool:
@@ -173,17 +174,6 @@ def _has_terminal() -> bool:
     except OSError:
         return False
     return True
-
-
-def metrics_folder(data_dir: Path) -> Path:
-    """Where the processes of `serve` count: in memory, where there is a file system in it.
-
-    They map the files, and who writes to a page for which a full disk has no room is killed.
-    """
-    data = data_dir.resolve()
-    if not MEMORY.is_dir():
-        return data / "metrics"
-    return MEMORY / f"recommender-{os.getuid()}-{hashlib.sha256(str(data).encode()).hexdigest()[:16]}"
 
 
 @contextmanager

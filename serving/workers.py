@@ -12,6 +12,7 @@ from prometheus_client.multiprocess import mark_process_dead
 from serving.accepting import COUNT_BYTES, TAKES_NONE
 from serving.children import Child
 from serving.logs import PROCESS
+from serving.metrics_folder import MetricsFolder
 from serving.worker import GRACE_SECONDS
 
 READY_SECONDS = 90.0  # until a new worker takes calls, or is given up
@@ -22,12 +23,19 @@ log = logging.getLogger(__name__)
 class Worker(Child):
     """A worker with its number, from 0: the place where it says how many connections it has."""
 
-    def __init__(self, number: int, application: str, shared: tuple[int, int], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        number: int,
+        application: str,
+        shared: tuple[int, int],
+        metrics: MetricsFolder,
+        environment: Mapping[str, str],
+    ) -> None:
         super().__init__(
             "serving.worker",
             [application, *map(str, shared), str(number)],
             {**environment, PROCESS: f"worker-{number + 1}"},
-            inherited=shared,
+            inherited=[*shared, metrics.descriptor],
         )
         self.number = number
 
@@ -38,7 +46,7 @@ class Workers:
     Args:
         listener: descriptor of the socket that they listen on.
         connections: the empty file in which they count their connections.
-        metrics_dir: where they count everything else.
+        metrics: where they count everything else.
     """
 
     def __init__(
@@ -48,13 +56,13 @@ class Workers:
         listener: int,
         connections: IO[bytes],
         environment: Mapping[str, str],
-        metrics_dir: Path,
+        metrics: MetricsFolder,
     ) -> None:
         connections.truncate(COUNT_BYTES * (n + 1))
         self._counts = memoryview(mmap.mmap(connections.fileno(), 0)).cast("I")
         for number in range(n + 1):
             self._counts[number] = TAKES_NONE
-        self._application, self._environment, self._metrics_dir = application, environment, metrics_dir
+        self._application, self._environment, self._metrics = application, environment, metrics
         self._shared = listener, connections.fileno()
         self._workers = [self._worker(number) for number in range(n)]
         self._beside: Worker | None = None  # new and not ready yet, or old and not ended yet
@@ -81,7 +89,7 @@ class Workers:
     def look(self) -> None:
         """Go on with what is to be done; waits for nothing."""
         for worker in self._workers:
-            start_again_if_dead(worker, self._metrics_dir)
+            start_again_if_dead(worker, self._metrics.path)
         if self._replacing is None and self._is_asked:
             self._is_asked, self._replacing = False, self._replace()
         if self._replacing is not None:
@@ -99,7 +107,7 @@ class Workers:
             worker.wait_for_end(GRACE_SECONDS + 5)
 
     def _worker(self, number: int) -> Worker:
-        return Worker(number, self._application, self._shared, self._environment)
+        return Worker(number, self._application, self._shared, self._metrics, self._environment)
 
     def _replace(self) -> Generator[None]:
         """One after the other: the new one takes calls before the old one is asked to end."""
@@ -125,7 +133,7 @@ class Workers:
         worker.wait_for_end(0)
         self._counts[worker.number] = TAKES_NONE
         self._beside, self._free = None, worker.number
-        mark_process_dead(worker.pid, str(self._metrics_dir))
+        mark_process_dead(worker.pid, str(self._metrics.path))
 
 
 def start_again_if_dead(child: Child, metrics_dir: Path) -> None:

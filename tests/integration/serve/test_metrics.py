@@ -7,7 +7,8 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from serving.parent import APPLICATION, metrics_folder
+from serving.metrics_folder import metrics_folder
+from serving.parent import APPLICATION
 from tests.integration.serve.service import Service, ends, eventually, serving
 
 EVENTS = 20
