@@ -46,6 +46,11 @@ class Breaker:
             self._try_at = now + self._pause
             return True
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether the latest call failed."""
+        return self._failures > 0
+
     def failed(self) -> None:
         """The store did not answer."""
         with self._lock:

@@ -23,6 +23,7 @@ from features.mails import Chosen
 from features.markets import read_markets
 from features.offer_rules import read_offer_rules
 from features.online.connection import connect
+from features.online.in_time import line_to
 from features.online.limits import SharedLimits
 from features.online.live_state import LiveState
 from features.online.mail_clicks import MailClicks
@@ -239,9 +240,12 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     )
     exposures = Exposures(stream, traces.keep, live.merge, metrics)
     compiled, fragments = lru_cache(COMPILED_FILTERS)(compile_rule), ItemFragments()
-    redis_breaker = Breaker(told=partial(metrics.breaker_turned, "redis"))
+    live_breaker, redis_breaker = Breaker(told=partial(metrics.breaker_turned, "live_state")), line_to(redis).breaker
+    redis_breaker.told = partial(metrics.breaker_turned, "redis")
     breaker_of(engine).told = partial(metrics.breaker_turned, "sql")
-    live_reader = LiveReader(live, metrics, settings.redis_deadline_ms / 1000, consents.hide_place, redis_breaker)
+    live_reader = LiveReader(
+        live, metrics, settings.redis_deadline_ms / 1000, consents.hide_place, live_breaker, line_to(redis)
+    )
     recommend = Recommend(
         current=current,
         find_placement=placements.find,
@@ -400,6 +404,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         with threadpool_limits(1):
             tasks = background.start()
             # A worker that begins beside others must not take calls away from them before it can answer.
+            await live_reader.connect()
             await background.settled()
             yield {"is_ready": lambda: current.artifact_id is not None, DOOR: door, REFUSAL: refusal}
             await background.stop(tasks)
@@ -430,7 +435,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         link_routes(links, visits, unsubscribe, limits, clock),
         offer_link_routes(links, visits, claim_coupon, limits, clock),
         privacy_routes(PrivacyDesk(settings, engine, clock), settings, overlay.announce, contacts),
-        health_routes(current, engine, metrics, stream, lambda: watch.why_not, redis_breaker),
+        health_routes(current, engine, metrics, stream, lambda: watch.why_not, live_breaker, redis_breaker),
     )
     for routes in routers:
         app.router.routes.extend(routes.routes)  # `include_router` would build each of them once more

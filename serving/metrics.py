@@ -133,14 +133,15 @@ class Metrics:
         )
         self._breakers = Gauge(
             "recommender_breaker_open",
-            "1 while a store is taken for gone, so that calls do without it at once: redis (live state) or sql.",
+            "1 while a store is taken for gone, so that calls do without it at once: redis, sql, or live_state"
+            " (Redis, where it has milliseconds).",
             ["dependency"],
             multiprocess_mode="livemax",
             registry=self.registry,
         )
         for caller in ("till", "app", "storefront", "batch"):
             self._shed.labels(caller)
-        for dependency in ("redis", "sql"):
+        for dependency in ("live_state", "redis", "sql"):
             self.breaker_turned(dependency, False)
         self._by_request: dict[tuple[str, str, int], Histogram] = {}
         self._by_list: dict[tuple[str, str, bool], Counter] = {}
@@ -167,7 +168,7 @@ class Metrics:
         self._problems.labels("overloaded").inc(n)
 
     def breaker_turned(self, dependency: str, is_open: bool) -> None:
-        """State whether a store is taken for gone; `dependency` is redis or sql."""
+        """State whether a store is taken for gone; `dependency` is live_state, redis or sql."""
         self._breakers.labels(dependency).set(is_open)
 
     def stages_timed(self, stages: Sequence[str], seconds: Sequence[float]) -> None:

@@ -13,6 +13,7 @@ from features.definitions import KEPT_FOR
 from features.events.drain import read_rows
 from features.events.log import scan_events
 from features.identity import ANONYMOUS_ID, STRONG_KINDS, USER_ID, Identifier, Presented
+from features.online.in_time import line_to
 from features.online.keys import EVENT_STREAM, live_state_of_user
 from features.online.live_entries import entries_of
 from features.online.live_events import LiveEntry, LivePlace
@@ -24,6 +25,7 @@ from recommender.ids import AnonymousId, ItemNumber, UserId
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
+STREAM_SECONDS = 10.0  # to read all that waits to be drained
 COLUMNS = (
     "event_id", "line", "event", "order_id", "user_id", "anonymous_id", "identifiers", "item_id", "quantity",
     "store_id", "zone_id", "consent", "occurred_at", "received_at",
@@ -59,7 +61,8 @@ class Rebuild:
         ledger_at = self.ledger_at()
         await self.live.empty([live_state_of_user(user) for user in users], ledger_at)
         # Before the log is read: what leaves the one is in the other then.
-        waiting: Any = await self.redis.xrange(EVENT_STREAM)
+        async with line_to(self.redis).in_time(STREAM_SECONDS):
+            waiting: Any = await self.redis.xrange(EVENT_STREAM)
         lines = [entry[b"events"] for _, entry in waiting if b"events" in entry]
         found = await asyncio.to_thread(self._read, lines, touched, now)
         await self.look_up(row["item_id"] for row, _ in found if row["item_id"] is not None)

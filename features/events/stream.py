@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 
 from features.events.backlog import Backlog, backlog_of, backlog_question
 from features.online.gathered_calls import GatheredCalls
+from features.online.in_time import KEEPING_SECONDS, line_to
 from features.online.keys import (
     EVENT_STREAM,
     EVENT_STREAM_BYTES,
@@ -48,7 +49,7 @@ class EventStream:
     """
 
     def __init__(self, redis: "Redis", waiting_bytes: int = WAITING_BYTES) -> None:
-        self._redis, self._calls = redis, GatheredCalls(redis)
+        self._redis, self._calls, self._line = redis, GatheredCalls(redis), line_to(redis)
         self.waiting_bytes = waiting_bytes
         self._script = load_script("append_events")
         self._backlog_question = backlog_question()
@@ -83,7 +84,8 @@ class EventStream:
     async def backlog(self) -> Backlog:
         """How much waits to be drained; one round trip."""
         try:
-            return backlog_of(await self._redis.eval(*self._backlog_question))
+            async with self._line.in_time():
+                return backlog_of(await self._redis.eval(*self._backlog_question))
         except (RedisError, OSError) as error:
             raise StoreUnavailable(f"the event stream cannot be reached: {error}") from error
 
@@ -94,7 +96,8 @@ class EventStream:
         args += [part for event in events for part in event]
         keys = EVENT_STREAM, EVENT_STREAM_BYTES, *_days_around(first["received_at"]), UNPROJECTED
         try:
-            reply: Any = await self._calls.call("EVAL", self._script, len(keys), *keys, *args)
+            async with self._line.in_time(KEEPING_SECONDS):
+                reply: Any = await self._calls.call("EVAL", self._script, len(keys), *keys, *args)
         except (RedisError, OSError) as error:
             self._settled += settled
             raise StoreUnavailable(

@@ -19,7 +19,8 @@ class GatheredCalls:
     """Sends commands; what is asked for while some are under way goes out together with the next.
 
     The client of redis-py takes a connection from its pool for each command, and gives it back: most of what a command
-    costs here, and several times what it costs Redis. A caller that gives up leaves its command, which may be executed.
+    costs here, and several times what it costs Redis. A caller that gives up leaves its command, which may be executed
+    if it was sent by then.
     """
 
     def __init__(self, redis: "Redis") -> None:
@@ -43,7 +44,10 @@ class GatheredCalls:
     async def _send_on(self) -> None:
         """Send until nobody has asked meanwhile."""
         while self._asked:
-            asked, self._asked = self._asked, []
+            # Who gave up was told that nothing is done, and is kept to that as far as it can be.
+            asked, self._asked = [one for one in self._asked if not one[1].done()], []
+            if not asked:
+                break
             replies: Sequence[object]
             try:
                 replies = await self._exchange([command for command, _ in asked])

@@ -49,7 +49,9 @@ class GatheredReads:
     async def _read_on(self) -> None:
         """Read until nobody has asked meanwhile."""
         while self._asked:
-            asked, self._asked = self._asked, []
+            asked, self._asked = [one for one in self._asked if not one[1].done()], []
+            if not asked:
+                break
             try:
                 values = await self._read([key for keys, _ in asked for key in keys])
             except Exception as error:  # for those who asked

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from redis.asyncio import RedisCluster
 
+from features.online.in_time import line_to
 from features.online.keys import FAILURES_SECONDS, LIMIT_SECONDS, failures_of, limit_of, load_script
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ class SharedLimits:
     """How used up limits are, over all workers. Who they are of is kept as a keyed hash."""
 
     def __init__(self, redis: "Redis") -> None:
-        self._redis = redis
+        self._redis, self._line = redis, line_to(redis)
         self._advance, self._count = load_script("advance_limits"), load_script("count_failures")
         self._at_once = 1 if isinstance(redis, RedisCluster) else LIMITS_AT_ONCE  # in a cluster they lie apart
 
@@ -37,7 +38,8 @@ class SharedLimits:
             some = names[start : start + self._at_once]
             args = [str(max(1, round(1_000 * taken[name]))) for name in some]
             pipeline.eval(self._advance, len(some), *map(limit_of, some), str(1_000 * LIMIT_SECONDS), *args)
-        replies: list[list[int]] = await pipeline.execute()
+        async with self._line.in_time():
+            replies: list[list[int]] = await pipeline.execute()
         return [left / 1_000 for reply in replies for left in reply]
 
     async def count(self, failures: Mapping[str, int]) -> list[tuple[int, float]]:
@@ -48,7 +50,8 @@ class SharedLimits:
         pipeline = self._redis.pipeline(transaction=False)
         for name, new in failures.items():
             pipeline.eval(self._count, 1, failures_of(name), str(new), str(1_000 * FAILURES_SECONDS))
-        replies: list[tuple[int, int]] = await pipeline.execute()
+        async with self._line.in_time():
+            replies: list[tuple[int, int]] = await pipeline.execute()
         return [(counted, left / 1_000) for counted, left in replies]
 
 

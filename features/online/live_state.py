@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from redis.asyncio import RedisCluster
 
 from features.online.gathered_reads import GatheredReads
+from features.online.in_time import KEEPING_SECONDS, line_to
 from features.online.keys import (
     LIVE_STATE_EVENTS,
     LIVE_STATE_SECONDS,
@@ -30,7 +31,7 @@ class LiveState:
     """The newest events of each identifier: an idempotent, order-independent projection of the event stream."""
 
     def __init__(self, redis: "Redis") -> None:
-        self._redis = redis
+        self._redis, self._line = redis, line_to(redis)
         self._values = GatheredReads(redis)
         self._keep_newest = load_script("keep_newest_events")
         self._keys_at_once = 1 if isinstance(redis, RedisCluster) else KEYS_AT_ONCE  # in a cluster they lie apart
@@ -57,7 +58,8 @@ class LiveState:
 
     async def merge(self, updates: Updates) -> None:
         """Make updates; one round trip."""
-        await self._merge(updates.items())
+        async with self._line.in_time(KEEPING_SECONDS):
+            await self._merge(updates.items())
 
     async def copy(self, copies: Sequence[tuple[str, str]], allowed_at: int = 0) -> None:
         """Merge what is kept under one key into another, for each (from, to) of `features.online.keys`.
@@ -65,13 +67,14 @@ class LiveState:
         Two round trips. Doing it again changes nothing, and a source that holds nothing is left out, as is one that
         was emptied by more of the ledger of consents than `allowed_at`.
         """
-        reading = self._redis.pipeline(transaction=False)
-        for source, _ in copies:
-            reading.get(source)
-        values: list[bytes | None] = await reading.execute()
-        known = zip(copies, values, strict=True)
-        updates = [(target, None if value is None else as_update(value, allowed_at)) for (_, target), value in known]
-        await self._merge((target, update) for target, update in updates if update is not None)
+        async with self._line.in_time(KEEPING_SECONDS):
+            reading = self._redis.pipeline(transaction=False)
+            for source, _ in copies:
+                reading.get(source)
+            values: list[bytes | None] = await reading.execute()
+            known = zip(copies, values, strict=True)
+            found = [(target, None if value is None else as_update(value, allowed_at)) for (_, target), value in known]
+            await self._merge((target, update) for target, update in found if update is not None)
 
     async def empty(self, keys: Collection[str], emptied_at: int) -> None:
         """Empty keys of `features.online.keys`, as of a change number of the ledger of consents; one round trip.
@@ -79,14 +82,16 @@ class LiveState:
         That stays written under them, so that a worker that knows less of the ledger neither adds anything nor takes
         its own knowledge for the last word. One that knows as much goes by what it knows.
         """
-        await self._merge((key, pack_emptied(emptied_at)) for key in keys)
+        async with self._line.in_time(KEEPING_SECONDS):
+            await self._merge((key, pack_emptied(emptied_at)) for key in keys)
 
     async def forget_places(self, keys: Collection[str], unplaced_at: int) -> None:
         """Forget where the shoppers were, as of a change number of the ledger of consents; one round trip.
 
         As with `empty`, a worker that knows less of the ledger adds no place afterwards. Said again, it does nothing.
         """
-        await self._merge((key, pack_unplaced(unplaced_at)) for key in keys)
+        async with self._line.in_time(KEEPING_SECONDS):
+            await self._merge((key, pack_unplaced(unplaced_at)) for key in keys)
 
     async def _merge(self, updates: Iterable[tuple[str, bytes]]) -> None:
         pipeline, waiting = self._redis.pipeline(transaction=False), list(updates)
@@ -103,7 +108,8 @@ class LiveState:
         pipeline = self._redis.pipeline(transaction=False)
         for key in keys:
             pipeline.delete(key)
-        await pipeline.execute()
+        async with self._line.in_time(KEEPING_SECONDS):
+            await pipeline.execute()
 
 
 def keys_of(user_id: UserId | None, anonymous_id: AnonymousId | None) -> list[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from features.online.in_time import line_to
 from features.online.keys import MAIL_CLICKS_SECONDS, MAIL_OPENED_SECONDS, clicks_of_mail, opening_of_mail
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ class MailClicks:
     """
 
     def __init__(self, redis: "Redis") -> None:
-        self._redis = redis
+        self._redis, self._line = redis, line_to(redis)
 
     async def note(self, mail: str, link: str, at: float) -> None:
         """Note that a link of a mail was followed; one round trip."""
@@ -27,16 +28,19 @@ class MailClicks:
         pipeline.zremrangebyscore(key, "-inf", at - MAIL_CLICKS_SECONDS)
         pipeline.zadd(key, {link: at}, nx=True)
         pipeline.expire(key, MAIL_CLICKS_SECONDS)
-        await pipeline.execute()
+        async with self._line.in_time():
+            await pipeline.execute()
 
     async def count(self, clicks: Sequence[tuple[str, float]]) -> list[int]:
         """How many links of a mail were followed at most BURST_SECONDS before or after a moment; one round trip."""
         pipeline = self._redis.pipeline(transaction=False)
         for mail, at in clicks:
             pipeline.zcount(clicks_of_mail(mail), at - BURST_SECONDS, at + BURST_SECONDS)
-        found: list[Any] = await pipeline.execute()
+        async with self._line.in_time():
+            found: list[Any] = await pipeline.execute()
         return [int(n) for n in found]
 
     async def is_first_opening(self, mail: str, by: str) -> bool:
         """Whether a kind of visitor had not opened a mail within MAIL_OPENED_SECONDS; it has now."""
-        return bool(await self._redis.set(opening_of_mail(mail, by), b"", nx=True, ex=MAIL_OPENED_SECONDS))
+        async with self._line.in_time():
+            return bool(await self._redis.set(opening_of_mail(mail, by), b"", nx=True, ex=MAIL_OPENED_SECONDS))

@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 
 from features.ledger.idempotency import Call, Reply, must_be_same
 from features.online.gathered_calls import Argument, GatheredCalls
+from features.online.in_time import line_to
 from features.online.keys import (
     OFFER_ANSWER_SECONDS,
     OFFER_CLAIM_SECONDS,
@@ -46,7 +47,7 @@ class OfferAnswers:
     """
 
     def __init__(self, redis: "Redis") -> None:
-        self._calls = GatheredCalls(redis)
+        self._calls, self._line = GatheredCalls(redis), line_to(redis)
         self._replace = load_script("replace_if_same")
 
     async def begin(self, call: Call, now: datetime) -> Reply | Turn:
@@ -86,7 +87,8 @@ class OfferAnswers:
 
     async def _ask(self, *command: Argument) -> Any:  # noqa: ANN401 - what Redis answers
         try:
-            return await self._calls.call(*command)
+            async with self._line.in_time():
+                return await self._calls.call(*command)
         except (RedisError, OSError) as error:
             raise StoreUnavailable(
                 f"Redis cannot be reached: {error}", remedy="Send the same request again later."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from features.identity import Identifier
 from features.online.gathered_calls import GatheredCalls
 from features.online.gathered_reads import GatheredReads
+from features.online.in_time import KEEPING_SECONDS, line_to
 from features.online.keys import PRESENCE_SECONDS, load_script, presence_of
 from recommender.places.heard import MOST_DEVICES, MOST_STORES, Heard, HeardLately, Whereabouts
 from recommender.places.places import number_of
@@ -46,13 +47,14 @@ class PresenceStates:
     """
 
     def __init__(self, redis: "Redis") -> None:
-        self._redis = redis
+        self._redis, self._line = redis, line_to(redis)
         self._values, self._calls = GatheredReads(redis), GatheredCalls(redis)
         self._replace = load_script("replace_if_same")
 
     async def read(self, holder: Identifier) -> Kept:
         """What is kept of a person; one round trip, which many readers may share."""
-        [value] = await self._values.get([presence_of(holder)])
+        async with self._line.in_time():
+            [value] = await self._values.get([presence_of(holder)])
         return unpack(value or b"")
 
     async def keep(self, holder: Identifier, device_id: str | None, before: Kept, state: HeardLately) -> bool:
@@ -66,7 +68,8 @@ class PresenceStates:
         after = before.whereabouts.with_device(_number(device_id), state)
         value = pack(after, before.emptied_at)
         key = presence_of(holder)
-        return bool(await self._calls.call("EVAL", self._replace, 1, key, before.read, value, PRESENCE_SECONDS))
+        async with self._line.in_time():
+            return bool(await self._calls.call("EVAL", self._replace, 1, key, before.read, value, PRESENCE_SECONDS))
 
     async def empty(self, holders: Collection[Identifier], emptied_at: int) -> None:
         """Forget people, as of a change number of the ledger of consents; two round trips, if nobody interferes.
@@ -75,6 +78,10 @@ class PresenceStates:
         nothing back. Said again, it changes nothing.
         """
         waiting, emptied = [presence_of(holder) for holder in holders], pack(Whereabouts(), emptied_at)
+        async with self._line.in_time(KEEPING_SECONDS):
+            await self._empty(waiting, emptied, emptied_at)
+
+    async def _empty(self, waiting: list[str], emptied: bytes, emptied_at: int) -> None:
         while waiting:
             values = await self._values.get(waiting)
             known = zip(waiting, (value or b"" for value in values), strict=True)

@@ -1,5 +1,7 @@
 """Redis gone, slow, flushed, full."""
 
+import os
+import signal
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from time import sleep
@@ -7,12 +9,14 @@ from time import sleep
 from redis import Redis
 
 from features.online.embedded import EmbeddedValkey
+from features.online.in_time import READING_SECONDS
 from loadtests.drills.drill import drill
 from loadtests.drills.load import Seen
 from loadtests.drills.proxy import SlowProxy
 from loadtests.drills.stage import MONEY, Stage, answers, kill, n_degraded, refused_clearly, staged, unanswered
 
 AWAY_SECONDS = 4.0
+KNOWN_SECONDS = 4.0  # until all workers know
 SLACK_MS = 250  # beyond the deadline: the machine is shared with the load
 DRAINED_SECONDS = 6.0  # what was acknowledged earlier has been drained
 
@@ -63,6 +67,29 @@ def redis_slow() -> Stage:
 
 
 @drill(
+    "redis-hangs",
+    fault="Redis takes calls and answers none (SIGSTOP) for 8 s",
+    promise="recommendations go on, degraded: session, consent; tills go on; what Redis has to keep is refused with 503"
+    " and Retry-After, and once it is known to be gone nobody waits for it",
+)
+def redis_hangs() -> Stage:
+    with staged(own_redis=True) as stage:
+        assert stage.valkey is not None
+        assert stage.valkey.pid is not None
+        os.kill(stage.valkey.pid, signal.SIGSTOP)
+        _goes_on_without_redis(stage, stage.watch("hangs", KNOWN_SECONDS))
+        seen = stage.watch("known to hang", AWAY_SECONDS)
+        _goes_on_without_redis(stage, seen)
+        waited = [one for one in answers(seen, "app", "feed", "consents") if one.milliseconds >= 1000 * READING_SECONDS]
+        stage.check(not waited, f"{len(waited)} calls waited for Redis, though it was known to be gone")
+        os.kill(stage.valkey.pid, signal.SIGCONT)
+        stage.recovers(stage.recommends_personally, "personal again")
+        sleep(1.0)
+        stage.all_well("answers again")
+    return stage
+
+
+@drill(
     "redis-flushed",
     fault="FLUSHALL: live state, presence, counts, and what was not drained yet",
     promise="nobody is refused; coupons, budgets and consents are as they were; of events only those of the last"
@@ -83,10 +110,11 @@ def redis_flushed() -> Stage:
 @drill(
     "redis-full",
     fault="Redis has no memory left for 4 s (maxmemory)",
-    promise="recommendations stay personal; tills go on; events and offers are refused with 503 and Retry-After",
+    promise="every recommendation stays personal; tills go on; events and offers are refused with 503 and Retry-After",
 )
 def redis_full() -> Stage:
-    with staged(own_redis=True) as stage:
+    # Who is late on a busy machine says nothing of memory: Redis has all the time it needs.
+    with staged(own_redis=True, RECOMMENDER_REDIS_DEADLINE_MS="1000") as stage:
         assert stage.valkey is not None
         with Redis(unix_socket_path=str(stage.valkey.socket)) as redis:
             redis.config_set("maxmemory", 1)
@@ -94,7 +122,7 @@ def redis_full() -> Stage:
             redis.config_set("maxmemory", 0)
         storefront = answers(seen, "storefront")
         stage.check(all(one.status == 200 for one in storefront), "a recommendation failed")
-        stage.check(n_degraded(storefront) <= 0.05 * len(storefront), "recommendations were not personal")
+        stage.check(n_degraded(storefront) == 0, f"{n_degraded(storefront)} recommendations were not personal")
         stage.check(all(one.status == 201 for one in answers(seen, "till")), "a till was refused")
         stage.check(refused_clearly(seen), "a refusal without 503 and Retry-After")
         stage.check(all(one.status == 503 for one in answers(seen, "feed")), "events were acknowledged")

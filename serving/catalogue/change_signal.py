@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
+from features.online.in_time import line_to
 from features.online.keys import CHANGE_CHANNEL
 from serving.cancellation import heed_cancellation
 
@@ -26,12 +27,15 @@ class ChangeSignal:
     """
 
     def __init__(self, redis: Redis) -> None:
-        self._redis = redis
+        self._redis, self._line = redis, line_to(redis)
         self.heard = asyncio.Event()
         self.listening = False
 
     async def announce(self) -> None:
         """Wake all workers; one that cannot be woken now sees the change when it next looks."""
+        if self._line.breaker.is_open:  # and others try whether it is back
+            log.warning("a change could not be announced, the workers will find it: Redis is known to be gone")
+            return
         try:
             async with asyncio.timeout(ANNOUNCE_SECONDS):
                 await self._redis.publish(CHANGE_CHANNEL, b"")

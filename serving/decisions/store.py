@@ -7,6 +7,7 @@ from time import monotonic
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from features.online.in_time import line_to
 from features.online.keys import TRACE_SECONDS, decision_trace
 from recommender.errors import StoreUnavailable
 from recommender.ids import RecommendationId
@@ -20,7 +21,7 @@ class DecisionTraces:
     """Keeps traces as compressed JSON, readable from any worker; `elapsed` gives seconds from any start."""
 
     def __init__(self, redis: Redis, elapsed: Callable[[], float] = monotonic) -> None:
-        self._redis = redis
+        self._redis, self._line = redis, line_to(redis)
         self._elapsed = elapsed
         self._allowance = TRACES_AT_ONCE
         self._counted_at = elapsed()
@@ -30,16 +31,18 @@ class DecisionTraces:
         if not self._take_allowance():
             raise StoreUnavailable("More traces are asked for than are kept.", remedy="Ask for fewer explanations.")
         try:
-            await self._redis.set(decision_trace(recommendation_id), zlib.compress(document), ex=TRACE_SECONDS)
+            async with self._line.in_time():
+                await self._redis.set(decision_trace(recommendation_id), zlib.compress(document), ex=TRACE_SECONDS)
         except (RedisError, OSError) as error:
-            raise StoreUnavailable("The trace could not be kept.", remedy="Try again in a moment.") from error
+            raise StoreUnavailable(f"The trace could not be kept: {error}", remedy="Try again in a moment.") from error
 
     async def read(self, recommendation_id: RecommendationId) -> bytes | None:
         """JSON of one trace; None: none is kept (any more). Raises StoreUnavailable when Redis is gone."""
         try:
-            kept = await self._redis.get(decision_trace(recommendation_id))
+            async with self._line.in_time():
+                kept = await self._redis.get(decision_trace(recommendation_id))
         except (RedisError, OSError) as error:
-            raise StoreUnavailable("Traces cannot be read now.", remedy="Try again in a moment.") from error
+            raise StoreUnavailable(f"Traces cannot be read now: {error}", remedy="Try again in a moment.") from error
         # The client is typed for replies as text as well; ours are bytes.
         return zlib.decompress(kept) if isinstance(kept, bytes) else None
 

@@ -29,9 +29,13 @@ def health_routes(
     metrics: Metrics,
     stream: EventStream,
     why_not: Callable[[], str | None],
+    live: Breaker,
     redis: Breaker,
 ) -> APIRouter:
-    """The routes; `why_not` says what keeps the artifact from being loaded, `redis` whether that is there."""
+    """The routes; `why_not` says what keeps the artifact from being loaded.
+
+    `live` knows whether live state is read in time, `redis` whether Redis is there.
+    """
     router = APIRouter(tags=["health"], route_class=ScopedRoute)
 
     @router.get("/healthz", response_model=Alive, openapi_extra=needs(FREE))
@@ -48,8 +52,10 @@ def health_routes(
         reasons = [] if current.artifact_id is not None else [why_not() or "The artifact is being loaded."]
         sql = await _why_no_sql(engine)
         degraded = [] if sql is None else [sql]
+        if live.is_open:
+            degraded.append("Redis is late or gone: recommendations go without live state.")
         if redis.is_open:
-            degraded.append("Redis does not answer: recommendations go without live state, events are refused.")
+            degraded.append("Redis does not answer: offers, events and withdrawals of consent are refused.")
         content = {
             "ready": not reasons, "artifact_id": current.artifact_id, "reasons": reasons, "degraded": degraded,
         }  # fmt: skip

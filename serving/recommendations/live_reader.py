@@ -2,20 +2,20 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as NotInTime
 
 from features.breaker import Breaker
 from features.identity import Identifier, Presented
+from features.online.in_time import READING_SECONDS, KnownGone, Line, within
 from features.online.live_events import NO_PLACES
 from features.online.live_state import NO_LIVE_EVENTS, LiveEvents, LiveState
 from recommender.ids import AnonymousId, UserId
 from serving.metrics import Metrics
 from serving.recommendations.questions import Caller
-
-QUIET_SECONDS = 0.001  # a timer of this length that fires much later was held up by our own work, not by Redis
-MOST_SECONDS = 1.0  # after that the read is given up, whoever was late
 
 
 class LiveReader:
@@ -23,7 +23,8 @@ class LiveReader:
 
     Args:
         hides_place: whether it may not be used where somebody is, who comes under these identifiers.
-        breaker: of Redis.
+        breaker: of reads that may take no longer than the deadline: a Redis that is late for these can be there.
+        line: of those who wait longer.
     """
 
     def __init__(
@@ -33,11 +34,18 @@ class LiveReader:
         deadline_seconds: float,
         hides_place: Callable[[Sequence[Identifier]], bool],
         breaker: Breaker,
+        line: Line,
     ) -> None:
-        self._live, self._breaker = live, breaker
+        self._live, self._breaker, self._line = live, breaker, line
         self._hides_place = hides_place
         self._metrics = metrics
         self._deadline_seconds = deadline_seconds
+
+    async def connect(self) -> None:
+        """Open the connection, so that the first recommendation does not wait for that; without Redis, do nothing."""
+        with suppress(RedisError, OSError):
+            async with self._line.in_time(READING_SECONDS):
+                await self._live.read(UserId("nobody"), None)
 
     async def read(self, caller: Caller) -> LiveEvents | None:
         """Recent events of the caller; None: Redis did not say until the deadline."""
@@ -47,40 +55,29 @@ class LiveReader:
             self._metrics.live_state_missed("open")
             return None
         try:
-            async with asyncio.timeout(None) as scope:
-                deadline = _Deadline(scope, self._deadline_seconds)
-                try:
-                    live = await self._live.read(caller.user_id, caller.anonymous_id)
-                finally:
-                    deadline.cancel()
-        except (TimeoutError, RedisError, OSError) as error:
-            self._missed(error)
+            async with within(self._deadline_seconds):
+                live = await self._live.read(caller.user_id, caller.anonymous_id)
+        except (RedisError, OSError) as error:
+            self._breaker.failed()
+            self._metrics.live_state_missed(_cause_of(error))
             return None
         self._breaker.succeeded()
         return self._placed(caller, live)
 
     async def read_patiently(self, user_id: UserId | None, anonymous_id: AnonymousId | None) -> LiveEvents | None:
-        """The same of one who is not answered without; None: Redis is gone, or did not say within MOST_SECONDS."""
+        """The same of one who is not answered without; None: Redis is gone, or did not say within READING_SECONDS."""
         [live] = await self.read_all([Caller(user_id=user_id, anonymous_id=anonymous_id)])
         return live
 
     async def read_all(self, callers: Sequence[Caller]) -> Sequence[LiveEvents | None]:
         """The same of many callers whom nobody waits for, in round trips that they share; all None: no Redis."""
-        if not self._breaker.lets_through():
-            self._metrics.live_state_missed("open")
-            return [None] * len(callers)
         try:
-            async with asyncio.timeout(MOST_SECONDS):
+            async with self._line.in_time(READING_SECONDS):
                 found = await asyncio.gather(*(self._live.read(one.user_id, one.anonymous_id) for one in callers))
-        except (TimeoutError, RedisError, OSError) as error:
-            self._missed(error)
+        except (RedisError, OSError) as error:
+            self._metrics.live_state_missed(_cause_of(error))
             return [None] * len(callers)
-        self._breaker.succeeded()
         return [self._placed(caller, live) for caller, live in zip(callers, found, strict=True)]
-
-    def _missed(self, error: Exception) -> None:
-        self._breaker.failed()
-        self._metrics.live_state_missed("late" if isinstance(error, TimeoutError) else "gone")
 
     def _placed(self, caller: Caller, live: LiveEvents) -> LiveEvents:
         if not live.places or not self._hides_place(Presented(caller.user_id, caller.anonymous_id).identifiers()):
@@ -88,30 +85,8 @@ class LiveReader:
         return replace(live, places=NO_PLACES)
 
 
-class _Deadline:
-    """Ends a scope once Redis has had its time, and the event loop a quiet moment to read an answer that is there.
-
-    Without the second, a worker with more to do than it can would blame Redis, close its connections, and have yet more
-    to do.
-    """
-
-    def __init__(self, scope: asyncio.Timeout, seconds: float) -> None:
-        self._scope = scope
-        self._loop = asyncio.get_running_loop()
-        self._last = self._loop.time() + MOST_SECONDS
-        self._timer = self._loop.call_later(seconds, self._wait_for_quiet)
-
-    def cancel(self) -> None:
-        """The read has ended."""
-        self._timer.cancel()
-
-    def _wait_for_quiet(self) -> None:
-        self._timer = self._loop.call_later(QUIET_SECONDS, self._check)
-
-    def _check(self) -> None:
-        now = self._loop.time()
-        was_quiet = now - self._timer.when() < QUIET_SECONDS
-        if was_quiet or now > self._last:
-            self._scope.reschedule(now)
-        else:
-            self._wait_for_quiet()
+def _cause_of(error: Exception) -> str:
+    """Why live state was missed, as metrics call it."""
+    if isinstance(error, KnownGone):
+        return "open"
+    return "late" if isinstance(error, TimeoutError | NotInTime) else "gone"
