@@ -1,6 +1,7 @@
 """The catalogue as the decision sees it: one array per fact, by item row, kept current between two requests."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +47,7 @@ class Catalogue:
     """Facts of all items by item row: the artifact's rows first, then spare rows for what came since.
 
     It is changed only between two requests, by the one owner that replays catalogue changes; readers see plain arrays.
-    `version` grows with each change, so that masks made from it can be kept until it moves.
+    `version` grows with each change that a decision can see, so that masks made from it can be kept until it moves.
 
     Attributes:
         items: the facts of every item; `items[row]` makes an object of them, so loops over many rows ask the columns.
@@ -100,13 +101,19 @@ class Catalogue:
         return self.items.row_of(item_id)
 
     def upsert(self, item: CatalogueItem) -> int:
-        """State all facts of one item; a new item takes the next row. Returns its row."""
+        """State all facts of one item; a new item takes the next row. Returns its row.
+
+        A count of stock that leaves it in stock, or sold out, is no new version: shops state thousands an hour.
+        """
         row = self.row_of(item.item_id)
         if row < 0:
             row = self._new_row(item.item_number)
+        elif self._looks_the_same(row, item):
+            self.items.set_stock(row, item.stock)
+            return row
         self.items.set(row, item)
-        self.visible[row] = not item.hidden and item.price is not None
-        self.in_stock[row] = item.stock is None or item.stock > 0
+        self.visible[row] = _is_visible(item)
+        self.in_stock[row] = _is_in_stock(item)
         self.pictured[row] = bool(item.image_url)
         self.write_cards(slice(row, row + 1))
         self.version += 1
@@ -152,9 +159,21 @@ class Catalogue:
 
     def _set_store_stock(self, store_id: StoreId, row: int, quantity: int | None) -> None:
         if row >= 0:
-            stock = self.store_stock.setdefault(store_id, StoreStock())
-            stock.set(row, sold_out=quantity is not None and quantity <= 0)
-            self.version += 1
+            stock, sold_out = (
+                self.store_stock.setdefault(store_id, StoreStock()),
+                quantity is not None and quantity <= 0,
+            )
+            if (row in stock.sold_out) != sold_out:
+                stock.set(row, sold_out=sold_out)
+                self.version += 1
+
+    def _looks_the_same(self, row: int, item: CatalogueItem) -> bool:
+        """Whether nothing is new but how many there are of it."""
+        return (
+            self.visible.item(row) == _is_visible(item)
+            and self.in_stock.item(row) == _is_in_stock(item)
+            and self.items[row] == replace(item, stock=self.items.stock(row))
+        )
 
     def _new_row(self, item_number: ItemNumber) -> int:
         row = self.n
@@ -175,3 +194,11 @@ class Catalogue:
         self.stated_in = padded(self.stated_in, extra, fill=0)
         self.cards = np.concatenate([self.cards, np.empty((extra, CARD_COLUMNS), dtype=np.int32)])
         self.write_cards(slice(-extra, None))
+
+
+def _is_visible(item: CatalogueItem) -> bool:
+    return not item.hidden and item.price is not None
+
+
+def _is_in_stock(item: CatalogueItem) -> bool:
+    return item.stock is None or item.stock > 0

@@ -130,7 +130,7 @@ class ItemColumns:
         if not 0 <= row < self._n:
             raise IndexError(f"there are {self._n} items, and no row {row}")
         text, number, long = self.text, self.number, self.long
-        price, margin, stock = number["price"].item(row), number["margin"].item(row), self._stock.item(row)
+        price, margin = number["price"].item(row), number["margin"].item(row)
         return CatalogueItem(
             item_id=self.item_id(row),
             item_number=ItemNumber(self.numbers.item(row)),
@@ -140,7 +140,7 @@ class ItemColumns:
             currency=self._currency.word(row) or "",
             added_day=number["added_day"].item(row),
             hidden=self.hidden.item(row),
-            stock=None if stock == _UNTRACKED else stock,
+            stock=self.stock(row),
             min_age=round(number["min_age"].item(row)),
             department=text["department"].word(row),
             category=text["category"].word(row),
@@ -168,6 +168,15 @@ class ItemColumns:
         code = self.text["id"].code_of(item_id)
         return -1 if code < 0 or code >= len(self._row_of_word) else self._row_of_word[code]
 
+    def stock(self, row: int) -> int | None:
+        """How many there are in the chain; None: nobody counts."""
+        stock = self._stock.item(row)
+        return None if stock == _UNTRACKED else stock
+
+    def set_stock(self, row: int, stock: int | None) -> None:
+        """State how many there are in the chain, and nothing else."""
+        self._stock[row] = _UNTRACKED if stock is None else stock
+
     def in_stock(self) -> Mask:
         """Of each row, whether its stock is above 0, or not tracked."""
         return (self._stock > 0) | (self._stock == _UNTRACKED)
@@ -186,7 +195,7 @@ class ItemColumns:
         for name, values in self.number.items():
             value = getattr(item, name)
             values[row] = np.nan if value is None else value
-        self._stock[row] = _UNTRACKED if item.stock is None else item.stock
+        self.set_stock(row, item.stock)
         self.numbers[row] = item.item_number
         self.hidden[row] = item.hidden
 

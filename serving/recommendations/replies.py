@@ -9,7 +9,7 @@ from recommender.catalogue import Catalogue, CatalogueItem
 from serving.cache_use import CacheUse
 from serving.recommendations.answers import Answer
 
-MOST_KEPT = 20_000  # lists show the same items again and again; a large shop has many more
+MOST_KEPT = 8_192  # about half a KiB each
 
 
 class ItemFragments:

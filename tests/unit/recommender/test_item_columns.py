@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recommender.catalogue import Catalogue, CatalogueItem
-from recommender.ids import GroupId, ItemId, ItemNumber
+from recommender.ids import GroupId, ItemId, ItemNumber, StoreId
 from recommender.item_columns import ItemColumns, LongTexts
 
 N_IDS = 12
@@ -36,6 +36,10 @@ def items(draw: st.DrawFn, number: int) -> CatalogueItem:
     )
 
 
+def in_stock(item: CatalogueItem) -> bool:
+    return item.stock is None or item.stock > 0
+
+
 snapshots = st.integers(0, N_IDS // 2).flatmap(lambda n: st.tuples(*(items(number) for number in range(n))))
 changes = st.lists(st.integers(0, N_IDS).flatmap(items), max_size=2 * N_IDS)
 
@@ -47,16 +51,20 @@ def test_an_item_is_as_it_was_stated_last_also_beyond_the_spare_rows(
     catalogue = Catalogue.of(first, spare=spare)
     expected = {item.item_id: item for item in first}
     for item in stated:
-        row, version = catalogue.upsert(item), catalogue.version
+        version, before = catalogue.version, expected.get(item.item_id)
+        row = catalogue.upsert(item)
         expected[item.item_id] = item
-        assert catalogue.stated_in[row] == version
+        if before is not None and replace(before, stock=item.stock) == item and in_stock(before) == in_stock(item):
+            assert catalogue.version == version
+        else:
+            assert catalogue.stated_in[row] == catalogue.version == version + 1
     assert list(catalogue.items) == list(expected.values())
     for row, item in enumerate(expected.values()):
         assert catalogue.row_of(item.item_id) == row == catalogue.row_of_number[item.item_number]
         assert catalogue.items.item_id(row) == item.item_id
         assert catalogue.items.numbers[row] == item.item_number
         assert catalogue.visible[row] == (not item.hidden and item.price is not None)
-        assert catalogue.in_stock[row] == (item.stock is None or item.stock > 0)
+        assert catalogue.in_stock[row] == in_stock(item)
         assert catalogue.pictured[row] == bool(item.image_url)
     for name in ("group", "nobody", *(f"i{number}" for number in range(N_IDS + 2))):
         assert (catalogue.row_of(name) >= 0) == (name in expected)
@@ -70,10 +78,35 @@ def test_a_row_that_nobody_states_anew_keeps_its_stamp(
 ) -> None:
     catalogue = Catalogue.of(first)
     for item in stated:
-        before = catalogue.stated_in.copy()
+        before, version = catalogue.stated_in.copy(), catalogue.version
         row = catalogue.upsert(item)
-        before[row] = catalogue.version
+        if catalogue.version > version:
+            before[row] = catalogue.version
         assert (catalogue.stated_in == before).all()
+
+
+@given(items(1), st.integers(1, 99), st.integers(1, 99))
+def test_what_was_worked_out_is_kept_while_counts_say_nothing_new(item: CatalogueItem, some: int, more: int) -> None:
+    catalogue = Catalogue.of([replace(item, stock=some)])
+    version = catalogue.version
+    catalogue.upsert(replace(item, stock=more))
+    catalogue.set_store_stock(StoreId("s1"), item.item_id, more)
+    assert catalogue.version == version
+    assert catalogue.items[0].stock == more
+    catalogue.upsert(replace(item, stock=0))
+    catalogue.set_store_stock(StoreId("s1"), item.item_id, 0)
+    assert catalogue.version == version + 2
+    assert not catalogue.in_stock[0]
+    assert catalogue.is_sold_out_in(StoreId("s1"), item.item_id)
+
+
+@given(items(1))
+def test_an_item_that_was_taken_out_comes_back_as_it_was(item: CatalogueItem) -> None:
+    catalogue = Catalogue.of([item])
+    catalogue.remove(item.item_id)
+    assert not catalogue.visible[0]
+    catalogue.upsert(item)
+    assert catalogue.visible[0] == (not item.hidden and item.price is not None)
 
 
 @given(items(1))
