@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import polars as pl
 
-from features.events.log import sync, sync_all
+from features.events.log import parquet_names, sync, sync_all
 from features.events.log_names import StreamRange, is_merged, range_of, split_merged
 from features.settings import Settings
 
@@ -35,13 +35,13 @@ def compact(settings: Settings, now: datetime) -> int:
     n_merged = 0
     for folder in sorted(settings.events_dir.glob("received=*")):
         is_over = folder.name < f"received={(now - LINGER).date()}"
-        files, superseded = split_merged(sorted(folder.glob("*.parquet")))
-        for run in _runs(_streamed(files), is_over=is_over):
+        names, superseded = split_merged(parquet_names(folder))
+        for run in _runs(_streamed([folder / name for name in names]), is_over=is_over):
             _merge(folder, run)
             n_merged += len(run)
-        for file, merged in superseded.items():
-            if any(_is_old(holder, now) for holder in merged):
-                file.unlink(missing_ok=True)
+        for name, merged in superseded.items():
+            if any(_is_old(folder / holder, now) for holder in merged):
+                (folder / name).unlink(missing_ok=True)
         for half_written in folder.glob("*.partial"):
             if _is_old(half_written, now):
                 half_written.unlink(missing_ok=True)
@@ -50,7 +50,7 @@ def compact(settings: Settings, now: datetime) -> int:
 
 def _streamed(files: list[Path]) -> list[_File]:
     """Files that came from a stream, in its order."""
-    held = [(file, place, file.stat().st_size) for file in files if (place := range_of(file)) is not None]
+    held = [(file, place, file.stat().st_size) for file in files if (place := range_of(file.name)) is not None]
     return sorted(held, key=lambda file: (file[1].stream, file[1].first))
 
 
@@ -63,7 +63,7 @@ def _runs(files: list[_File], *, is_over: bool) -> Iterator[list[_File]]:
     largest, fewest = (LARGEST_BYTES, 2) if is_over else (SMALL_BYTES, FILES_TO_MERGE)
 
     def kind(file: _File) -> tuple[str, bool, bool]:
-        return file[1].stream, file[2] >= largest, not is_over and is_merged(file[0])
+        return file[1].stream, file[2] >= largest, not is_over and is_merged(file[0].name)
 
     for _, of_stream in groupby(files, key=kind):
         run: list[_File] = []

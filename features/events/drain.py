@@ -125,11 +125,11 @@ class Drain:
 
         What came through this stream before, Redis has told apart already; the rest of the log is looked at.
         """
-        strangers = [file for file in files if (other := range_of(file)) is None or other.stream != held.stream]
+        strangers = [file for file in files if (other := range_of(file.name)) is None or other.stream != held.stream]
         if strangers:
             known = pl.scan_parquet(strangers).select(KEY)
             frame = frame.lazy().join(known, on=KEY, how="anti", maintain_order="left").collect()
-        earlier = [file for file in files if range_of(file) == held]
+        earlier = [file for file in files if range_of(file.name) == held]
         if earlier:
             frame = pl.concat([self._clean(pl.read_parquet(earlier)), frame]).unique(
                 KEY, keep="first", maintain_order=True
@@ -142,7 +142,7 @@ class Drain:
         Then what Redis knows is not the whole, and its ranges could be mistaken for others.
         """
         held = batch.held
-        others = [other for file in files if (other := range_of(file)) is not None and other != held]
+        others = [other for file in files if (other := range_of(file.name)) is not None and other != held]
         if not any(other.stream == held.stream and other.last >= held.first for other in others):
             return batch
         renamed = StreamRange(new_stream_name(), held.first, held.last)

@@ -43,7 +43,13 @@ def log_files(settings: Settings, since: date | None = None) -> list[Path]:
     """The files that make up the log, by day of receipt from `since` (None: the first); each row is in one of them."""
     first = "" if since is None else f"received={since}"
     folders = [folder for folder in sorted(settings.events_dir.glob("received=*")) if folder.name >= first]
-    return [file for folder in folders for file in split_merged(sorted(folder.glob("*.parquet")))[0]]
+    return [folder / name for folder in folders for name in split_merged(parquet_names(folder))[0]]
+
+
+def parquet_names(folder: Path) -> list[str]:
+    """Names of the files of one day, in their order, also of those that others have taken the place of."""
+    with os.scandir(folder) as entries:  # a Path each would take ten times as long
+        return sorted(entry.name for entry in entries if entry.name.endswith(".parquet"))
 
 
 def write_events(settings: Settings, frame: pl.DataFrame, name: str) -> list[Path]:

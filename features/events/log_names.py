@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
 _NAME = re.compile(r"(stream|merged)-([0-9a-f]{8})-(\d+)-(\d+)-(\d+)-(\d+)")
@@ -58,38 +57,38 @@ class StreamRange:
 
 
 @lru_cache(maxsize=65_536)
-def range_of(file: Path) -> StreamRange | None:
-    """Range that a file holds; None: it did not come from a stream (an import, a simulation)."""
-    name = file.name.split(".")[0]
-    return StreamRange.parse(name.split("-", 1)[1]) if _NAME.fullmatch(name) else None
+def range_of(name: str) -> StreamRange | None:
+    """Range that the file of this name holds; None: it did not come from a stream (an import, a simulation)."""
+    stem = name.split(".")[0]
+    return StreamRange.parse(stem.split("-", 1)[1]) if _NAME.fullmatch(stem) else None
 
 
-def split_merged(files: Iterable[Path]) -> tuple[list[Path], dict[Path, list[Path]]]:
+def split_merged(names: Iterable[str]) -> tuple[list[str], dict[str, list[str]]]:
     """Files of one day that count, in the given order; and the others, with the merged files that have their rows.
 
-    One pass in the order of the stream, with the merged files that have begun and not ended: the drain lists its day
-    every two seconds, and thousands of files may linger in it.
+    One pass over names in the order of the stream, with the merged files that have begun and not ended: the drain
+    lists its day every two seconds, and thousands of files may linger in it.
     """
-    files = list(files)
-    ranges = {file: held for file in files if (held := range_of(file)) is not None}
-    superseded: dict[Path, list[Path]] = {}
-    open_merged: list[tuple[Path, StreamRange]] = []
-    for file in sorted(ranges, key=lambda file: _widest_first(file, ranges[file])):
-        held = ranges[file]
+    names = list(names)
+    ranges = {name: held for name in names if (held := range_of(name)) is not None}
+    superseded: dict[str, list[str]] = {}
+    open_merged: list[tuple[str, StreamRange]] = []
+    for name in sorted(ranges, key=lambda name: _widest_first(name, ranges[name])):
+        held = ranges[name]
         open_merged = [(wider, wide) for wider, wide in open_merged if wide.reaches(held)]
         if holders := [wider for wider, wide in open_merged if wide.contains(held)]:
-            superseded[file] = holders
-        if is_merged(file):
-            open_merged.append((file, held))
-    return [file for file in files if file not in superseded], superseded
+            superseded[name] = holders
+        if is_merged(name):
+            open_merged.append((name, held))
+    return [name for name in names if name not in superseded], superseded
 
 
-def _widest_first(file: Path, held: StreamRange) -> tuple[str, StreamId, tuple[int, int], bool]:
+def is_merged(name: str) -> bool:
+    """Whether the file of this name takes the place of others."""
+    return name.startswith("merged-")
+
+
+def _widest_first(name: str, held: StreamRange) -> tuple[str, StreamId, tuple[int, int], bool]:
     """In the order of the stream; of files that begin together the longest first, and the merged one of twins."""
     last = held.last
-    return held.stream, held.first, (-last.milliseconds, -last.sequence), not is_merged(file)
-
-
-def is_merged(file: Path) -> bool:
-    """Whether it takes the place of others."""
-    return file.name.startswith("merged-")
+    return held.stream, held.first, (-last.milliseconds, -last.sequence), not is_merged(name)

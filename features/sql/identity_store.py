@@ -104,7 +104,8 @@ class IdentityStore:
     def unmerge(self, merge_number: int, reason: str, now: datetime, *, by: Author = SYSTEM) -> list[Identifier]:
         """Take a merge back: the profiles are again what they would be without it. Doing it again changes nothing.
 
-        Returns the identifiers of all profiles that it touched, none if it had been taken back before.
+        Returns the identifiers of all profiles that it touched, also if it had been taken back before: whoever could
+        not follow it then, follows it now.
 
         Raises:
             UnknownMerge: there never was one of this number.
@@ -119,14 +120,15 @@ class IdentityStore:
                 raise UnknownMerge(
                     f"There is no merge mrg_{merge_number}.", field="merge_id", remedy="A profile lists its merges."
                 )
-            active = select(identity_edges.c.a, identity_edges.c.b).where(these, identity_edges.c.removed_at.is_(None))
-            pairs: list[Pair] = [(a, b) for a, b in connection.execute(active)]
-            if not pairs:
-                return []
-            connection.execute(update(identity_edges).where(these).values(removed_at=text_of(now)))
-            ends = read_nodes_of_numbers(connection, {number for pair in pairs for number in pair})
+            made = select(identity_edges.c.a, identity_edges.c.b, identity_edges.c.removed_at.is_(None)).where(these)
+            edges_made = [(a, b, holds) for a, b, holds in connection.execute(made)]
+            pairs: list[Pair] = [(a, b) for a, b, holds in edges_made if holds]
+            ends = read_nodes_of_numbers(connection, {number for a, b, _ in edges_made for number in (a, b)})
             profiles = {node.profile for node in ends.values()}
             nodes = read_members(connection, profiles)
+            if not pairs:
+                return list(nodes)
+            connection.execute(update(identity_edges).where(these).values(removed_at=text_of(now)))
             edges = read_edges_of(connection, [node.number for node in nodes.values()])
             left = [pair for pair, strength in edges.items() if strength == "same"]
             new = partition([node.number for node in nodes.values()], left)

@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
+from redis.exceptions import RedisError
 from starlette.responses import Response
 
 from features.identity import Contacts, Identifier
 from features.sql.identity_store import IdentityStore
 from features.sql.profile_store import ProfileStore
+from recommender.errors import StoreUnavailable
 from serving.access import PROFILES_READ, PROFILES_WRITE, ScopedRoute, author_of, needs
 from serving.clock import Clock
 from serving.encoding import json_response
@@ -63,11 +65,19 @@ def profile_routes(
 
     @router.delete("/merges/{merge_id}", status_code=204, responses=documented(404, 422, 503), openapi_extra=writes)
     async def take_merge_back(merge_id: MergeName, request: Request) -> Response:
-        """Take a merge back: the people are again who they were without it, and each is known by their own events."""
+        """Take a merge back: the people are again who they were without it, and each is known by their own events.
+
+        With a 503 it is taken back, but what either did may still be known of the other: the same call, made again,
+        sees to that.
+        """
         number = int(merge_id.removeprefix(MERGE_PREFIX))
         touched = await asyncio.to_thread(store.unmerge, number, "taken back", clock(), by=author_of(request))
         await announce()
-        await rebuild(touched, clock())
+        try:
+            await rebuild(touched, clock())
+        except (RedisError, OSError) as error:
+            message = f"the merge is taken back, but live state cannot be reached: {error}"
+            raise StoreUnavailable(message, remedy="Send the same request again later.") from error
         return Response(status_code=204)
 
     @router.get("/{profile_id:path}", response_model=ProfileReply, responses=problems, openapi_extra=reads)

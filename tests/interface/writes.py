@@ -188,6 +188,7 @@ EXEMPT_COMMANDS = {
     "live": "reads",
     "drain": "moves accepted events to their log",
     "doctor": "reads",
+    "capacity": "reckons",
     "keys list": "reads",
     "campaigns list": "reads",
     "campaigns show": "reads",

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from features.online.connection import connect
+from features.online.embedded import EmbeddedValkey
 from features.online.live_state import LiveState
 from features.sql.consent_store import ConsentStore
 from recommender.consent import State
@@ -63,6 +64,30 @@ def test_who_loses_a_card_is_served_nothing_learnt_through_it_until_the_next_tra
         shop.publish("learnt-without-it", seed=2)
         await client.wait_until_ready("learnt-without-it")
         assert (await client.recommend(user_id="regular"))["personalised"]
+
+    shop.run(use)
+
+
+def test_a_merge_taken_back_without_redis_is_followed_by_the_same_call_later(
+    own_valkey: EmbeddedValkey, tmp_path: Path
+) -> None:
+    shop = Shop(tmp_path)
+    shop.publish("a1")
+
+    async def use(client: Client) -> None:
+        merged = (await client.post(MERGES, json=merging("ann", "bob"))).json()
+        merge = f"{MERGES}/{merged['merge_id']}"
+        await track(client, "Product Viewed", "i5", userId="bob")
+        assert await live_items(shop, "ann") == {"i5"}
+        await asyncio.to_thread(own_valkey.stop)
+        gone = await client.delete(merge)
+        assert (gone.status_code, gone.json()["code"]) == (503, "store_unavailable")
+        await asyncio.to_thread(own_valkey.start)
+        async with asyncio.timeout(10):
+            while (await client.delete(merge)).status_code != 204:
+                await asyncio.sleep(0.05)
+        assert await live_items(shop, "ann") == set()
+        assert await live_items(shop, "bob") == {"i5"}
 
     shop.run(use)
 
