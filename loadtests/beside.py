@@ -22,6 +22,7 @@ from features.artifact.shelf import ArtifactShelf
 from features.settings import Settings
 from loadtests.bench import clicks, free_port, pin_to_core, running, traffic
 from loadtests.generator import Outcome, at_rate, saturate
+from loadtests.mail import cpu_seconds, workers_of
 
 ROUNDS, SECONDS, WARM_UP_SECONDS = 3, 8.0, 10.0
 RATE = float(os.environ.get("RATE", "300"))
@@ -60,10 +61,9 @@ def _serve(folder: Path, servers: ExitStack) -> Asked:
     questions, before = traffic(loaded), clicks(loaded)
     command = [sys.executable, "-m", "recommender", "serve", "--workers", "1", "--port", str(port)]
     environment = {"RECOMMENDER_DATA_DIR": str(folder / "data")}
-    server = servers.enter_context(running(command, port, "/readyz", environment))
+    servers.enter_context(running(command, port, "/readyz", environment))
     pin_to_core(port, 0)
-    children = psutil.Process(server.process.pid).children()
-    [worker] = [one for one in children if "serving.worker" in one.cmdline()]
+    [worker] = workers_of(port)
     return port, questions, before, worker
 
 
@@ -76,10 +76,10 @@ async def _alternate(asked: list[Asked]) -> list[tuple[tuple[Outcome, float], ..
     for _ in range(ROUNDS):
         one = list[tuple[Outcome, float]]()
         for port, questions, _, worker in asked:
-            used = sum(worker.cpu_times()[:2])
+            [used_before] = cpu_seconds([worker])
             outcome = await at_rate("127.0.0.1", port, questions, per_second=RATE, seconds=SECONDS)
-            used = sum(worker.cpu_times()[:2]) - used
-            one.append((outcome, 1_000.0 * used / max(len(outcome.latencies_ms), 1)))
+            [used] = cpu_seconds([worker])
+            one.append((outcome, 1_000.0 * (used - used_before) / max(len(outcome.latencies_ms), 1)))
         rounds.append(tuple(one))
     return rounds
 

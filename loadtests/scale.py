@@ -32,6 +32,7 @@ from loadtests.bench import free_port, running, traffic
 from loadtests.big_shop import Size, size_from_environment, write_catalogue, write_consents, write_orders
 from loadtests.generator import Outcome, at_rate, saturate
 from loadtests.live_bytes import measure_live_bytes
+from loadtests.mail import cpu_seconds, workers_of
 
 SECONDS, WARM_UP_SECONDS = 10.0, 10.0
 RATE = float(os.environ.get("RATE", "100"))
@@ -115,10 +116,10 @@ def _served(data: Path) -> dict[str, float]:
     del loaded  # it is as large as the worker's
     serve = [sys.executable, "-m", "recommender", "serve", "--workers", "1", "--port", str(port)]
     started = time.perf_counter()
-    with running(serve, port, "/readyz", {"RECOMMENDER_DATA_DIR": str(data)}) as server:
+    with running(serve, port, "/readyz", {"RECOMMENDER_DATA_DIR": str(data)}):
         ready = time.perf_counter() - started
-        [worker] = [one for one in psutil.Process(server.process.pid).children() if "serving.worker" in one.cmdline()]
-        used_to_start = _processor_seconds(worker)
+        [worker] = workers_of(port)
+        [used_to_start] = cpu_seconds([worker])
         first, full, fixed, used = uvloop.run(_ask(port, questions, worker))
         memory = worker.memory_full_info()
     return {
@@ -140,15 +141,10 @@ async def _ask(port: int, questions: list[bytes], worker: psutil.Process) -> tup
     """The first answer, saturated, at RATE; and the seconds of the processor that the worker took when saturated."""
     first = await at_rate("127.0.0.1", port, questions, per_second=10.0, seconds=0.01, connections=1)
     await saturate("127.0.0.1", port, questions, seconds=WARM_UP_SECONDS, connections=8)
-    before = _processor_seconds(worker)
+    [before] = cpu_seconds([worker])
     full = await saturate("127.0.0.1", port, questions, seconds=SECONDS)
-    used = _processor_seconds(worker) - before
-    return first, full, await at_rate("127.0.0.1", port, questions, per_second=RATE, seconds=SECONDS), used
-
-
-def _processor_seconds(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return times.user + times.system
+    [after] = cpu_seconds([worker])
+    return first, full, await at_rate("127.0.0.1", port, questions, per_second=RATE, seconds=SECONDS), after - before
 
 
 def _print(console: Console, size: Size, costs: dict[str, Cost], facts: dict[str, float]) -> None:

@@ -159,10 +159,8 @@ class Catalogue:
 
     def _set_store_stock(self, store_id: StoreId, row: int, quantity: int | None) -> None:
         if row >= 0:
-            stock, sold_out = (
-                self.store_stock.setdefault(store_id, StoreStock()),
-                quantity is not None and quantity <= 0,
-            )
+            stock = self.store_stock.setdefault(store_id, StoreStock())
+            sold_out = quantity is not None and quantity <= 0
             if (row in stock.sold_out) != sold_out:
                 stock.set(row, sold_out=sold_out)
                 self.version += 1

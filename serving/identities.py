@@ -19,7 +19,7 @@ from features.sql.identity_store import IdentityStore
 from recommender.ids import AnonymousId, UserId
 from serving.cache_use import CacheUse
 
-MOST_KNOWN = 10_000  # presented identifiers that are remembered, the latest: four to six hundred bytes each
+MOST_KNOWN = 10_000  # presented identifiers that are remembered, the latest: 320 bytes a visitor, 650 a user
 KNOWN_FOR = timedelta(hours=1)
 
 log = logging.getLogger(__name__)
