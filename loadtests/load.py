@@ -14,13 +14,22 @@ from rich.console import Console
 from rich.table import Table
 
 from features.settings import Settings
-from loadtests.checks import THRESHOLDS, Check, check, machine_drift, percentile, read_thresholds
+from loadtests.checks import (
+    FIRST_NAMES,
+    THRESHOLDS,
+    Check,
+    check,
+    first_and_last,
+    machine_drift,
+    percentile,
+    read_thresholds,
+)
 from loadtests.load_report import write_report
 from loadtests.profiles import PROFILES, own_artifacts
 from loadtests.runs import Run, first_calls, load, service_of, shop_of
 from loadtests.traffic import read_baskets, read_hours
 
-START_SECONDS = 6.0  # that a cold start takes, about
+START_SECONDS = 15.0  # that a cold start takes, about
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,7 +85,8 @@ def _print(console: Console, run: Run, checks: Sequence[Check]) -> None:
             f"a fixed piece of work took {machine_drift(run):.2f} times as long in the last window as in the first"
         )
     for number, took in enumerate(run.starts, 1):
-        console.print(f"start {number}: first {took[0]:.1f} ms, tenth {took[9]:.1f} ms, hundredth {took[99]:.1f} ms")
+        said = ", ".join(f"{name} {of:.1f} ms" for name, of in zip(FIRST_NAMES, first_and_last(took), strict=True))
+        console.print(f"start {number}: {said}")
     table = Table("threshold", "found", "at most", "")
     for one in checks:
         table.add_row(one.what, f"{one.found:.4g}", f"{one.limit:g}", "holds" if one.holds else "BROKEN")

@@ -9,7 +9,7 @@ from platform import python_version
 import numpy as np
 from numpy.typing import NDArray
 
-from loadtests.checks import Check, percentile
+from loadtests.checks import FIRST_NAMES, Check, first_and_last, percentile
 from loadtests.runs import Run
 from training.svg import COLOURS, curve, plot
 
@@ -44,8 +44,8 @@ def render(run: Run, checks: Sequence[Check]) -> str:
         _table(["threshold", "found", "at most"], [_check_row(one) for one in checks]),
     ]
     if run.starts:
-        rows = [[f"start {n}", *(f"{took[place]:.1f}" for place in (0, 9, 99))] for n, took in enumerate(run.starts, 1)]
-        parts.append(_table(["ms", "first", "tenth", "hundredth"], rows))
+        rows = [[f"start {n}", *(f"{of:.1f}" for of in first_and_last(took))] for n, took in enumerate(run.starts, 1)]
+        parts.append(_table(["ms", *FIRST_NAMES], rows))
     if run.samples:
         parts += [_calls_table(run), f'<div class="plots">{"".join(_plots(run))}</div>']
     if run.answers.first_failures:

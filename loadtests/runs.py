@@ -31,7 +31,7 @@ from serving.process_metrics import Vital, family_of
 SAMPLE_SECONDS = 1.0
 WARM_UP_SECONDS, WARM_UP_RATE = 6.0, 100.0
 MOST_SECONDS, MOST_CALLS = 6.0, 6_000
-FIRST_CALLS = 100
+FIRST_CALLS, REST_SECONDS = 100, 0.1
 READY_SECONDS = 60.0
 
 
@@ -122,12 +122,17 @@ async def most_of(service: Running, baskets: Sequence[Basket], mix: Mix) -> floa
 
 
 async def first_calls(service: Running, baskets: Sequence[Basket]) -> list[float]:
-    """Milliseconds of each of the first recommendations of a service that is just ready, one after the other."""
+    """Milliseconds of each of the first recommendations of a service that is just ready.
+
+    There is the same rest before each: after one, the caches of the processor hold something else, and an answer takes
+    longer whether it is the first or the thousandth.
+    """
     users = random.Random(service.port).choices([basket.user_id for basket in baskets], k=FIRST_CALLS)
     [connection] = await connect("127.0.0.1", service.port, 1)
     took = list[float]()
     for user in users:
         request = post("/v1/recommendations", orjson.dumps({"placement": "home", "limit": 12, "user_id": user}))
+        await asyncio.sleep(REST_SECONDS)
         started = perf_counter()
         answer = await connection.send(request)
         took.append(1000 * (perf_counter() - started))

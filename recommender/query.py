@@ -61,6 +61,9 @@ class Trace:
     objectives: Mapping[str, Floats]
 
 
+FALLBACKS = ("none", "contextual", "popular", "catalogue")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """The ranked answer: one entry per slot, best first; no two of one group.

@@ -99,7 +99,7 @@ from serving.gate import FREE_GUESSES, Gate
 from serving.health.routes import health_routes
 from serving.http_protocol import DOOR, REFUSAL
 from serving.identities import Identities, Parted
-from serving.json_route import ShortWay
+from serving.json_route import ShortWay, short_ways
 from serving.limits import Limits
 from serving.lockout import Lockout
 from serving.logs import PROCESS
@@ -133,12 +133,12 @@ from serving.recommendations.live_reader import LiveReader
 from serving.recommendations.questions import Caller
 from serving.recommendations.replies import ItemFragments
 from serving.recommendations.routes import recommendation_routes
-from serving.recommendations.use_cases import Recommend
+from serving.recommendations.use_cases import STAGES, Recommend
 from serving.refusal import Refusal
 from serving.shared_counts import SharedCounts
 from serving.shoppers import shopper_of
 from serving.vitals import Vitals
-from serving.warm_up import warm_up
+from serving.warm_up import rehearse, warm_up
 
 COMPILED_FILTERS = 512  # rules of request filters that a worker keeps compiled
 
@@ -406,6 +406,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
             # A worker that begins beside others must not take calls away from them before it can answer.
             await live_reader.connect()
             await background.settled()
+            await rehearse(recommend, [entry.placement for entry in placements.all()], fragments, clock)
             yield {"is_ready": lambda: current.artifact_id is not None, DOOR: door, REFUSAL: refusal}
             await background.stop(tasks)
 
@@ -439,7 +440,9 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     )
     for routes in routers:
         app.router.routes.extend(routes.routes)  # `include_router` would build each of them once more
-    app.add_middleware(ShortWay, routers=routers)
+    ways = short_ways(routers)
+    metrics.begin_at_zero(ways, STAGES, [entry.placement.placement_id for entry in placements.all()])
+    app.add_middleware(ShortWay, ways=ways)
     app.add_middleware(Cors, origins=lambda: gate.origins)
     app.add_middleware(
         Envelope,

@@ -1,7 +1,7 @@
 """Routes whose JSON body is read straight into its pydantic model, and the short way to them."""
 
 import inspect
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
 from fastapi import Request
@@ -42,6 +42,19 @@ class JsonRoute(ScopedRoute):
         return guarded(self, answer)
 
 
+Ways = Mapping[str, tuple[JsonRoute, Callable[[Request], Coroutine[Any, Any, Response]]]]
+
+
+def short_ways(routers: Iterable[APIRouter]) -> Ways:
+    """By path, the JsonRoutes of POST with what answers them."""
+    return {
+        route.path: (route, route.get_route_handler())
+        for router in routers
+        for route in router.routes
+        if isinstance(route, JsonRoute) and "{" not in route.path and route.methods == {"POST"}
+    }
+
+
 class ShortWay:
     """ASGI middleware that hands a POST to the JsonRoute of its path, without the framework's walk to it.
 
@@ -49,18 +62,12 @@ class ShortWay:
     recommendation costs. What has no such route goes on to the application.
     """
 
-    def __init__(self, app: ASGIApp, routers: Iterable[APIRouter]) -> None:
-        self._app = app
-        self._found = {
-            route.path: (route, route.get_route_handler())
-            for router in routers
-            for route in router.routes
-            if isinstance(route, JsonRoute) and "{" not in route.path and route.methods == {"POST"}
-        }
+    def __init__(self, app: ASGIApp, ways: Ways) -> None:
+        self._app, self._ways = app, ways
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; errors end as the application's handlers say."""
-        found = self._found.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        found = self._ways.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
         if found is None:
             await self._app(scope, receive, send)
             return

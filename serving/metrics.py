@@ -3,6 +3,7 @@
 import os
 from collections import Counter as Counts
 from collections.abc import Iterable, Sequence
+from itertools import product
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
@@ -10,6 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from recommender.query import FALLBACKS
 from serving.request_notes import NOTES
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
@@ -147,15 +149,24 @@ class Metrics:
         self._by_list: dict[tuple[str, str, bool], Counter] = {}
         self._by_stage: dict[str, Histogram] = {}
 
+    def begin_at_zero(self, routes: Iterable[str], stages: Iterable[str], placements: Iterable[str]) -> None:
+        """Make the series that most requests count in: who asks first does not wait for it, and it is an increase.
+
+        Args:
+            routes: the paths of POST routes.
+            stages: of a recommendation.
+            placements: that lists are asked for.
+        """
+        for route in routes:
+            self._child_of_request("POST", route, 200)
+        for stage in stages:
+            self._child_of_stage(stage)
+        for placement, fallback, personalised in product(placements, FALLBACKS, (False, True)):
+            self._child_of_list(placement, fallback, personalised)
+
     def request_answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request; `route` is the template of its path."""
-        key = (method, route, status)
-        child = self._by_request.get(key)
-        if child is None:
-            child = self._requests.labels(method if method in METHODS else OTHER_METHOD, route, str(status))
-            if method in METHODS:
-                self._by_request[key] = child
-        child.observe(seconds)
+        self._child_of_request(method, route, status).observe(seconds)
 
     def problem_answered(self, code: str) -> None:
         """Count a request that ended as a problem; `code` is of our own list."""
@@ -177,19 +188,12 @@ class Metrics:
         for stage, duration in zip(stages, seconds, strict=True):
             if notes is not None:
                 notes.stages[stage] = notes.stages.get(stage, 0.0) + duration
-            child = self._by_stage.get(stage)
-            if child is None:
-                child = self._by_stage[stage] = self._stages.labels(stage)
-            child.observe(duration)
+            self._child_of_stage(stage).observe(duration)
 
     def list_served(self, placement: str, fallback: str, *, personalised: bool) -> None:
         """Count one list."""
         _note_reason(fallback)
-        key = (placement, fallback, personalised)
-        child = self._by_list.get(key)
-        if child is None:
-            child = self._by_list[key] = self._served.labels(placement, fallback, str(personalised).lower())
-        child.inc()
+        self._child_of_list(placement, fallback, personalised).inc()
 
     def offer_decided(self, outcome: str, reason: str) -> None:
         """Count one request for offers; `reason` is of the closed list, "" for none."""
@@ -236,6 +240,29 @@ class Metrics:
     def artifact_refused(self) -> None:
         """Count a broken artifact."""
         self._refused.inc()
+
+    # Kept by what they are asked with: the library joins and checks the labels under a lock each time.
+
+    def _child_of_request(self, method: str, route: str, status: int) -> Histogram:
+        child = self._by_request.get((method, route, status))
+        if child is None:
+            child = self._requests.labels(method if method in METHODS else OTHER_METHOD, route, str(status))
+            if method in METHODS:
+                self._by_request[method, route, status] = child
+        return child
+
+    def _child_of_stage(self, stage: str) -> Histogram:
+        child = self._by_stage.get(stage)
+        if child is None:
+            child = self._by_stage[stage] = self._stages.labels(stage)
+        return child
+
+    def _child_of_list(self, placement: str, fallback: str, personalised: bool) -> Counter:
+        child = self._by_list.get((placement, fallback, personalised))
+        if child is None:
+            child = self._served.labels(placement, fallback, str(personalised).lower())
+            self._by_list[placement, fallback, personalised] = child
+        return child
 
     def page(self) -> tuple[bytes, str]:
         """The page that Prometheus reads, and its content type."""

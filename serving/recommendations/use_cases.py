@@ -93,6 +93,12 @@ class Recommend:
             answers[position] = await self.record(caller, question, answers[position], now)
         return answers
 
+    async def rehearse(self, caller: Caller, question: Question, now: datetime) -> Answer:
+        """Answer as a call does, for nobody: what it answers is not counted, recorded or kept."""
+        ledger_at = self.ledger_at()
+        [answer] = self._decide_all(await self._gather(caller, ledger_at), [question], ledger_at, now)
+        return answer
+
     async def _gather(self, caller: Caller, ledger_at: int) -> Known:
         """What may be known of the caller, and what is degraded: one round trip.
 
@@ -155,12 +161,10 @@ class Recommend:
         return Situation(query, placement, ask.shopper, catalogue, serving.model, now_day)
 
     def _answer(self, ask: Ask, situation: Situation, decision: Decision, now: datetime) -> Answer:
-        query = situation.query
-        self.metrics.list_served(query.placement, decision.fallback, personalised=decision.personalised)
         return Answer(
             recommendation_id=new_recommendation_id(now),
             model_version=situation.model.version,
-            query=query,
+            query=situation.query,
             decision=decision,
             degraded=ask.degraded,
             catalogue=situation.catalogue,
@@ -169,9 +173,11 @@ class Recommend:
         )
 
     async def record(self, caller: Caller, question: Question, answer: Answer, now: datetime) -> Answer:
-        """Queue the served list; keep its trace, before the answer goes out if it was asked for."""
+        """Count and queue the served list; keep its trace, before the answer goes out if it was asked for."""
+        decision = answer.decision
+        self.metrics.list_served(answer.query.placement, decision.fallback, personalised=decision.personalised)
         self.exposures.put(caller, answer, now)
-        trace = answer.decision.trace
+        trace = decision.trace
         if trace is None:
             return answer
         document = trace_document(answer, trace, question, caller, now)

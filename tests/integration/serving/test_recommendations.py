@@ -222,3 +222,24 @@ def test_a_placement_that_does_not_hold_is_refused(shop: Shop, definition: dict[
         assert (await client.get("/v1/placements/home")).json()["origin"] == "shipped"
 
     shop.run(use, ready=False)
+
+
+def test_every_list_that_may_come_is_counted_from_zero(shop: Shop) -> None:
+    """A rate sees the first one as an increase only where the series was there before; and nobody waits for it."""
+
+    def counted(page: str) -> dict[str, float]:
+        lines = [line.rpartition(" ") for line in page.splitlines() if line.startswith("recommender_recommendations_t")]
+        return {name: float(value) for name, _, value in lines}
+
+    async def use(client: Client) -> None:
+        page = (await client.get("/metrics")).text
+        assert 'http_response_status_code="200",http_route="/v1/recommendations"' in page
+        assert set(counted(page).values()) == {0.0}
+        for placement in PLACEMENTS:
+            for who in ({}, {"user_id": REGULAR}):
+                await client.recommend(placement, limit=3, **who, **IN_CONTEXT)
+        after = counted((await client.get("/metrics")).text)
+        assert after.keys() == counted(page).keys()
+        assert sum(after.values()) == 2 * len(PLACEMENTS)
+
+    shop.run(use)

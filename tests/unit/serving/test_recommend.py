@@ -28,6 +28,7 @@ from serving.recommendations.live_reader import LiveReader
 from serving.recommendations.questions import Caller, Question
 from serving.recommendations.replies import ItemFragments, reply_of
 from serving.recommendations.use_cases import Recommend
+from serving.warm_up import rehearse
 from tests.builders import NOW_DAY, item, small_catalogue, small_model
 from tests.integration.serving.shop import REGULAR, regular_history
 
@@ -241,6 +242,24 @@ def test_the_served_list_is_recorded() -> None:
     assert (row["anonymous_id"], row["store_id"]) == ("a", "s")
     properties = orjson.loads(str(row["properties"]))
     assert properties["item_ids"] == [service.catalogue.items[r].item_id for r in answer.decision.rows]
+
+
+def test_a_rehearsal_answers_as_a_request_and_leaves_nothing_behind() -> None:
+    service, fragments = Service(), ItemFragments()
+    counted = service.metrics.page()
+    asyncio.run(rehearse(service.recommend, [PLACEMENTS[HOME], PLACEMENTS[RANKED]], fragments, lambda: NOW))
+    assert service.live.reads, "live state was not read"
+    assert fragments.use.misses > 0, "no reply was written"
+    asyncio.run(service.exposures.drain())
+    assert (service.stream.rows, service.traces, service.live.merged) == ([], {}, {})
+    assert service.metrics.page() == counted
+
+
+def test_a_service_without_an_artifact_starts_without_rehearsing() -> None:
+    service = Service()
+    service.recommend = replace(service.recommend, current=Current())
+    asyncio.run(rehearse(service.recommend, [PLACEMENTS[HOME]], ItemFragments(), lambda: NOW))
+    assert service.live.reads == []
 
 
 def test_lists_that_cannot_be_recorded_are_counted() -> None:
