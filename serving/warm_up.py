@@ -19,7 +19,7 @@ from serving.recommendations.replies import ItemFragments, reply_of
 from serving.recommendations.use_cases import Recommend
 
 SHOPPERS = 5
-REHEARSALS = 20  # of each placement: from the eighth call on Python runs a function as it has specialised it
+REHEARSALS = 2  # of each placement
 
 
 def warm_up(serving: Serving, placements: Sequence[Placement], now_day: float) -> Iterator[None]:
