@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test test-fast check format lint types contracts bench bench-offers bench-tills bench-mail scale fit-capacity load crash crash-tills drills drill-erasure fuzz audit evaluate lock clean
+.PHONY: help install demo test check format lint types contracts bench bench-offers bench-tills bench-mail scale fit-capacity load crash crash-tills drills drill-erasure fuzz audit evaluate lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14

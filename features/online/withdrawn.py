@@ -1,7 +1,9 @@
 """Forgets in Redis what people no longer allow to be held there."""
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from features.identity import ANONYMOUS_ID, USER_ID, Identifier
 from features.online.keys import live_state_of_user, live_state_of_visitor
@@ -24,15 +26,22 @@ class Forget:
     presences: PresenceStates
 
     async def __call__(self, people: Iterable[ConsentState], as_of: int) -> None:
-        """Forget what of these people has to be; said again, it changes nothing. Raises RedisError, OSError."""
+        """Forget what of these people has to be; said again, it changes nothing. Raises RedisError, OSError.
+
+        All at once, so that who withdraws waits for a Redis that hangs once; what of it can be done is done.
+        """
         people = list(people)
         unknown, unplaced = _who_refuse(PERSONALISATION, people), _who_refuse(IN_STORE_LOCATION, people)
+        under_way = list[Coroutine[Any, Any, None]]()
         if unknown:
-            await self.live.empty(_live_state_of(unknown), as_of)
+            under_way.append(self.live.empty(_live_state_of(unknown), as_of))
         if unplaced:
-            await self.live.forget_places(_live_state_of(unplaced), as_of)
+            under_way.append(self.live.forget_places(_live_state_of(unplaced), as_of))
         if unknown or unplaced:
-            await self.presences.empty({*unknown, *unplaced}, as_of)
+            under_way.append(self.presences.empty({*unknown, *unplaced}, as_of))
+        for ended in await asyncio.gather(*under_way, return_exceptions=True):
+            if ended is not None:
+                raise ended
 
 
 def _who_refuse(purpose: str, people: Iterable[ConsentState]) -> list[Identifier]:

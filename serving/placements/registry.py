@@ -63,6 +63,10 @@ class Placements:
         """Every placement, by id."""
         return [self._entries[name] for name in sorted(self._entries)]
 
+    def known(self) -> list[Placement]:
+        """The same without their definitions."""
+        return [entry.placement for entry in self.all()]
+
     def take_saved(self, saved: Iterable[tuple[PlacementId, Definition]]) -> None:
         """Put saved definitions in place; one that does not hold (any more) is logged, and what was there stays."""
         for placement_id, definition in saved:
