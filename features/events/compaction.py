@@ -39,8 +39,10 @@ def compact(settings: Settings, now: datetime) -> int:
         for run in _runs(_streamed([folder / name for name in names]), is_over=is_over):
             _merge(folder, run)
             n_merged += len(run)
+        holders = {holder for merged in superseded.values() for holder in merged}
+        old = {holder for holder in holders if _is_old(folder / holder, now)}
         for name, merged in superseded.items():
-            if any(_is_old(folder / holder, now) for holder in merged):
+            if not old.isdisjoint(merged):
                 (folder / name).unlink(missing_ok=True)
         for half_written in folder.glob("*.partial"):
             if _is_old(half_written, now):

@@ -12,7 +12,7 @@ import polars as pl
 from redis import Redis
 
 from features.events.lease import DrainLease, LeaseLost, new_stream_name
-from features.events.log import KEY, log_files, write_events
+from features.events.log import KEY, LogFiles, write_events
 from features.events.log_names import StreamId, StreamRange, range_of
 from features.events.schema import EVENT_COLUMNS, TIME
 from features.online.keys import EVENT_STREAM
@@ -68,6 +68,7 @@ class Drain:
         self._settings = settings
         self._lease = lease
         self._clean = clean
+        self._files = LogFiles(settings)
 
     def move(self) -> DrainReport:
         """Move all that waits now.
@@ -110,7 +111,7 @@ class Drain:
         """Write a batch to the log; returns it as it is noted now, and how many rows and files it made."""
         frame = self._clean(read_rows(b"\n".join([fields[b"events"] for _, fields in batch.entries])))
         received_on: list[date] = frame["received_at"].dt.date().to_list()
-        files = log_files(self._settings, since=min(received_on, default=date.max) - DEDUPE_WINDOW)
+        files = self._files.since(min(received_on, default=date.max) - DEDUPE_WINDOW)
         batch = self._under_a_name_of_its_own(batch, files)
         frame = self._without_known(frame, batch.held, files)
         written = write_events(self._settings, frame, batch.held.drained_name)

@@ -9,7 +9,7 @@ from uuid import uuid4
 import polars as pl
 from polars.exceptions import ComputeError
 
-from features.events.log_names import split_merged
+from features.events.log_names import CountingFiles
 from features.events.schema import EVENT_COLUMNS, REQUIRED_COLUMNS, empty_events
 from features.settings import Settings
 from recommender.errors import InvalidInput
@@ -41,15 +41,37 @@ def scan_events(settings: Settings, *, synthetic: bool = False, since: date | No
 
 def log_files(settings: Settings, since: date | None = None) -> list[Path]:
     """The files that make up the log, by day of receipt from `since` (None: the first); each row is in one of them."""
-    first = "" if since is None else f"received={since}"
-    folders = [folder for folder in sorted(settings.events_dir.glob("received=*")) if folder.name >= first]
-    return [folder / name for folder in folders for name in split_merged(parquet_names(folder))[0]]
+    return LogFiles(settings).since(since)
+
+
+class LogFiles:
+    """The same for who asks again and again: of files that were there before it looks at those alone that count."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._folder = settings.events_dir
+        self._of_day = dict[str, CountingFiles]()
+
+    def since(self, first: date | None) -> list[Path]:
+        """The files that make up the log now."""
+        days = self._days("" if first is None else f"received={first}")
+        self._of_day = {day: self._of_day.get(day) or CountingFiles() for day in days}
+        return [
+            self._folder / day / name
+            for day, files in self._of_day.items()
+            for name in files.among(parquet_names(self._folder / day))
+        ]
+
+    def _days(self, first: str) -> list[str]:
+        try:
+            names = os.listdir(self._folder)  # noqa: PTH208 - a Path each would take ten times as long
+        except FileNotFoundError:  # nothing was ever written
+            return []
+        return sorted(name for name in names if name.startswith("received=") and name >= first)
 
 
 def parquet_names(folder: Path) -> list[str]:
-    """Names of the files of one day, in their order, also of those that others have taken the place of."""
-    with os.scandir(folder) as entries:  # a Path each would take ten times as long
-        return sorted(entry.name for entry in entries if entry.name.endswith(".parquet"))
+    """Names of the files of one day, in no particular order, also of those that others have taken the place of."""
+    return [name for name in os.listdir(folder) if name.endswith(".parquet")]  # noqa: PTH208 - a Path each takes longer
 
 
 def write_events(settings: Settings, frame: pl.DataFrame, name: str) -> list[Path]:

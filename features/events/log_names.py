@@ -56,7 +56,7 @@ class StreamRange:
         return self.stream == other.stream and self.last >= other.first
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)  # more than linger in a day at a time
 def range_of(name: str) -> StreamRange | None:
     """Range that the file of this name holds; None: it did not come from a stream (an import, a simulation)."""
     stem = name.split(".")[0]
@@ -66,8 +66,7 @@ def range_of(name: str) -> StreamRange | None:
 def split_merged(names: Iterable[str]) -> tuple[list[str], dict[str, list[str]]]:
     """Files of one day that count, in the given order; and the others, with the merged files that have their rows.
 
-    One pass over names in the order of the stream, with the merged files that have begun and not ended: the drain
-    lists its day every two seconds, and thousands of files may linger in it.
+    One pass over names in the order of the stream, with the merged files that have begun and not ended.
     """
     names = list(names)
     ranges = {name: held for name in names if (held := range_of(name)) is not None}
@@ -81,6 +80,26 @@ def split_merged(names: Iterable[str]) -> tuple[list[str], dict[str, list[str]]]
         if is_merged(name):
             open_merged.append((name, held))
     return [name for name in names if name not in superseded], superseded
+
+
+class CountingFiles:
+    """Which files of one day count, for who asks again and again while files come and go.
+
+    The drain lists its day every two seconds, and what was merged lingers in it by the thousand: that is looked at no
+    more, for it stays superseded as long as all that counted is there.
+    """
+
+    def __init__(self) -> None:
+        self._counting, self._superseded = set[str](), set[str]()
+
+    def among(self, names: Iterable[str]) -> list[str]:
+        """Of the names of all files that the day has now, those that count, in order."""
+        present = set(names)
+        self._superseded &= present if self._counting <= present else set()
+        counting, superseded = split_merged(sorted(present - self._superseded))
+        self._counting = set(counting)
+        self._superseded |= superseded.keys()
+        return counting
 
 
 def is_merged(name: str) -> bool:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from features.events import compaction
 from features.events.compaction import FILES_TO_MERGE, LINGER, compact
 from features.events.log import log_files, scan_events, write_events
-from features.events.log_names import StreamId, StreamRange, range_of, split_merged
+from features.events.log_names import CountingFiles, StreamId, StreamRange, range_of, split_merged
 from features.events.schema import EVENT_COLUMNS
 from features.settings import Settings
 
@@ -168,6 +168,33 @@ def test_what_is_left_out_is_what_some_merged_file_contains(drawn):
     count, superseded = split_merged(files)
     assert {file: set(holders) for file, holders in superseded.items()} == expected
     assert count == [file for file in files if file not in expected]
+
+
+def names_of(drawn: set[tuple[bool, int, int, str]]) -> list[str]:
+    held = [(is_merged, place(min(one, other), max(one, other), stream)) for is_merged, one, other, stream in drawn]
+    return sorted({f"{range_.merged_name if is_merged else range_.drained_name}.parquet" for is_merged, range_ in held})
+
+
+@given(st.lists(st.sets(_RANGES, max_size=8), max_size=6))
+def test_whatever_came_and_went_the_same_files_count_as_for_who_looks_the_first_time(days):
+    files = CountingFiles()
+    for drawn in days:
+        assert files.among(names_of(drawn)) == split_merged(names_of(drawn))[0]
+
+
+def test_what_lingers_of_an_hour_is_not_looked_at_every_two_seconds():
+    """Three hours of a file every two seconds; every minute thirty are merged, and go an hour later."""
+    files, drained, merged, looked_at = CountingFiles(), list[str](), list[str](), list[int]()
+    for number in range(3 * 1_800):
+        drained.append(f"{place(number, number).drained_name}.parquet")
+        if number % 30 == 29:
+            merged.append(f"{place(number - 29, number).merged_name}.parquet")
+            drained = drained[-1_830:]
+        before = sum(range_of.cache_info()[:2])
+        count = files.among(drained + merged)
+        looked_at.append(sum(range_of.cache_info()[:2]) - before)
+        assert len(count) == len(merged) + (number + 1) % 30
+    assert max(looked_at) <= len(merged) + 2 * 30
 
 
 def test_the_files_of_an_hour_are_not_written_again_every_minute(settings):
