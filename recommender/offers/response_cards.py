@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
-from recommender.arrays import EMPTY_ROWS, Codes, Floats, Positions, Rows
+from recommender.arrays import EMPTY_ROWS, Codes, Floats, Rows
 from recommender.catalogue import Catalogue
 from recommender.model import Model
 
@@ -51,14 +52,14 @@ class Owned:
     """Numbers that the cards of a deck have, ascending, and the place of the card that each is of."""
 
     numbers: Codes
-    owners: Positions
+    owners: NDArray[np.int32]
 
     @classmethod
     def of(cls, lists: Sequence[Codes]) -> "Owned":
         """Put the numbers of all cards in order."""
         numbers = np.concatenate([*lists, EMPTY_ROWS])
         order = np.argsort(numbers, kind="stable")
-        return cls(numbers[order], np.repeat(np.arange(len(lists)), [len(one) for one in lists])[order])
+        return cls(numbers[order], np.repeat(np.arange(len(lists), dtype=np.int32), [len(one) for one in lists])[order])
 
     def sums(self, numbers: Codes, weights: Floats, n: int) -> Floats:
         """(n,) by card, the sum of the weights of those of `numbers` (repeats allowed) that the card has."""

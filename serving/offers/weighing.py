@@ -65,7 +65,7 @@ class Weighing:
         tiredness = self.rules.tiredness.score(contacts, now)
         if arms and (refused := layers.fatigue(self.rules, tiredness)) is not None:
             reasons = [refused.reason]
-        features, reasons_for = self._features(list(arms.values()), shopper, serving, now_day)
+        features, reasons_for = self._features(list(arms.values()), here.arms, shopper, serving, now_day)
         thought = Thought(
             considered={"here": len(here.arms), "eligible": len(meant), "left": len(left), "held_out": len(held_out)},
             held_out=[arm.campaign.campaign_id for arm in held_out],
@@ -132,17 +132,20 @@ class Weighing:
         return layers.sift(arms, [layer for these, facts in asked if facts for layer in these])
 
     def _features(
-        self, arms: Sequence[Arm], shopper: Shopper, serving: Serving, now_day: float
+        self, arms: Sequence[Arm], among: Sequence[Arm], shopper: Shopper, serving: Serving, now_day: float
     ) -> tuple[dict[str, tuple[float, float]], Callable[[Arm], list[str]]]:
-        """By campaign the chance of a redemption, and what one earns in minor units; and what speaks for an arm."""
+        """By campaign the chance of a redemption, and what one earns in minor units; and what speaks for an arm.
+
+        The chance is asked of all there are `among`: what is left differs from shopper to shopper, and a deck of cards
+        for each would be put together, and held, again and again.
+        """
         model, catalogue, usual_rate = serving.model, serving.catalogue, self.rules.earnings.usual_rate
-        cards = [self.cards.of(arm.campaign.campaign_id, arm.rows, catalogue, model) for arm in arms]
+        asked = among if arms else []
+        cards = [self.cards.of(arm.campaign.campaign_id, arm.rows, catalogue, model) for arm in asked]
         response = respond(model, catalogue, shopper, cards, now_day, usual_rate=usual_rate)
-        place_of = {arm.campaign.campaign_id: place for place, arm in enumerate(arms)}
-        features = {
-            arm.campaign.campaign_id: (chance, arm.earned)
-            for arm, chance in zip(arms, response.probability.tolist(), strict=True)
-        }
+        place_of = {arm.campaign.campaign_id: place for place, arm in enumerate(asked)}
+        chances = response.probability.tolist()
+        features = {name: (chances[place_of[name]], arm.earned) for arm in arms for name in [arm.campaign.campaign_id]}
 
         def reasons_for(arm: Arm) -> list[str]:
             found = response.why(place_of[arm.campaign.campaign_id])

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, event
 
 from features.online.embedded import socket_path
 from recommender.offers.reasons import NoOffer
+from recommender.offers.response_cards import make_deck
 from recommender.offers.token import read_key_set, verify
 from tests.integration.serving.aisle import Aisle
 from tests.integration.serving.shop import Client
@@ -241,6 +242,22 @@ def test_feedback_pauses_and_what_was_never_shown_is_given_back(aisle: Aisle) ->
 
     aisle.run(use)
     assert aisle.ledger.verify() == []
+
+
+def test_shoppers_for_whom_different_campaigns_are_left_are_judged_with_one_deck_of_cards(aisle: Aisle) -> None:
+    """One for each would be put together, and held, again and again: its numbers are those of all products."""
+    aisle.campaign("cake", products="item.category == 'category 0'", holdout=0.5)
+    aisle.campaign("rolls", products="item.category == 'category 0'", holdout=0.5)
+    made = list[int]()
+
+    async def use(client: Client) -> None:
+        before = make_deck.cache_info().misses
+        for number in range(8):
+            await aisle.arrive(client, who=f"phone-{number}")
+        made.append(make_deck.cache_info().misses - before)
+
+    aisle.run(use)
+    assert made == [1]
 
 
 def test_every_reason_is_in_the_documentation() -> None:
