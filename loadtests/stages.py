@@ -83,7 +83,7 @@ def _time(query: Query, shopper: Shopper, catalogue: Catalogue, model: Model) ->
     timed("decide", lambda: decide(query, HOME, shopper, catalogue, model, NOW_DAY))
     situation = Situation(query, HOME, shopper, catalogue, model, NOW_DAY)
     timed("fold in", lambda: situation.vector)
-    timed("neighbours", lambda: (situation.near_purchases, situation.near_session, situation.together))
+    timed("neighbours", lambda: (situation.near_purchases.sums, situation.near_session.sums))
     for source in HOME.sources:
         timed(f"source {source}", lambda source=source: SOURCES[source](situation))
     proposals = finished(retrieve(situation))

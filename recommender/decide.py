@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 import numpy as np
 
-from recommender.arrays import EMPTY_ROWS, Mask, Rows, Scores
+from recommender.arrays import EMPTY_ROWS, Rows, Scores
 from recommender.candidates import Candidates, merge
 from recommender.catalogue import Catalogue
 from recommender.explain import explain, is_personal, name_fallback, trace
@@ -14,9 +14,9 @@ from recommender.lockstep import Work, finished, in_step
 from recommender.model import Model
 from recommender.placements import Placement, SourceName
 from recommender.query import Decision, Query
+from recommender.ranking.by_session import is_kin, lift_by_session, show_by_session, squash
 from recommender.ranking.kin import judge_newcomers
 from recommender.ranking.looks import OF_SESSIONS, features_of, learned_ranker
-from recommender.ranking.session_features import session_features
 from recommender.ranking.trees import Trees
 from recommender.ranking.weighing import click_ranker, objective_parts, weigh
 from recommender.retrieval.bought_together import bought_together
@@ -53,7 +53,6 @@ KEPT: Mapping[SourceName, int] = {  # allowed candidates of each source, at most
     "embedding": 100, "neighbours": 100, "followers": 50, "sessions": 160, "item_to_item": 100, "bought_together": 100,
     "buy_again": 120, "trending": 50, "new_arrivals": 100, "newcomers": 2, "popular": 60,
 }  # fmt: skip
-SHOWN_BY_SESSION = 3  # place from 0 in the lists of shoppers without purchases
 
 
 def decide(
@@ -154,48 +153,6 @@ def rank(situation: Situation, candidates: Candidates, trees: Trees | None) -> S
     if len(situation.shopper.purchases):
         return lift_by_session(situation, candidates.rows, learned)
     return show_by_session(learned, is_kin(situation, candidates.rows))
-
-
-def lift_by_session(situation: Situation, rows: Rows, scores: Scores) -> Scores:
-    """Up to double the scores of what the item in view, the cart and the session point to.
-
-    Purchases do not say what a shopper came for today; what is at hand does, and of shoppers with both the trees have
-    learnt nothing. How much it points to an item, the trees for sessions say where there are any, else its neighbours.
-    """
-    index, trees = situation.model.sessions, situation.model.rankers.get(OF_SESSIONS)
-    if index is not None and trees is not None and len(situation.from_sessions.seeds):
-        pointed = squash(trees.score(session_features(situation, index, rows)))
-    else:
-        pointed = np.zeros(len(rows), dtype=np.float32)
-        situation.near_session.write_scores(pointed, rows)
-    most = pointed.max(initial=0.0)
-    return scores * (1 + pointed / most) if most > 0 else scores
-
-
-def is_kin(situation: Situation, rows: Rows) -> Mask:
-    """(n,) which of these are of a category of the item in view, the cart or the session, and none of these items."""
-    categories, at_hand = situation.catalogue.text["category"].codes, situation.at_hand
-    looked_at = categories[at_hand]
-    return np.isin(categories[rows], looked_at[looked_at >= 0]) & ~np.isin(rows, at_hand)
-
-
-def show_by_session(scores: Scores, kin: Mask) -> Scores:
-    """Lift the best of the kin of what is at hand into the place SHOWN_BY_SESSION, unless one stands there or higher.
-
-    Trees that have met strangers put first what is bought most by whoever looks at such things: nearly always right,
-    and nearly always the same. So that a stranger sees that a click counts, a place is kept for it.
-    """
-    if not kin.any() or len(scores) <= SHOWN_BY_SESSION:
-        return scores
-    shown, best = scores.copy(), int(np.argmax(np.where(kin, scores, 0.0)))
-    bar = -np.partition(-scores, SHOWN_BY_SESSION)[SHOWN_BY_SESSION]
-    shown[best] = max(scores[best], np.nextafter(bar, np.float32(np.inf)))
-    return shown
-
-
-def squash(scores: Scores) -> Scores:
-    """The logistic function: keeps the order, and makes scores positive, so that a boost above 1 always lifts."""
-    return (1.0 / (1.0 + np.exp(-scores.astype(np.float64)))).astype(np.float32)
 
 
 def as_rows(rows: Collection[int]) -> Rows:

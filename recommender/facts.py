@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from math import floor, isnan
+from typing import Generic, NamedTuple, TypeVar
 
 from recommender.arrays import Rows
 from recommender.catalogue import Catalogue
@@ -9,6 +10,8 @@ from recommender.query import Query
 from recommender.rules.compiled import Facts, Value
 from recommender.shopper import EventKind, Shopper
 from recommender.tastes import COUNTED, COUNTER_WINDOWS, Tastes, favourites
+
+T = TypeVar("T")
 
 
 def facts_of(
@@ -23,36 +26,64 @@ def facts_of(
     return Facts(
         now_day=now_day,
         shopper=_about_shopper(shopper, age, Tastes(shopper, catalogue, now_day)),
-        basket=_about_basket(cart, catalogue),
+        basket=_WhenAsked({"n_items": len(cart)}, _Cart(cart, catalogue), _OF_CART),
         context=_about_context(query, catalogue, now_day),
         events=shopper.touches,
         purchases=shopper.purchases,
     )
 
 
-class _WhenAsked(Mapping[str, Value]):
+class _WhenAsked(Mapping[str, Value], Generic[T]):
     """Facts that are at hand, and others that are worked out when a rule asks for them: few do."""
 
-    def __init__(self, at_hand: dict[str, Value], tastes: Tastes) -> None:
-        self._values, self._tastes = at_hand, tastes
+    def __init__(self, at_hand: dict[str, Value], subject: T, others: Mapping[str, Callable[[T], Value]]) -> None:
+        self._values, self._subject, self._others = at_hand, subject, others
 
     def __getitem__(self, name: str) -> Value:
         if name not in self._values:
-            self._values[name] = _OF_TASTES[name](self._tastes)
+            self._values[name] = self._others[name](self._subject)
         return self._values[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter({**self._values, **_OF_TASTES})
+        return iter({**self._values, **self._others})
 
     def __len__(self) -> int:
-        return len({**self._values, **_OF_TASTES})
+        return len({**self._values, **self._others})
+
+
+class _Cart(NamedTuple):
+    """What rules about the basket look at."""
+
+    rows: Rows
+    catalogue: Catalogue
+
+    def value(self) -> int | None:
+        """In minor units, one of each item."""
+        value = float(self.catalogue.number["price"][self.rows].sum())
+        return None if isnan(value) else round(value)
+
+    def items(self) -> frozenset[str]:
+        """Their ids."""
+        return frozenset(map(self.catalogue.items.item_id, self.rows.tolist()))
+
+    def categories(self) -> frozenset[str]:
+        """Those that are known."""
+        categories = map(self.catalogue.text["category"].word, self.rows.tolist())
+        return frozenset(category for category in categories if category is not None)
+
+
+_OF_CART: Mapping[str, Callable[[_Cart], Value]] = {
+    "value": _Cart.value,
+    "items": _Cart.items,
+    "categories": _Cart.categories,
+}
 
 
 def _counter(kind: EventKind, window: str) -> Callable[[Tastes], Value]:
     return lambda tastes: tastes.count(kind, window)
 
 
-_OF_TASTES: dict[str, Callable[[Tastes], Value]] = {
+_OF_TASTES: Mapping[str, Callable[[Tastes], Value]] = {
     "top_category": lambda tastes: next(iter(tastes.categories), None),
     "top_brand": lambda tastes: next(iter(tastes.brands), None),
     "categories": lambda tastes: favourites(tastes.categories),
@@ -75,18 +106,7 @@ def _about_shopper(shopper: Shopper, age: int | None, tastes: Tastes) -> Mapping
         "store": shopper.store_id,
         "zone": shopper.zone_id,
     }
-    return _WhenAsked(at_hand, tastes)
-
-
-def _about_basket(cart: Rows, catalogue: Catalogue) -> dict[str, Value]:
-    value = float(catalogue.number["price"][cart].sum())
-    categories = map(catalogue.text["category"].word, cart.tolist())
-    return {
-        "value": None if isnan(value) else round(value),  # minor units, one of each item
-        "n_items": len(cart),
-        "items": frozenset(map(catalogue.items.item_id, cart.tolist())),
-        "categories": frozenset(category for category in categories if category is not None),
-    }
+    return _WhenAsked(at_hand, tastes, _OF_TASTES)
 
 
 def _about_context(query: Query, catalogue: Catalogue, now_day: float) -> dict[str, Value]:

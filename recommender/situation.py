@@ -3,18 +3,20 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recommender.arrays import EMPTY_ROWS, Floats, Mask, Rows
 from recommender.catalogue import Catalogue
 from recommender.derived import derived
 from recommender.facts import facts_of
 from recommender.model import Model
+from recommender.native import F32, F64, I32, NOTHING, compiled, reads, writes
 from recommender.placements import Placement
 from recommender.query import Query
 from recommender.ranking.rhythm import days_until_again
 from recommender.retrieval.fold_in import fold_in, known_weights
 from recommender.retrieval.session_neighbours import NO_SESSIONS, SessionTally, tally_sessions
-from recommender.retrieval.tally import Tally, tally
+from recommender.retrieval.tally import Tally
 from recommender.rules.compiled import Facts, Rule
 from recommender.shopper import EventKind, Shopper
 
@@ -95,22 +97,22 @@ class Situation:
         weights = purchases.decayed_short + purchases.decayed_long
         if len(weights) > STRONGEST_PURCHASES:
             strongest = np.argpartition(-weights, STRONGEST_PURCHASES)[:STRONGEST_PURCHASES]
-            return tally(self.model.neighbours, purchases.rows[strongest], weights[strongest])
-        return tally(self.model.neighbours, purchases.rows, weights)
+            return Tally(self.model.neighbours, purchases.rows[strongest], weights[strongest])
+        return Tally(self.model.neighbours, purchases.rows, weights)
 
     @derived
     def after_latest(self) -> Tally:
         """What follows the latest purchases; those of one order before the last count half, and so on."""
         purchases = self.shopper.purchases
-        latest = np.argsort(-purchases.last_day, kind="stable")[:LATEST_PURCHASES]
-        days = purchases.last_day[latest]
-        orders_ago = np.cumsum(np.diff(days, prepend=days[:1]) != 0)
-        return tally(self.model.followers, purchases.rows[latest], (1.0 / (1 + orders_ago)).astype(np.float32))
+        n = min(LATEST_PURCHASES, len(purchases))
+        rows, weights = np.empty(n, dtype=np.int32), np.empty(n, dtype=np.float32)
+        _find_latest(rows, weights, purchases.rows, purchases.last_day)
+        return Tally(self.model.followers, rows, weights)
 
     @derived
     def near_session(self) -> Tally:
         """Neighbours of what is at hand."""
-        return tally(self.model.neighbours, self.at_hand, self.at_hand_weights)
+        return Tally(self.model.neighbours, self.at_hand, self.at_hand_weights)
 
     @derived
     def seen(self) -> Rows:
@@ -129,8 +131,10 @@ class Situation:
     @derived
     def together(self) -> Tally:
         """What is bought together with what is in the cart; without a cart, with what is at hand."""
-        seeds = self.cart if len(self.cart) else self.at_hand
-        return tally(self.model.bought_together, seeds, seed_weights(seeds))
+        together = self.model.bought_together
+        if not len(self.cart):
+            return Tally(together, self.at_hand, self.at_hand_weights)
+        return Tally(together, self.cart, seed_weights(self.cart))
 
     @derived
     def age(self) -> int | None:
@@ -176,6 +180,24 @@ class Situation:
 def seed_weights(seeds: Rows) -> Floats:
     """Weights of items in the order of their importance: 1, then ever less."""
     return SEED_DECAY ** np.arange(len(seeds), dtype=np.float32)
+
+
+@compiled(NOTHING, writes(I32), writes(F32), reads(I32), reads(F64))
+def _find_latest(rows: Rows, weights: Floats, bought: Rows, last_day: NDArray[np.float64]) -> None:
+    """Write what was bought last, the latest first (the lower row where equal), and 1 / (1 + orders since)."""
+    days = np.full(len(rows), -np.inf)
+    for i in range(len(bought)):
+        if last_day[i] <= days[-1]:
+            continue
+        place = len(rows) - 1
+        while place > 0 and last_day[i] > days[place - 1]:
+            days[place], rows[place] = days[place - 1], rows[place - 1]
+            place -= 1
+        days[place], rows[place] = last_day[i], bought[i]
+    orders_ago = 0
+    for place in range(len(rows)):
+        orders_ago += place > 0 and days[place] != days[place - 1]
+        weights[place] = 1.0 / (1 + orders_ago)
 
 
 def _distinct(*parts: Rows) -> Rows:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.arrays import Floats, Matrix, Offsets, Scores
+from recommender.derived import derived
 from recommender.native import F32, F64, I32, I64, NOTHING, U32, compiled, reads, writes
 
 MAX_LEAVES = 32  # one bit per leaf
@@ -15,7 +16,7 @@ ALL_LEAVES = (1 << MAX_LEAVES) - 1
 DE_BRUIJN = 0x077CB531  # times a power of two, its top five bits tell which power: a place for each of 32 leaves
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Trees:
     """An ensemble of regression trees, as bit masks over leaves.
 
@@ -41,7 +42,12 @@ class Trees:
 
     def look_at(self, columns: Iterable[int]) -> bool:
         """Whether any node asks for one of these columns."""
-        return any((self.feature == column).any() for column in columns)
+        return not self.asked.isdisjoint(columns)
+
+    @derived
+    def asked(self) -> frozenset[int]:
+        """Columns that a node asks for."""
+        return frozenset(self.feature.tolist())
 
     def score(self, features: Matrix) -> Scores:
         """Sum the trees for each item.

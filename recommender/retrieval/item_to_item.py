@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from recommender.arrays import EMPTY_ROWS, Rows
+from recommender.arrays import EMPTY_ROWS, Codes, Rows
+from recommender.native import I32, I64, compiled, reads, writes
 from recommender.retrieval.proposal import NOTHING, Proposal
-from recommender.retrieval.selection import distinct
 from recommender.situation import Situation
 
 PROPOSED = 100
@@ -15,17 +15,36 @@ def like_the_item_in_view(situation: Situation) -> Proposal:
     item = situation.query.context_item
     if item is None:
         return NOTHING
-    near, _ = situation.model.neighbours.of(item)
-    rows = distinct(np.concatenate([near, _same_kind(situation, item)]), PROPOSED)
+    catalogue, model = situation.catalogue, situation.model
+    near, _ = model.neighbours.of(item)
+    best_sellers = model.popularity.by_category.get(catalogue.text["category"].word(item) or "", EMPTY_ROWS)
+    rows = np.empty(PROPOSED, dtype=np.int32)
+    rows = rows[: _join(rows, near, best_sellers, catalogue.text["type"].codes, item)]
     return Proposal(rows, because=np.full(len(rows), item, dtype=np.int32))
 
 
-def _same_kind(situation: Situation, item: int) -> Rows:
-    """The best sellers of the item's category, those of its type first."""
-    catalogue = situation.catalogue
-    category, types = catalogue.text["category"].word(item), catalogue.text["type"].codes
-    rows = situation.model.popularity.by_category.get(category or "")
-    if rows is None:
-        return EMPTY_ROWS
-    same_type = (types[rows] == types[item]) & (types[item] >= 0)
-    return np.concatenate([rows[same_type], rows[~same_type]])
+@compiled(I64, writes(I32), I64, reads(I32), reads(I32), I64)
+def _add(found: Rows, n: int, rows: Rows, types: Codes, kind: int) -> int:
+    """Write those of a type (-1: of any) behind the `n` that are there, until `found` is full; returns how many are."""
+    for row in rows:
+        if n == len(found):
+            break
+        repeats = False
+        for other in found[:n]:  # to the end, so that it becomes vector instructions
+            repeats |= other == row
+        if not repeats and (kind < 0 or types[row] == kind):
+            found[n] = row
+            n += 1
+    return n
+
+
+@compiled(I64, writes(I32), reads(I32), reads(I32), reads(I32), I64)
+def _join(found: Rows, near: Rows, best_sellers: Rows, types: Codes, item: int) -> int:
+    """Write what is near, then the best sellers, those of the item's type first; each row where it comes first.
+
+    Returns how many there are.
+    """
+    n = _add(found, 0, near, types, -1)
+    if types[item] >= 0:
+        n = _add(found, n, best_sellers, types, types[item])
+    return _add(found, n, best_sellers, types, -1)

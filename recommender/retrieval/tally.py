@@ -5,65 +5,68 @@ from dataclasses import dataclass
 import numpy as np
 
 from recommender.arrays import EMPTY_ROWS, EMPTY_SCORES, Floats, Offsets, Rows, Scores
+from recommender.derived import derived
 from recommender.model import Neighbours
 from recommender.native import F32, I32, I64, NOTHING, compiled, reads, writes
 from recommender.retrieval.selection import best
 
+Sums = tuple[Rows, Scores, Rows, Rows]
+NO_SUMS: Sums = (EMPTY_ROWS, EMPTY_SCORES, EMPTY_ROWS, EMPTY_ROWS)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Tally:
-    """How strongly a few items, the seeds, point to others.
+    """How strongly a few items, the seeds, point to others; added up when asked for.
 
     Attributes:
-        rows: (n,) what the seeds point to, no repeats, in no order.
-        scores: (n,) sum over the seeds of seed weight times neighbour score.
-        because: (n,) the seed that gave most of it.
-        places: (size,) int32, a hash table with linear probing: places in `rows`, -1 in a free slot. Size is a power of
-            two, or 0 when there are no seeds.
+        seeds: (n,) rows; those that training did not see have no neighbours.
+        weights: (n,) of the seeds; what they point to has the sum of seed weight times neighbour score.
     """
 
-    rows: Rows
-    scores: Scores
-    because: Rows
-    places: Rows
+    neighbours: Neighbours
+    seeds: Rows
+    weights: Floats
+
+    @derived
+    def sums(self) -> Sums:
+        """Of all that the seeds point to.
+
+        That is (n,) rows, without repeats, in no order; their scores; for each the seed that gave most of it; and
+        (size,) int32, a hash table with linear probing: places in the rows, -1 in a free slot. Size is a power of two,
+        or 0 when there are no neighbours.
+        """
+        most = _count(self.neighbours.offsets, self.seeds) if len(self.seeds) else 0
+        if not most:
+            return NO_SUMS
+        rows, because = np.empty(most, dtype=np.int32), np.empty(most, dtype=np.int32)
+        scores, most_given = np.empty(most, dtype=np.float32), np.empty(most, dtype=np.float32)
+        places = np.empty(1 << (2 * most - 1).bit_length(), dtype=np.int32)
+        n = _add_up(
+            rows, scores, because, most_given, places, self.neighbours.offsets, self.neighbours.rows,
+            self.neighbours.scores, self.seeds, self.weights,
+        )  # fmt: skip
+        return rows[:n], scores[:n], because[:n], places
 
     def write_scores(self, into: Scores, rows: Rows) -> None:
-        """Write the score of each of `rows`; 0 for one that no seed points to."""
-        if len(self.places):
-            _look_up(into, rows, self.places, self.rows, self.scores)
-        else:
-            into[:] = 0.0
+        """Write the score of each of `rows`, no repeats; 0 for one that no seed points to.
+
+        It is the same to the last bit whether or not all have been added up before, and much less work if not.
+        """
+        if "sums" in vars(self):
+            known, scores, _, places = self.sums
+            if len(places):
+                _look_up(into, rows, places, known, scores)
+                return
+        into[:] = 0.0
+        if len(self.seeds) and len(rows):
+            near = self.neighbours
+            _add_up_some(into, rows, near.offsets, near.rows, near.scores, self.seeds, self.weights)
 
     def best(self, k: int) -> tuple[Rows, Rows]:
         """The (up to) `k` rows of the highest scores, best first (the lower row where equal), and their seeds."""
-        places = best(self.rows, self.scores, k)
-        return self.rows[places], self.because[places]
-
-
-NO_TALLY = Tally(EMPTY_ROWS, EMPTY_SCORES, EMPTY_ROWS, EMPTY_ROWS)
-
-
-def tally(neighbours: Neighbours, seeds: Rows, weights: Floats) -> Tally:
-    """Add up the neighbours of (n,) seed rows, weighted; seeds that training did not see have none."""
-    most = _count(neighbours.offsets, seeds) if len(seeds) else 0
-    if not most:
-        return NO_TALLY
-    rows, because = np.empty(most, dtype=np.int32), np.empty(most, dtype=np.int32)
-    scores, most_given = np.empty(most, dtype=np.float32), np.empty(most, dtype=np.float32)
-    places = np.empty(1 << (2 * most - 1).bit_length(), dtype=np.int32)
-    n = _add_up(
-        rows,
-        scores,
-        because,
-        most_given,
-        places,
-        neighbours.offsets,
-        neighbours.rows,
-        neighbours.scores,
-        seeds,
-        weights,
-    )
-    return Tally(rows[:n], scores[:n], because[:n], places)
+        rows, scores, because, _ = self.sums
+        places = best(rows, scores, k)
+        return rows[places], because[places]
 
 
 HASH = 0x9E3779B1  # spreads neighbouring rows over the table (Fibonacci hashing)
@@ -122,3 +125,30 @@ def _look_up(found: Scores, wanted: Rows, places: Rows, rows: Rows, scores: Scor
         while places[slot] >= 0 and rows[places[slot]] != wanted[i]:
             slot = (slot + 1) & (size - 1)
         found[i] = scores[places[slot]] if places[slot] >= 0 else 0.0
+
+
+@compiled(NOTHING, writes(F32), reads(I32), reads(I64), reads(I32), reads(F32), reads(I32), reads(F32))
+def _add_up_some(
+    into: Scores, wanted: Rows, offsets: Offsets, neighbour_rows: Rows, neighbour_scores: Scores, seeds: Rows,
+    weights: Floats,
+) -> None:  # fmt: skip
+    """Add what the seeds say of `wanted` to zeros, in the order of `_add_up`."""
+    size = 1
+    while size < 4 * len(wanted):  # sparse, for most neighbours are not wanted
+        size *= 2
+    places = np.empty(size, dtype=np.int32)
+    places[:] = -1
+    for i in range(len(wanted)):
+        slot = first_slot(wanted[i], size)
+        while places[slot] >= 0:
+            slot = (slot + 1) & (size - 1)
+        places[slot] = i
+    for s in range(len(seeds)):
+        if seeds[s] >= len(offsets) - 1:
+            continue
+        for entry in range(offsets[seeds[s]], offsets[seeds[s] + 1]):
+            slot = first_slot(neighbour_rows[entry], size)
+            while places[slot] >= 0 and wanted[places[slot]] != neighbour_rows[entry]:
+                slot = (slot + 1) & (size - 1)
+            if places[slot] >= 0:
+                into[places[slot]] += weights[s] * neighbour_scores[entry]

@@ -6,11 +6,9 @@ from typing import Any
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
-from recommender.arrays import Mask, Scores
 from recommender.catalogue import Catalogue
-from recommender.decide import SHOWN_BY_SESSION, SOURCES, decide, decide_all, propose, show_by_session
+from recommender.decide import SOURCES, decide, decide_all, propose
 from recommender.ids import ItemId, PlacementId, StoreId
 from recommender.lockstep import finished
 from recommender.model import Model
@@ -340,19 +338,3 @@ def test_nothing_is_shown_of_an_empty_catalogue():
     )  # fmt: skip
     assert len(decision.rows) == 0
     assert decision.short
-
-
-@given(
-    kin=arrays(np.bool_, 30),
-    scores=arrays(np.float32, 30, elements=st.floats(0.0625, 1, width=32), unique=True),
-)
-def test_the_best_of_kin_stands_in_its_place_or_higher_and_the_others_keep_their_scores(
-    kin: Mask, scores: Scores
-) -> None:
-    shown = show_by_session(scores, kin)
-    best = max(np.flatnonzero(kin).tolist(), key=lambda row: scores[row], default=None)
-    if best is not None:
-        assert np.argsort(-shown, kind="stable").tolist().index(best) <= SHOWN_BY_SESSION
-    others = [row for row in range(30) if row != best]
-    assert (shown[others] == scores[others]).all()
-    assert (shown >= scores).all()

@@ -4,13 +4,20 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recommender.ids import PlacementId
 from recommender.model import FoldIn
+from recommender.placements import Placement
+from recommender.query import Query
 from recommender.retrieval.fold_in import MOST_ITEMS, fold_in, known_weights
+from recommender.retrieval.item_to_item import PROPOSED, like_the_item_in_view
 from recommender.retrieval.selection import best, distinct, first_of, in_turn
-from recommender.retrieval.tally import tally
-from tests.builders import rows_of, shopper_with, some_neighbours
+from recommender.retrieval.tally import Tally
+from recommender.shopper import STRANGER
+from recommender.situation import LATEST_PURCHASES, Situation
+from tests.builders import NOW_DAY, rows_of, shopper_with, small_catalogue, small_model, some_neighbours
 
 N_ITEMS = 60
+HOME = Placement(placement_id=PlacementId("home"), title="For you", sources=("popular",))
 SEEDS = st.lists(st.integers(0, N_ITEMS + 5), max_size=10, unique=True)
 
 
@@ -35,14 +42,43 @@ def test_a_tally_is_the_weighted_sum_of_the_neighbours(seed: int, seeds: list[in
     for row, weight in zip(seeds, weights, strict=True):
         near, scores = neighbours.of(row)
         expected[near] += weight * scores
-    found = tally(neighbours, rows_of(seeds), weights)
-    scores = np.empty(N_ITEMS, dtype=np.float32)
+    found = Tally(neighbours, rows_of(seeds), weights)
+    scores, again = np.empty(N_ITEMS, dtype=np.float32), np.empty(N_ITEMS, dtype=np.float32)
     found.write_scores(scores, np.arange(N_ITEMS, dtype=np.int32))
     np.testing.assert_allclose(scores, expected, atol=1e-5)
     best, because = found.best(5)
     np.testing.assert_allclose(expected[best], np.sort(expected)[::-1][: len(best)], atol=1e-5)
     assert len(best) == min(5, np.count_nonzero(expected))
     assert set(because.tolist()) <= set(seeds)
+    found.write_scores(again, np.arange(N_ITEMS, dtype=np.int32))  # all are added up by now
+    np.testing.assert_array_equal(again, scores)
+
+
+@given(st.dictionaries(st.integers(0, N_ITEMS - 1), st.lists(st.integers(1, 9), min_size=1, max_size=2), max_size=30))
+def test_the_latest_purchases_are_followed_the_more_the_fewer_orders_came_since(bought: dict[int, list[int]]):
+    model, query = small_model(np.random.default_rng(0), N_ITEMS), Query(placement=HOME.placement_id, limit=5)
+    shopper = shopper_with({row: [float(day) for day in ago] for row, ago in bought.items()})
+    latest = sorted(bought, key=lambda row: (min(bought[row]), row))[:LATEST_PURCHASES]
+    days = sorted({min(bought[row]) for row in latest})
+    found = Situation(query, HOME, shopper, small_catalogue(N_ITEMS), model, NOW_DAY).after_latest
+    assert found.seeds.tolist() == latest
+    np.testing.assert_allclose(found.weights, [1 / (1 + days.index(min(bought[row]))) for row in latest])
+
+
+@given(st.integers(0, N_ITEMS - 1), st.integers(0, 3))
+def test_what_is_like_an_item_is_its_neighbours_then_best_sellers_of_its_category_those_of_its_type_first(
+    item: int, seed: int
+):
+    model, catalogue = small_model(np.random.default_rng(seed), N_ITEMS), small_catalogue(N_ITEMS)
+    query = Query(placement=HOME.placement_id, limit=5, context_item=item)
+    near, _ = model.neighbours.of(item)
+    best_sellers = model.popularity.by_category.get(catalogue.text["category"].word(item) or "", rows_of([])).tolist()
+    type_of = catalogue.text["type"].word
+    alike = [row for row in best_sellers if type_of(item) is not None and type_of(row) == type_of(item)]
+    expected = list(dict.fromkeys([*near.tolist(), *alike, *best_sellers]))
+    found = like_the_item_in_view(Situation(query, HOME, STRANGER, catalogue, model, NOW_DAY))
+    assert found.rows.tolist() == expected[:PROPOSED]
+    assert set(found.because.tolist()) <= {item}
 
 
 def test_the_strongest_purchases_are_kept_and_what_training_did_not_see_is_left_out():
