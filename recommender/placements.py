@@ -60,8 +60,8 @@ class Placement:
     Attributes:
         sources: which candidate sources run; `popular` fills up in any case.
         ranker: "any" orders repeat and new items together, "discovery" was trained on items new to the shopper,
-            "fused" is reciprocal rank fusion of the sources, for placements about one item or cart. Shoppers without
-            purchases get the fusion in any case.
+            "fused" is reciprocal rank fusion of the sources, for placements about a cart, say. Strangers with
+            nothing at hand get the fusion in any case.
         objectives: what the candidates are ordered for.
         filter: items for which this is not definitely true never appear; None: no filter.
         exclude: what the shopper has or sees already and this placement must not show.
