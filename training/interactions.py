@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
+import numpy as np
 import polars as pl
 
 from features.events.schema import ORDER_COMPLETED, PRODUCT_ADDED, PRODUCT_VIEWED, TAKES_BACK
@@ -16,8 +17,10 @@ from recommender.ids import UserId
 from training.permitted import ALLOWING, Permissions
 
 TOUCH_EVENTS = (PRODUCT_VIEWED, PRODUCT_ADDED)
+IDS = ("user_id", "order_id", "store_id")
+LINES_AT_ONCE = 1_000_000
 
-_ORDER = pl.when(pl.col("event") == ORDER_COMPLETED).then(pl.coalesce("order_id", "event_id")).otherwise("order_id")
+_EVENTS = pl.Enum(sorted({ORDER_COMPLETED, *TOUCH_EVENTS, *TAKES_BACK}))
 UNDOES_AN_ORDER = pl.col("event").is_in(TAKES_BACK)  # it needs no permission: without the order it does nothing
 
 
@@ -73,6 +76,7 @@ def read_interactions(
     permissions: Permissions,
     until_day: float | None,
     persons: pl.DataFrame | None = None,
+    lines_at_once: int = LINES_AT_ONCE,
 ) -> Interactions:
     """Read what shoppers did with known items, as far as `permissions` allow to learn from it.
 
@@ -81,6 +85,7 @@ def read_interactions(
         items: the catalogue; positions in it become the column `item`.
         persons: who is behind which identifier, as `of_persons` takes it; None: each user id is a person.
         until_day: only what happened before this day, days since 1970-01-01 UTC; None: everything.
+        lines_at_once: lines of orders, on average, that are put together to purchases, which bounds memory.
 
     Raises:
         NotEnoughData: no purchase is left.
@@ -88,45 +93,73 @@ def read_interactions(
     if until_day is not None:
         events = events.filter(day_of("occurred_at") < until_day)
     persons = pl.DataFrame(schema=PERSONS) if persons is None else persons
-    events = of_persons(events, persons)
-    judged = permissions.judge(events.filter(pl.col("user_id").is_not_null() & ~UNDOES_AN_ORDER))
-    permitted = judged.filter(pl.col("verdict").is_in(ALLOWING)).drop("verdict")
-    left_out = judged.filter(~pl.col("verdict").is_in(ALLOWING)).group_by("verdict").len().sort("verdict")
-    ids = _ids_of(permitted) | {"item_id": pl.Enum([item.item_id for item in items])}
-    permitted, undone = _numbered(permitted, ids), _numbered(events.filter(UNDOES_AN_ORDER), ids)
-    bought, touched, not_permitted = pl.collect_all(
-        [
-            _of_items(read_purchases(pl.concat([permitted, undone]))).sort("day", "user_id", "order_id", "item"),
-            _of_items(_touches(permitted)).sort("day", "user_id", "item", "event"),
-            left_out,
-        ],
-        engine="streaming",
-    )
-    counts = dict(not_permitted.iter_rows())
+    judged = permissions.judge(of_persons(events, persons).filter(pl.col("user_id").is_not_null() & ~UNDOES_AN_ORDER))
+    allowed = pl.col("verdict").is_in(ALLOWING)
+    left_out = judged.filter(~allowed).group_by("verdict").len().sort("verdict").collect(engine="streaming")
+    counts = dict(left_out.iter_rows())
+    # Beside the other, one would have to wait, and what was read for it with it.
+    rows = _numbered(judged.filter(allowed), pl.Enum([item.item_id for item in items])).collect(engine="streaming")
+    for name in IDS:
+        rows = rows.with_columns(_ascending(rows[name]))
+    touched = _touches(rows.lazy()).sort("day", "user_id", "item", "event").collect()
+    bought = _purchases(rows, _undone(events, rows.schema).collect(engine="streaming"), lines_at_once)
+    del rows
     if bought.is_empty():
         raise _no_purchases(sum(counts.values()))
-    known = set(bought["user_id"].unique()) | set(touched["user_id"].unique())
-    return Interactions(bought, touched, counts, _aliases(persons.filter(pl.col("person").is_in(known)), permissions))
+    bought = bought.sort("day", "user_id", "order_id", "item")
+    known = pl.concat([bought["user_id"], touched["user_id"]]).unique().cast(pl.String())
+    of_known = persons.join(known.to_frame("person"), on="person", how="semi")
+    return Interactions(bought, touched, counts, _aliases(of_known, permissions))
 
 
-def _ids_of(permitted: pl.LazyFrame) -> dict[str, pl.Enum]:
-    """Who ordered what where, or looked at it: the ids of each kind, ascending."""
-    kinds = {"user_id": pl.col("user_id"), "order_id": _ORDER, "store_id": pl.col("store_id")}
-    found = pl.collect_all(
-        [permitted.select(ids.drop_nulls().unique().sort().alias(kind)) for kind, ids in kinds.items()],
-        engine="streaming",
+def _numbered(permitted: pl.LazyFrame, item_ids: pl.Enum) -> pl.LazyFrame:
+    """Orders and touches of items of the catalogue, their ids as numbers of 4 bytes, in no order."""
+    order = pl.when(pl.col("event") == ORDER_COMPLETED).then(pl.coalesce("order_id", "event_id"))
+    ids = {"user_id": pl.col("user_id"), "order_id": order, "store_id": pl.col("store_id")}
+    return (
+        permitted.filter(pl.col("event").is_in([ORDER_COMPLETED, *TOUCH_EVENTS]))
+        .select(
+            pl.col("event").cast(_EVENTS),
+            *(value.cast(pl.Categorical(pl.Categories.random())).alias(name) for name, value in ids.items()),
+            pl.col("item_id").cast(item_ids, strict=False),
+            "quantity",
+            "occurred_at",
+        )
+        .filter(pl.col("item_id").is_not_null())
     )
-    return {kind: pl.Enum(one.to_series()) for kind, one in zip(kinds, found, strict=True)}
 
 
-def _numbered(events: pl.LazyFrame, ids: Mapping[str, pl.Enum]) -> pl.LazyFrame:
-    """The same with ids of 4 bytes, and without rows of an item that the catalogue does not have."""
-    known = pl.col("item_id").cast(ids["item_id"], strict=False)
-    return events.filter(pl.col("item_id").is_null() | known.is_not_null()).with_columns(
-        order_id=_ORDER.cast(ids["order_id"], strict=False),
-        event_id=pl.lit(None, dtype=ids["order_id"]),  # which stands for an order without an id
-        **{kind: pl.col(kind).cast(ids[kind], strict=False) for kind in ("user_id", "store_id", "item_id")},
+def _ascending(ids: pl.Series) -> pl.Series:
+    """Numbered ids as an enumeration of them; a cast would go by their texts, row by row."""
+    found = ids.unique().drop_nulls()
+    texts = found.cast(pl.String())
+    order = texts.arg_sort()
+    numbers = found.to_physical().gather(order).to_numpy()
+    place = np.zeros(int(numbers.max(initial=0)) + 1, dtype=np.uint32)
+    place[numbers] = np.arange(len(numbers), dtype=np.uint32)
+    return pl.Series(ids.name, place).gather(ids.to_physical()).cat.to(pl.Enum(texts.gather(order)))
+
+
+def _undone(events: pl.LazyFrame, schema: pl.Schema) -> pl.LazyFrame:
+    """What takes back these orders, or items of them."""
+    ids = {name: pl.col(name).cast(schema[name], strict=False) for name in ("order_id", "item_id")}
+    of_items = pl.col("item_id").is_null() | ids["item_id"].is_not_null()
+    return events.filter(UNDOES_AN_ORDER & of_items).select(
+        pl.col("event").cast(_EVENTS), "quantity", "occurred_at", **ids
     )
+
+
+def _purchases(rows: pl.DataFrame, undone: pl.DataFrame, lines_at_once: int) -> pl.DataFrame:
+    """What was bought, in no order; put together for some shoppers at a time."""
+    user = pl.col("user_id").to_physical()
+    n_users = rows["user_id"].n_unique()
+    at_once = max(n_users * lines_at_once // max(len(rows), 1), 1)
+    parts = list[pl.DataFrame]()
+    for first in range(0, max(n_users, 1), at_once):
+        part = rows.filter(user.is_between(first, first + at_once, closed="left"))
+        events = pl.concat([part, undone], how="diagonal").with_columns(event_id="order_id")
+        parts.append(_of_items(read_purchases(events.lazy())).collect())
+    return pl.concat(parts)
 
 
 def _of_items(rows: pl.LazyFrame) -> pl.LazyFrame:
@@ -146,9 +179,9 @@ def _aliases(persons: pl.DataFrame, permissions: Permissions) -> Mapping[UserId,
     }
 
 
-def _touches(events: pl.LazyFrame) -> pl.LazyFrame:
-    shown = events.filter(pl.col("event").is_in(TOUCH_EVENTS) & pl.col("item_id").is_not_null())
-    return shown.select("user_id", "item_id", "event", day=day_of("occurred_at"))
+def _touches(rows: pl.LazyFrame) -> pl.LazyFrame:
+    shown = rows.filter(pl.col("event").is_in(TOUCH_EVENTS))
+    return _of_items(shown.select("user_id", "item_id", "event", day=day_of("occurred_at")))
 
 
 def _bytes_of(column: pl.Series) -> bytes:

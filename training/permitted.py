@@ -1,6 +1,6 @@
 """Which rows of the log may be learnt from: the one gate, asked once for everything that a row can be."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -38,38 +38,40 @@ class Permissions:
         In:  EVENT_COLUMNS, and said_as str, as `of_persons` adds it.
         Out: the same rows, plus verdict str: a `Verdict`.
         """
-        users = {value: answer for (kind, value), answer in self.answers.items() if kind == USER_ID}
-        refusing = [
-            value for (kind, value), answer in self.answers.items() if kind == ANONYMOUS_ID and answer is Answer.REFUSED
+        users = [(value, answer.value) for (kind, value), answer in self.answers.items() if kind == USER_ID]
+        refused = Answer.REFUSED.value
+        devices = [
+            (value, refused)
+            for (kind, value), answer in self.answers.items()
+            if kind == ANONYMOUS_ID and answer is Answer.REFUSED
         ]
-        devices = dict.fromkeys(refusing, Answer.REFUSED)
-        laws = {market: found.law.law_id for market, found in self.markets.markets.items()}
+        laws = [(market, found.law.law_id) for market, found in self.markets.markets.items()]
         found = (
-            events.join(_answers(users, "said_as", "_answer"), on="said_as", how="left")
-            .join(_answers(devices, "anonymous_id", "_device"), on="anonymous_id", how="left")
+            events.join(table(users, said_as=pl.String(), _answer=pl.UInt8()), on="said_as", how="left")
+            .join(table(devices, anonymous_id=pl.String(), _device=pl.UInt8()), on="anonymous_id", how="left")
+            .with_columns(_market=pl.col("market").fill_null(DEFAULT_MARKET))
+            .join(table(laws, _market=pl.String(), _law=pl.String()), on="_market", how="left")
             .with_columns(
                 _answer=pl.max_horizontal("_answer", "_device").fill_null(Answer.NONE.value),
-                _law=pl.col("market").fill_null(DEFAULT_MARKET).replace_strict(laws, default=STRICT),
+                _law=pl.col("_law").fill_null(STRICT),
                 _declined=~pl.col("consent").list.contains(PERSONALISATION).fill_null(value=True),
             )
             .join(_verdicts(self.markets.laws), on=["_law", "_answer", "_declined"], how="left")
         )
-        blocked = self._blocked("user_id", USER_ID) | self._blocked("said_as", USER_ID)
-        blocked |= self._blocked("anonymous_id", ANONYMOUS_ID)
+        blocked = self._blocked(events, "user_id", USER_ID) | self._blocked(events, "said_as", USER_ID)
+        blocked |= self._blocked(events, "anonymous_id", ANONYMOUS_ID)
         verdict = pl.when(blocked).then(pl.lit(Verdict.SUPPRESSED.value)).otherwise("verdict")
-        return found.with_columns(verdict=verdict).drop("_answer", "_device", "_law", "_declined")
+        return found.with_columns(verdict=verdict).drop("_answer", "_device", "_market", "_law", "_declined")
 
-    def _blocked(self, column: str, kind: str) -> pl.Expr:
-        def ask(values: pl.Series) -> pl.Series:
-            named = values.unique().drop_nulls().to_list()
-            return values.is_in([value for value in named if self.is_blocked((kind, value))]).fill_null(value=False)
-
-        return pl.col(column).map_batches(ask, return_dtype=pl.Boolean(), is_elementwise=True)
+    def _blocked(self, events: pl.LazyFrame, column: str, kind: str) -> pl.Expr:
+        """Whether a row names somebody who is blocked; each is asked about once, however many rows there are."""
+        named = events.select(pl.col(column).drop_nulls().unique()).collect(engine="streaming").to_series()
+        return pl.col(column).is_in([value for value in named if self.is_blocked((kind, value))]).fill_null(value=False)
 
 
-def _answers(said: Mapping[str, Answer], name: str, column: str) -> pl.LazyFrame:
-    numbers = [answer.value for answer in said.values()]
-    return pl.LazyFrame({name: list(said), column: numbers}, schema={name: pl.String(), column: pl.UInt8()})
+def table(rows: Sequence[tuple[object, ...]], **columns: pl.DataType) -> pl.LazyFrame:
+    """For a join: `replace_strict` would hold the whole log, for it does not stream."""
+    return pl.LazyFrame(rows, schema=columns, orient="row")
 
 
 def _verdicts(laws: Mapping[str, Law]) -> pl.LazyFrame:
@@ -77,8 +79,7 @@ def _verdicts(laws: Mapping[str, Law]) -> pl.LazyFrame:
         (law_id, answer.value, declined, _verdict(law, answer, declined=declined).value)
         for (law_id, law), answer, declined in product(laws.items(), Answer, (False, True))
     ]
-    schema = {"_law": pl.String(), "_answer": pl.UInt8(), "_declined": pl.Boolean(), "verdict": pl.String()}
-    return pl.LazyFrame(rows, schema=schema, orient="row")
+    return table(rows, _law=pl.String(), _answer=pl.UInt8(), _declined=pl.Boolean(), verdict=pl.String())
 
 
 def _verdict(law: Law, answer: Answer, *, declined: bool) -> Verdict:

@@ -39,7 +39,7 @@ from training.assortment import prices_at
 from training.interactions import Interactions, read_interactions
 from training.offers.history import CouponHistory, coupon_history, read_redemptions
 from training.offers.in_aisle import NO_ISSUES, holders, permitted_issues
-from training.permitted import Permissions
+from training.permitted import Permissions, table
 
 log = logging.getLogger(__name__)
 
@@ -115,9 +115,10 @@ def read_training_data(settings: Settings, until: datetime | None) -> TrainingDa
 
 def with_markets(events: pl.LazyFrame, stores: Sequence[Store]) -> pl.LazyFrame:
     """Name the market of the store where a row names none."""
-    of_store = {str(store.store_id): store.market for store in stores}
-    found = pl.col("store_id").replace_strict(of_store, default=None, return_dtype=pl.String())
-    return events.with_columns(market=pl.coalesce("market", found))
+    of_store = [(str(store.store_id), store.market) for store in stores]
+    named = table(of_store, store_id=pl.String(), _market_of_store=pl.String())
+    found = events.join(named, on="store_id", how="left")
+    return found.with_columns(market=pl.coalesce("market", "_market_of_store")).drop("_market_of_store")
 
 
 def read_placements(settings: Settings) -> Mapping[PlacementId, Placement]:

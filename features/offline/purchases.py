@@ -25,48 +25,51 @@ def read_purchases(events: pl.LazyFrame) -> pl.LazyFrame:
     quantity of that item, or all of it where it states none; one that names no item takes back the whole order. Several
     add up; an item is taken back from the moment that they come to WHOLE_SHARE of what was bought.
     """
-    ordered = _ordered(events)
+    lines, back = _lines(events), taken_back(events)
     return (
-        ordered.join(_taken_back_items(events, ordered), on=["user_id", "order_id", "item_id"], how="left")
-        .join(_taken_back_orders(events), on="order_id", how="left")
+        _ordered(lines)
+        .join(_taken_back_items(back, lines), on=["user_id", "order_id", "item_id"], how="left")
+        .join(_taken_back_orders(back), on="order_id", how="left")
         .with_columns(taken_back_day=pl.min_horizontal("item_back_day", "order_back_day").fill_null(float("inf")))
         .select("user_id", "order_id", "item_id", "store_id", "day", "quantity", "taken_back_day")
     )
 
 
-def _ordered(events: pl.LazyFrame) -> pl.LazyFrame:
+def _lines(events: pl.LazyFrame) -> pl.LazyFrame:
     known = pl.col("user_id").is_not_null() & pl.col("item_id").is_not_null()
-    return (
-        events.filter(known & (pl.col("event") == ORDER_COMPLETED))
-        .select(
-            "user_id",
-            pl.coalesce("order_id", "event_id").alias("order_id"),
-            "item_id",
-            "store_id",
-            day=day_of("occurred_at"),
-            quantity=pl.col("quantity").fill_null(1.0),
-        )
-        .group_by("user_id", "order_id", "item_id")
-        .agg(pl.col("store_id").min(), pl.col("day").min(), pl.col("quantity").sum())
+    return events.filter(known & (pl.col("event") == ORDER_COMPLETED)).select(
+        "user_id",
+        pl.coalesce("order_id", "event_id").alias("order_id"),
+        "item_id",
+        "store_id",
+        day=day_of("occurred_at"),
+        quantity=pl.col("quantity").fill_null(1.0),
     )
 
 
-def _taken_back_items(events: pl.LazyFrame, ordered: pl.LazyFrame) -> pl.LazyFrame:
+def _ordered(lines: pl.LazyFrame) -> pl.LazyFrame:
+    return lines.group_by("user_id", "order_id", "item_id").agg(
+        pl.col("store_id").min(), pl.col("day").min(), pl.col("quantity").sum()
+    )
+
+
+def _taken_back_items(back: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
+    item = ["order_id", "item_id"]
+    ordered = _ordered(lines.join(back, on=item, how="semi"))  # few: so that not all are held for this
     back_so_far = (
         pl.col("back").fill_null(float("inf")).cum_sum().over("user_id", "order_id", "item_id", order_by="day")
     )
     return (
-        taken_back(events)
-        .rename({"quantity": "back"})
-        .join(ordered.select("user_id", "order_id", "item_id", "quantity"), on=["order_id", "item_id"])
+        back.rename({"quantity": "back"})
+        .join(ordered.select("user_id", *item, "quantity"), on=item)
         .filter(back_so_far >= pl.col("quantity") * WHOLE_SHARE)
         .group_by("user_id", "order_id", "item_id")
         .agg(item_back_day=pl.col("day").min())
     )
 
 
-def _taken_back_orders(events: pl.LazyFrame) -> pl.LazyFrame:
-    whole = taken_back(events).filter(pl.col("item_id").is_null())
+def _taken_back_orders(back: pl.LazyFrame) -> pl.LazyFrame:
+    whole = back.filter(pl.col("item_id").is_null())
     return whole.group_by("order_id").agg(order_back_day=pl.col("day").min())
 
 
