@@ -9,6 +9,7 @@ from recommender.arrays import Floats, Rows
 from recommender.catalogue import CatalogueItem
 from recommender.ids import StoreId
 from recommender.model import Popularity
+from training.models.pairs import pairs_of
 
 RECENT_DAYS = 28.0
 WEEK_DAYS = 7.0
@@ -46,8 +47,7 @@ def fit_popularity(purchases: pl.DataFrame, items: Sequence[CatalogueItem], cut_
 
 def count_buyers(purchases: pl.DataFrame, n_items: int) -> Floats:
     """(n_items,) distinct shoppers of each item."""
-    pairs = purchases.select("user", "item_row").unique()
-    return np.bincount(pairs["item_row"].to_numpy(), minlength=n_items).astype(np.float32)
+    return np.bincount(pairs_of(purchases, n_items)[0], minlength=n_items).astype(np.float32)
 
 
 def _tried(purchases: pl.DataFrame, buyers: Floats, cut_day: float) -> Floats:

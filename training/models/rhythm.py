@@ -8,6 +8,7 @@ import polars as pl
 from recommender.arrays import Floats
 from recommender.catalogue import CatalogueItem
 from recommender.model import Rhythm
+from training.models.pairs import pairs_of
 
 MIN_GAPS = 5  # fewer gaps: no median
 PRIOR_BUYERS = 10.0  # buyers with the category's share that are added to each item
@@ -39,17 +40,15 @@ def _gap_days(purchases: pl.DataFrame, n_items: int) -> Floats:
 
 
 def _repeat_share(purchases: pl.DataFrame, items: Sequence[CatalogueItem]) -> Floats:
-    categories = pl.DataFrame(
-        {"item_row": range(len(items)), "category": [item.category for item in items]},
-        schema={"item_row": pl.Int32(), "category": pl.String()},
+    rows, times = pairs_of(purchases, len(items))
+    counted = pl.DataFrame(
+        {
+            "category": [item.category for item in items],
+            "buyers": np.bincount(rows, minlength=len(items)),
+            "repeaters": np.bincount(rows[times > 1], minlength=len(items)),
+        },
+        schema_overrides={"category": pl.String()},
     )
-    per_item = (
-        purchases.group_by("user", "item_row")
-        .len()
-        .group_by("item_row")
-        .agg(buyers=pl.len(), repeaters=(pl.col("len") > 1).sum())
-    )
-    counted = categories.join(per_item, on="item_row", how="left", maintain_order="left").fill_null(0)
     everyone = int(counted["repeaters"].sum()) / max(int(counted["buyers"].sum()), 1)
     shares = counted.with_columns(
         category_share=(pl.col("repeaters").sum() + PRIOR_BUYERS * everyone).over("category")
