@@ -12,6 +12,28 @@ def pairs_of(purchases: pl.DataFrame, n_items: int) -> tuple[Rows, NDArray[np.in
 
     In: user u32, item_row i32 below `n_items`.
     """
-    pairs = np.sort(purchases["user"].to_numpy() * np.int64(n_items) + purchases["item_row"].to_numpy())
-    starts = np.flatnonzero(np.diff(pairs, prepend=-1))
+    pairs = np.sort(_numbers(purchases, n_items))
+    starts = _starts(pairs)
     return (pairs[starts] % n_items).astype(np.int32), np.diff(starts, append=len(pairs))
+
+
+def first_days_of(purchases: pl.DataFrame, n_items: int) -> tuple[Rows, NDArray[np.float64]]:
+    """Item row of each pair, and the day when the one bought the other first.
+
+    In: user u32, item_row i32 below `n_items`, day f64.
+    """
+    pairs = _numbers(purchases, n_items)
+    order = np.argsort(pairs, kind="stable")
+    pairs = pairs[order]
+    starts = _starts(pairs)
+    firsts = np.minimum.reduceat(purchases["day"].to_numpy()[order], starts)
+    return (pairs[starts] % n_items).astype(np.int32), firsts
+
+
+def _numbers(purchases: pl.DataFrame, n_items: int) -> NDArray[np.int64]:
+    return purchases["user"].to_numpy() * np.int64(n_items) + purchases["item_row"].to_numpy()
+
+
+def _starts(pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where the next pair begins."""
+    return np.flatnonzero(np.diff(pairs, prepend=-1))

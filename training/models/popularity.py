@@ -9,7 +9,7 @@ from recommender.arrays import Floats, Rows
 from recommender.catalogue import CatalogueItem
 from recommender.ids import StoreId
 from recommender.model import Popularity
-from training.models.pairs import pairs_of
+from training.models.pairs import first_days_of, pairs_of
 
 RECENT_DAYS = 28.0
 WEEK_DAYS = 7.0
@@ -52,9 +52,9 @@ def count_buyers(purchases: pl.DataFrame, n_items: int) -> Floats:
 
 def _tried(purchases: pl.DataFrame, buyers: Floats, cut_day: float) -> Floats:
     """As `Popularity.tried`: what new items are bought by, where those that everybody has bought stand out no more."""
-    firsts = purchases.group_by("user", "item_row").agg(pl.col("day").min())
-    weights = np.exp2((firsts["day"].to_numpy() - cut_day) / TRIED_HALF_LIFE_DAYS)
-    counts = np.bincount(firsts["item_row"].to_numpy(), weights, minlength=len(buyers))
+    rows, first_days = first_days_of(purchases, len(buyers))
+    weights = np.exp2((first_days - cut_day) / TRIED_HALF_LIFE_DAYS)
+    counts = np.bincount(rows, weights, minlength=len(buyers))
     others = purchases["user"].n_unique() - buyers + TRIED_PRIOR
     return (10_000.0 * counts / others).astype(np.float32)
 
