@@ -16,7 +16,7 @@ from sqlalchemy import Engine, insert, select
 
 from features.sql.catalogue_store import CatalogueStore
 from features.sql.changes import read_changes
-from features.sql.engine import engine_of, migrate, writing
+from features.sql.engine import MOST_BYTES, engine_of, migrate, writing
 from features.sql.placement_store import PlacementStore
 from features.sql.tables.base import REVISION, change_counter, metadata
 from features.sql.tables.places import stores
@@ -35,6 +35,14 @@ def test_the_code_names_the_last_migration() -> None:
     config = Config()
     config.set_main_option("script_location", "features.sql:migrations")
     assert ScriptDirectory.from_config(config).get_current_head() == REVISION
+
+
+def test_all_connections_of_a_process_to_sqlite_keep_pages_within_one_limit(tmp_path: Path) -> None:
+    engine = engine_of(f"sqlite:///{tmp_path / 'new.sqlite'}")
+    with engine.connect() as one, engine.connect() as other:
+        for connection in (one, other):
+            assert connection.exec_driver_sql("PRAGMA soft_heap_limit").scalar() == MOST_BYTES
+    engine.dispose()
 
 
 def _migrate(url: str) -> None:
