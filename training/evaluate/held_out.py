@@ -81,7 +81,8 @@ def split_purchases(
             out.
     """
     rows = np.where(row_of_position < 0, catalogue.n + np.arange(len(row_of_position)), row_of_position)
-    numbered = purchases.with_columns(item_row=pl.Series(rows.astype(np.int32)).gather(purchases["item"]))
+    item_row = pl.Series(rows.astype(np.int32)).gather(purchases["item"])
+    numbered = purchases.select("user_id", "day", "taken_back_day", item_row=item_row)
     kept = pl.col("taken_back_day") >= end_day
     after = numbered.filter(kept & pl.col("day").is_between(cut_day, end_day, closed="left"))
     asked = after["user_id"].unique().sort()
@@ -93,8 +94,8 @@ def split_purchases(
     numbers = pl.DataFrame({"user_id": users, "shopper": np.arange(len(users), dtype=np.int32)})
     past = before.join(numbers, on="user_id", maintain_order="left")
     pairs = after.join(numbers, on="user_id").select("shopper", "item_row").unique().sort("shopper", "item_row")
-    bought_before = past.select("shopper", "item_row").unique()
-    new = pairs.join(bought_before, on=["shopper", "item_row"], how="anti", maintain_order="left")
+    of_asked = past.filter(pl.col("shopper") < len(asked))
+    new = pairs.join(of_asked, on=["shopper", "item_row"], how="anti", maintain_order="left")
     n_asked = len(asked)
     held_out = HeldOut(
         user_ids=tuple(UserId(user) for user in users.head(n_asked)),

@@ -38,12 +38,16 @@ def fit_followers(purchases: pl.DataFrame, n_items: int) -> Neighbours:
 
 def _orders(purchases: pl.DataFrame, n_items: int) -> tuple[csr_matrix, NDArray[np.int64], NDArray[np.float64]]:
     """(n_orders, n_items) of ones, and shopper and day of each order; ascending by shopper and time."""
-    ordered = purchases.group_by("user", "order").agg(pl.col("day").min(), "item_row").sort("user", "day", "order")
-    sizes = ordered["item_row"].list.len().to_numpy()
-    rows = ordered["item_row"].explode().to_numpy()
-    starts = np.concatenate([[0], np.cumsum(sizes)])
-    orders = csr_matrix((np.ones(len(rows), np.float32), rows, starts), shape=(len(sizes), n_items))
-    return orders, ordered["user"].to_numpy().astype(np.int64), ordered["day"].to_numpy()
+    of_line = purchases["order"].to_numpy()
+    n_numbers = int(of_line.max()) + 1 if len(of_line) else 0
+    user, day = np.full(n_numbers, -1, dtype=np.int64), np.full(n_numbers, np.inf)
+    user[of_line] = purchases["user"].to_numpy()
+    np.minimum.at(day, of_line, purchases["day"].to_numpy())
+    by_time = np.lexsort((day, user))[np.count_nonzero(user < 0) :]  # first come numbers of which no line is left
+    place = np.empty(n_numbers, dtype=np.int32)
+    place[by_time] = np.arange(len(by_time), dtype=np.int32)
+    lines = (np.ones(len(of_line), np.float32), (place[of_line], purchases["item_row"].to_numpy()))
+    return csr_matrix(lines, shape=(len(by_time), n_items)), user[by_time], day[by_time]
 
 
 def _latest(
