@@ -37,10 +37,9 @@ from loadtests.generator import Outcome, at_rate, post, saturate
 from loadtests.ingestion import ingestion_table, measure_ingestion
 from loadtests.stages import measure_sessions, measure_stages
 
-ROUNDS = 3
 WARM_UP_SECONDS = 12.0  # until most items of the traffic have been encoded once
-SECONDS = 4.0
-RATE = 300.0
+PAIRS, PAIR_SECONDS = 12, 2.0  # of bare server and service, many and short: the machine's speed changes within seconds
+RATE, ROUNDS, SECONDS = 300.0, 3, 8.0
 CONSENT = {"consent": {"categoryPreferences": {"personalisation": True}}}
 
 
@@ -177,10 +176,11 @@ async def measure(
     await saturate("127.0.0.1", service, questions, seconds=WARM_UP_SECONDS)
     await saturate("127.0.0.1", bare, nothing, seconds=1.0)
     floor, full, fixed = list[Outcome](), list[Outcome](), list[Outcome]()
+    for _ in range(PAIRS):
+        floor.append(await saturate("127.0.0.1", bare, nothing, seconds=PAIR_SECONDS))
+        full.append(await saturate("127.0.0.1", service, questions, seconds=PAIR_SECONDS))
     for _ in range(ROUNDS):
-        floor.append(await saturate("127.0.0.1", bare, nothing, seconds=SECONDS))
-        full.append(await saturate("127.0.0.1", service, questions, seconds=SECONDS))
-        fixed.append(await at_rate("127.0.0.1", service, questions, per_second=RATE, seconds=2 * SECONDS))
+        fixed.append(await at_rate("127.0.0.1", service, questions, per_second=RATE, seconds=SECONDS))
     return floor, full, fixed
 
 

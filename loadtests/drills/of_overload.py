@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import Generator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import count
 from multiprocessing import get_context
@@ -144,7 +144,8 @@ def _worker_apart(stage: Stage) -> Generator[None]:
 
 def _keep_on(process: psutil.Process, cores: set[int]) -> None:
     for thread in process.threads():
-        os.sched_setaffinity(thread.id, cores)
+        with suppress(ProcessLookupError):  # it has ended meanwhile
+            os.sched_setaffinity(thread.id, cores)
 
 
 def _check(stage: Stage, asked: Outcome, times: float, least: float, began: float, ended: float) -> None:
