@@ -22,6 +22,7 @@ from rich.table import Table
 from features.events.compaction import compact
 from features.events.drain import Drain
 from features.events.lease import DrainLease
+from features.events.schema import PRODUCT_VIEWED, RECOMMENDATION_SERVED
 from features.online.connection import connect_blocking
 from features.online.embedded import EmbeddedValkey
 from features.online.keys import EVENT_STREAM, EVENT_STREAM_BYTES
@@ -34,9 +35,9 @@ EVENTS, LISTS, LISTS_AT_ONCE = 110, 200, 25  # of one round; 160 calls a second 
 
 def append(redis: Redis, at: datetime) -> None:
     """Put into the stream what callers send in the pause between two rounds."""
-    events = [[_row("Product Viewed", at, item_id="1", price=199)] for _ in range(EVENTS)]
+    events = [[_row(PRODUCT_VIEWED, at, item_id="1", price=199)] for _ in range(EVENTS)]
     shown = orjson.dumps({"placement": "home", "item_ids": ["1"] * 12, "sources": ["popular"] * 12}).decode()
-    lists = [_row("Recommendations Served", at, recommendation_id=str(uuid4()), properties=shown) for _ in range(LISTS)]
+    lists = [_row(RECOMMENDATION_SERVED, at, recommendation_id=str(uuid4()), properties=shown) for _ in range(LISTS)]
     events += [lists[start : start + LISTS_AT_ONCE] for start in range(0, LISTS, LISTS_AT_ONCE)]
     texts = [b"\n".join(map(orjson.dumps, rows)) for rows in events]
     pipeline = redis.pipeline(transaction=False)

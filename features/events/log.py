@@ -63,7 +63,7 @@ class LogFiles:
 
     def _days(self, first: str) -> list[str]:
         try:
-            names = os.listdir(self._folder)  # noqa: PTH208 - a Path each would take ten times as long
+            names = _names(self._folder)
         except FileNotFoundError:  # nothing was ever written
             return []
         return sorted(name for name in names if name.startswith("received=") and name >= first)
@@ -71,7 +71,11 @@ class LogFiles:
 
 def parquet_names(folder: Path) -> list[str]:
     """Names of the files of one day, in no particular order, also of those that others have taken the place of."""
-    return [name for name in os.listdir(folder) if name.endswith(".parquet")]  # noqa: PTH208 - a Path each takes longer
+    return [name for name in _names(folder) if name.endswith(".parquet")]
+
+
+def _names(folder: Path) -> list[str]:
+    return os.listdir(folder)  # noqa: PTH208 - a Path each would take ten times as long
 
 
 def write_events(settings: Settings, frame: pl.DataFrame, name: str) -> list[Path]:

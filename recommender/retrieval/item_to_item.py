@@ -5,6 +5,7 @@ import numpy as np
 from recommender.arrays import EMPTY_ROWS, Codes, Rows
 from recommender.native import I32, I64, compiled, reads, writes
 from recommender.retrieval.proposal import NOTHING, Proposal
+from recommender.retrieval.selection import is_among
 from recommender.situation import Situation
 
 PROPOSED = 100
@@ -29,10 +30,7 @@ def _add(found: Rows, n: int, rows: Rows, types: Codes, kind: int) -> int:
     for row in rows:
         if n == len(found):
             break
-        repeats = False
-        for other in found[:n]:  # to the end, so that it becomes vector instructions
-            repeats |= other == row
-        if not repeats and (kind < 0 or types[row] == kind):
+        if (kind < 0 or types[row] == kind) and not is_among(row, found, n):
             found[n] = row
             n += 1
     return n

@@ -68,6 +68,15 @@ def _take_fitting(found: Rows, rows: Rows, fitting: Mask) -> int:
     return n
 
 
+@compiled(BOOL, I32, reads(I32), I64)
+def is_among(row: int, rows: Rows, n: int) -> bool:
+    """Whether a row is one of the first `n`."""
+    found = False
+    for other in rows[:n]:  # to the end, so that it becomes vector instructions
+        found |= other == row
+    return found
+
+
 @compiled(I64, writes(I32), reads(I32))
 def _leave_out_repeats(found: Rows, rows: Rows) -> int:
     """Write what is new until `found` is full; returns how many there are."""
@@ -75,10 +84,7 @@ def _leave_out_repeats(found: Rows, rows: Rows) -> int:
     for row in rows:
         if n == len(found):
             break
-        repeats = False
-        for other in found[:n]:  # to the end, so that it becomes vector instructions
-            repeats |= other == row
-        if not repeats:
+        if not is_among(row, found, n):
             found[n] = row
             n += 1
     return n

@@ -8,7 +8,7 @@ from recommender.arrays import EMPTY_ROWS, Floats, Matrix, Offsets, Rows, Scores
 from recommender.native import F32, I32, I64, NOTHING, compiled, reads, writes
 from recommender.retrieval.selection import best
 from recommender.retrieval.session_index import RARITY, SessionIndex
-from recommender.retrieval.tally import first_slot
+from recommender.retrieval.tally import find_slot
 
 SEEDS = 10  # latest items of the session at hand, repeats left out, that sessions are looked up for
 LIKE_IT = 500  # sessions most like it that are added up
@@ -116,15 +116,6 @@ def _table(entries: int) -> Rows:
     return np.full(1 << max(2 * entries - 1, 1).bit_length(), -1, dtype=np.int32)
 
 
-@compiled(I64, I32, reads(I32), reads(I32))
-def _find(row: int, places: Rows, rows: Rows) -> int:
-    """The slot of `row`, or the free one where it belongs."""
-    place = first_slot(row, len(places))
-    while places[place] >= 0 and rows[places[place]] != row:
-        place = (place + 1) & (len(places) - 1)
-    return place
-
-
 @compiled(
     I64, writes(I32), writes(F32), writes(I32), writes(I32), writes(I32), reads(I32), reads(F32, 2), reads(I64),
     reads(I32), reads(I64),
@@ -138,7 +129,7 @@ def _find_sessions(
     for s in range(len(seeds)):
         weight = np.float32(np.exp(-s / SEED_FADING)) * facts[seeds[s], RARITY]
         for entry in range(item_offsets[seeds[s]], item_offsets[seeds[s] + 1]):
-            place = _find(sessions[entry], places, found)
+            place = find_slot(sessions[entry], places, found)
             if places[place] < 0:
                 places[place], found[n], likeness[n], met[n], shared[n] = n, sessions[entry], 0.0, s, 0
                 n += 1
@@ -180,7 +171,7 @@ def _count_entries(found: Rows, offsets: Offsets, seeds: Rows, after: Offsets, b
 @compiled(I64, I64, I32, writes(I32), writes(F32, 2), writes(I32))
 def _place_of(n: int, row: int, rows: Rows, sums: Matrix, places: Rows) -> int:
     """Where `row` stands; it takes place `n` where it was not there."""
-    place = _find(row, places, rows)
+    place = find_slot(row, places, rows)
     if places[place] < 0:
         places[place], rows[n] = n, row
         sums[n] = 0.0
@@ -257,6 +248,6 @@ def _blend(scores: Scores, rows: Rows, sums: Matrix, facts: Matrix) -> None:
 @compiled(NOTHING, writes(F32, 2), reads(I32), reads(I32), reads(I32), reads(F32, 2))
 def _look_up(into: Matrix, wanted: Rows, places: Rows, rows: Rows, sums: Matrix) -> None:
     for i in range(len(wanted)):
-        place = places[_find(wanted[i], places, rows)]
+        place = places[find_slot(wanted[i], places, rows)]
         for column in range(len(into)):
             into[column, i] = sums[place, column] if place >= 0 else np.float32(0.0)

@@ -72,10 +72,17 @@ class Tally:
 HASH = 0x9E3779B1  # spreads neighbouring rows over the table (Fibonacci hashing)
 
 
-@compiled(I64, I32, I64)
-def first_slot(row: int, size: int) -> int:
-    """Where the search for a row begins, in a table of `size` (a power of two) slots."""
-    return ((row * HASH) >> 7) & (size - 1)
+@compiled(I64, I32, reads(I32), reads(I32))
+def find_slot(row: int, places: Rows, rows: Rows) -> int:
+    """The slot of `row` in a hash table of places in `rows`, or the free one (-1) where it belongs.
+
+    The table has a power of two slots, more than rows, and is probed one after the other.
+    """
+    last = len(places) - 1
+    slot = ((row * HASH) >> 7) & last
+    while places[slot] >= 0 and rows[places[slot]] != row:
+        slot = (slot + 1) & last
+    return slot
 
 
 @compiled(I64, reads(I64), reads(I32))
@@ -98,14 +105,12 @@ def _add_up(
 ) -> int:  # fmt: skip
     """Fill a tally and return how many rows it has; `most` is what the seed `because` gave."""
     places[:] = -1
-    n, size = 0, len(places)
+    n = 0
     for s in range(len(seeds)):
         if seeds[s] >= len(offsets) - 1:
             continue
         for entry in range(offsets[seeds[s]], offsets[seeds[s] + 1]):
-            slot = first_slot(neighbour_rows[entry], size)
-            while places[slot] >= 0 and rows[places[slot]] != neighbour_rows[entry]:
-                slot = (slot + 1) & (size - 1)
+            slot = find_slot(neighbour_rows[entry], places, rows)
             if places[slot] < 0:
                 places[slot], rows[n], scores[n], most[n] = n, neighbour_rows[entry], 0.0, -1.0
                 n += 1
@@ -119,11 +124,8 @@ def _add_up(
 
 @compiled(NOTHING, writes(F32), reads(I32), reads(I32), reads(I32), reads(F32))
 def _look_up(found: Scores, wanted: Rows, places: Rows, rows: Rows, scores: Scores) -> None:
-    size = len(places)
     for i in range(len(wanted)):
-        slot = first_slot(wanted[i], size)
-        while places[slot] >= 0 and rows[places[slot]] != wanted[i]:
-            slot = (slot + 1) & (size - 1)
+        slot = find_slot(wanted[i], places, rows)
         found[i] = scores[places[slot]] if places[slot] >= 0 else 0.0
 
 
@@ -139,16 +141,11 @@ def _add_up_some(
     places = np.empty(size, dtype=np.int32)
     places[:] = -1
     for i in range(len(wanted)):
-        slot = first_slot(wanted[i], size)
-        while places[slot] >= 0:
-            slot = (slot + 1) & (size - 1)
-        places[slot] = i
+        places[find_slot(wanted[i], places, wanted)] = i
     for s in range(len(seeds)):
         if seeds[s] >= len(offsets) - 1:
             continue
         for entry in range(offsets[seeds[s]], offsets[seeds[s] + 1]):
-            slot = first_slot(neighbour_rows[entry], size)
-            while places[slot] >= 0 and wanted[places[slot]] != neighbour_rows[entry]:
-                slot = (slot + 1) & (size - 1)
+            slot = find_slot(neighbour_rows[entry], places, wanted)
             if places[slot] >= 0:
                 into[places[slot]] += weights[s] * neighbour_scores[entry]
