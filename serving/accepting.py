@@ -15,6 +15,8 @@ import uvicorn
 from serving.http_protocol import BoundedProtocol
 
 PATIENCE_SECONDS = 0.005  # that one with more connections leaves to those with fewer, who may be busy, stopped or dead
+AHEAD = 1 / 8  # of its own connections are what one may have more than another
+AT_ONCE = 64  # connections at most are taken in one turn of the event loop, which may be long for one who is busy
 FULL_SECONDS = 1.0  # until one that could not take a connection tries again
 UNREADY_SECONDS = 0.05  # that one which has no artifact yet leaves connections to those which have
 COUNT_BYTES = 4
@@ -42,12 +44,12 @@ class Connections:
 
     @property
     def fewest(self) -> int:
-        """The fewest that a worker has which takes some, this one included."""
-        return min(self._counts)
+        """The fewest that another worker has which takes some; TAKES_NONE if there is none."""
+        return min((n for worker, n in enumerate(self._counts) if worker != self._worker), default=TAKES_NONE)
 
 
 class FairServer(uvicorn.Server):
-    """A uvicorn server that takes connections one by one, and leaves them to workers that have fewer, or are ready.
+    """A uvicorn server that leaves connections to workers that have fewer, or are ready.
 
     The application may say when it is ready, by `is_ready` in the state of its lifespan: a function without arguments.
     """
@@ -84,6 +86,11 @@ class FairServer(uvicorn.Server):
         return len(self.server_state.connections) + len(self._opening)
 
     @property
+    def _is_ahead(self) -> bool:
+        """Whether another worker has so many fewer that it should take the next one."""
+        return self._n_open - int(AHEAD * self._n_open) > self._connections.fewest
+
+    @property
     def _is_ready(self) -> bool:
         is_ready = self.lifespan.state.get("is_ready")
         return is_ready is None or is_ready()
@@ -98,10 +105,10 @@ class FairServer(uvicorn.Server):
     def _somebody_calls(self) -> None:
         if not self._is_ready:
             self._wait(UNREADY_SECONDS, self._listen_again)
-        elif self._n_open > self._connections.fewest:
+        elif self._is_ahead:
             self._wait(PATIENCE_SECONDS, self._listen_again)
         else:
-            self._accept()
+            self._take()
 
     def _wait(self, seconds: float, then: Callable[[], None]) -> None:
         """Do not listen for so long."""
@@ -111,23 +118,30 @@ class FairServer(uvicorn.Server):
 
     def _listen_again(self) -> None:
         self._listen()
-        self._accept()  # whoever has fewer had time to
+        self._take(1 + round(AHEAD * self._n_open))  # whoever has fewer had time to
 
-    def _accept(self) -> None:
-        """Take one, if it is still there."""
+    def _take(self, in_any_case: int = 0) -> None:
+        """Take those that wait until another worker has fewer; some in any case."""
+        for n_taken in range(AT_ONCE):
+            if (n_taken >= in_any_case and self._is_ahead) or not self._takes_one():
+                return
+
+    def _takes_one(self) -> bool:
+        """Take one; False: there was none, or it cannot be taken."""
         try:
             taken, _ = self._listener.accept()
         except (BlockingIOError, ConnectionError):  # another worker has it, or it went
-            return
+            return False
         except OSError as error:  # there are as many open files as there may be
             log.warning("no connection can be taken: %s", error)
             self._wait(FULL_SECONDS, self._listen)
-            return
+            return False
         taken.setblocking(False)
         opening = asyncio.get_running_loop().create_task(self._open(taken))
         self._opening.add(opening)
         opening.add_done_callback(self._opening.discard)
         self._say()
+        return True
 
     async def _open(self, taken: socket.socket) -> None:
         try:
