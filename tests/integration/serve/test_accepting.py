@@ -76,5 +76,5 @@ def test_a_worker_that_is_not_ready_leaves_connections_to_those_that_are(tmp_pat
         opened = [connected(service, stack) for _ in range(N)]
         assert owners(service, opened)[workers[1]] > 0.7 * N
         (tmp_path / f"ready-{workers[0]}").touch()
-        eventually(lambda: owners(service, [connected(service, stack)])[workers[0]] == 1, 30)  # so it has told the others
+        eventually(lambda: owners(service, [connected(service, stack)])[workers[0]] == 1, 30)
         assert owners(service, [connected(service, stack) for _ in range(N)])[workers[0]] > N / 2
