@@ -11,6 +11,9 @@ from serving.accepting import Connections, FairServer
 from serving.logs import configure_logs
 
 GRACE_SECONDS = 10
+# That a connection may be idle: longer than load balancers and pools of clients keep one, mostly 60 s, so that they are
+# those who close it. Who sends on one that the other side is just closing never learns what became of the request.
+KEEP_ALIVE_SECONDS = 75
 # How long a thread that computes keeps one waiting that has had its answer from SQLite: 5 ms by default, and there are
 # fifteen answers in an offer.
 SWITCH_SECONDS = 0.0001
@@ -36,6 +39,7 @@ def main(application: str, listener: int, connections: int, worker: int) -> None
         log_level="warning",
         server_header=False,
         proxy_headers=False,  # the application itself believes the proxies that the settings name
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     sys.setswitchinterval(SWITCH_SECONDS)

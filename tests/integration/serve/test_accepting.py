@@ -5,8 +5,9 @@ import signal
 import socket
 from contextlib import ExitStack
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 
+from serving.worker import KEEP_ALIVE_SECONDS
 from tests.integration.serve.service import Service, eventually, serving
 
 N = 40
@@ -59,6 +60,15 @@ def test_workers_have_the_same_number_of_connections_and_one_that_is_stopped_kee
 
         newest = [connected(service, stack) for _ in range(N)]
         assert owners(service, newest)[stopped] > N / 2  # which has fewer by as many
+
+
+def test_a_connection_stays_open_between_requests_for_longer_than_those_before_the_service_keep_it(tmp_path):
+    assert KEEP_ALIVE_SECONDS > 60  # as load balancers and pools do
+    with serving(tmp_path) as service, ExitStack() as stack:
+        opened = connected(service, stack)
+        sleep(6.0)  # it was 5
+        opened.sendall(b"GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n")
+        assert opened.recv(4096).startswith(b"HTTP/1.1 200")
 
 
 def test_a_worker_that_is_not_ready_leaves_connections_to_those_that_are(tmp_path):
