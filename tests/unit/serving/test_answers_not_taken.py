@@ -25,7 +25,7 @@ async def large(_scope: Scope, _receive: Receive, send: Send) -> None:
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_protocol, "TAKEN_WITHIN_SECONDS", 0.3)
+    monkeypatch.setattr(http_protocol, "TAKEN_WITHIN_SECONDS", 3.0)  # a busy machine needs one for the whole answer
     monkeypatch.setattr(http_protocol, "LOOK_SECONDS", 0.05)
 
 
@@ -44,8 +44,8 @@ def connections_after(requests: int, *, reads: bool) -> tuple[int, int]:
         writer.write(ASK * requests)
         came = 0
         if reads:
-            while came < requests * LARGE:
-                came += len(await reader.read(2**20))
+            while came < requests * LARGE and (piece := await reader.read(2**20)):
+                came += len(piece)
         else:
             async with asyncio.timeout(20):
                 while not state.connections:
