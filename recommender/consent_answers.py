@@ -48,7 +48,14 @@ def answers_of(standings: Standings) -> dict[str, Answer]:
 
 def answer_at(standing: Standing, now: datetime) -> Answer:
     """The answer at a moment."""
-    return _answer(standing) if standing.at(now) is standing.state else Answer.REFUSED
+    return answer_of(standing.state, standing.until, now, guardian=standing.entry.guardian)
+
+
+def answer_of(state: State, until: datetime | None, now: datetime, *, guardian: bool) -> Answer:
+    """What a word that ends by itself at `until` (None: it does not) comes to at a moment."""
+    if state is not State.GRANTED or (until is not None and until <= now):
+        return Answer.REFUSED
+    return Answer.BY_GUARDIAN if guardian else Answer.GRANTED
 
 
 def _answer(standing: Standing) -> Answer:

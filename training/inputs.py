@@ -34,7 +34,7 @@ def describe_inputs(
         "interactions": interactions.fingerprint(),
         "coupons": data.coupons.fingerprint(),
         "catalogue_change_number": data.change_number,
-        "consents": data.consent_version(),
+        "consents": data.consents,
         "placements": placements_version(definitions),
         "config": config.as_dict(),
         "seed": config.seed,

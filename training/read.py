@@ -51,7 +51,7 @@ class TrainingData:
     Attributes:
         catalogue: all items, ascending by item number.
         change_number: the change of the SQL store that the catalogue stands for.
-        answers: what holds on personalisation, by identifier; of one person with several user ids the same for all.
+        consents: hash of what users answered on personalisation.
         coupons: what was sent to whom, and redeemed.
         prices: dated prices, as `training.assortment.prices_at` takes them; None: nobody kept them.
     """
@@ -59,14 +59,9 @@ class TrainingData:
     interactions: Interactions
     catalogue: Sequence[CatalogueItem]
     change_number: int
-    answers: Mapping[Identifier, Answer]
+    consents: str
     coupons: CouponHistory
     prices: pl.LazyFrame | None
-
-    def consent_version(self) -> str:
-        """Hash of what users answered."""
-        said = sorted(f"{answer} {value}" for (kind, value), answer in self.answers.items() if kind == USER_ID)
-        return sha256("\n".join(said).encode()).hexdigest()[:16]
 
     def past_prices(self, cut_day: float) -> NDArray[np.float64]:
         """(n_catalogue,) prices as of `cut_day`, in minor units; NaN where not known."""
@@ -107,10 +102,16 @@ def read_training_data(settings: Settings, until: datetime | None) -> TrainingDa
         interactions=interactions,
         catalogue=catalogue,
         change_number=change_number,
-        answers=answers,
+        consents=consent_version(answers),
         coupons=coupon_history(campaigns, segments, redemptions, catalogue, persons, known, issues),
         prices=pl.scan_parquet(prices) if prices.exists() else None,
     )
+
+
+def consent_version(answers: Mapping[Identifier, Answer]) -> str:
+    """Hash of what users answered; it stands for the answers, which are as large as much that is learnt from them."""
+    said = sorted(f"{answer} {value}" for (kind, value), answer in answers.items() if kind == USER_ID)
+    return sha256("\n".join(said).encode()).hexdigest()[:16]
 
 
 def with_markets(events: pl.LazyFrame, stores: Sequence[Store]) -> pl.LazyFrame:

@@ -41,6 +41,14 @@ def read_members(connection: Connection, profiles: Collection[int]) -> dict[Iden
     return {node.identifier: node for node in _read(connection, wheres)}
 
 
+def read_linked(connection: Connection) -> set[Identifier]:
+    """All identifiers of profiles that have several."""
+    column = identifiers.c.profile_number
+    several = select(column).group_by(column).having(func.count() > 1)
+    query = select(identifiers.c.kind, identifiers.c.value).where(column.in_(several))
+    return {(kind, value) for kind, value in connection.execute(query)}
+
+
 def read_people(connection: Connection, named: Collection[Identifier]) -> dict[Identifier, list[Identifier]]:
     """All identifiers of the people behind some, by each of these; of who is not on record only the one."""
     profile_of = {one: node.profile for one, node in read_nodes(connection, named).items()}

@@ -100,7 +100,7 @@ def as_training_data(events: pl.DataFrame, option: str, item_ids: Sequence[str] 
         interactions=Interactions(purchases, touches.sort("day", "user_id", "item", "event"), left_out={}, aliases={}),
         catalogue=catalogue,
         change_number=0,
-        answers={},
+        consents="",
         coupons=CouponHistory((), pl.DataFrame(schema=REDEMPTIONS), NO_ISSUES, {}),
         prices=None,
     )

@@ -104,7 +104,7 @@ def tune(
 def _name_of(data: TrainingData, definitions: Definitions, config: TrainingConfig, ends: tuple[float, ...]) -> str:
     """The same inputs, the same study."""
     inputs = {
-        "data": data.interactions.fingerprint(), "catalogue": data.change_number, "consents": data.consent_version(),
+        "data": data.interactions.fingerprint(), "catalogue": data.change_number, "consents": data.consents,
         "placements": placements_version(definitions), "config": config.as_dict(), "ends": ends,
         "code": code_revision(),
     }  # fmt: skip

@@ -15,8 +15,8 @@ from features.sql.consent_states import ConsentState, ConsentStates
 from features.sql.consent_store import ConsentStore
 from features.sql.engine import engine_of
 from features.sql.identity_store import IdentityStore
-from recommender.consent import ANALYTICS, PERSONALISATION, State, state_of
-from recommender.consent_answers import Answer, answer_in, answers_of, pack_answers
+from recommender.consent import ANALYTICS, PERSONALISATION, WHOLE, State, state_of
+from recommender.consent_answers import Answer, answer_at, answer_in, answers_of, pack_answers
 from tests.builders import said
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -53,6 +53,29 @@ def test_times_of_other_zones_are_instants(engine: Engine) -> None:
     east = datetime(2026, 5, 1, 13, tzinfo=timezone(timedelta(hours=2)))  # 11 o'clock in UTC
     ConsentStore(engine).append([said("ann", YES, at(0)), said("ann", NO, east)])
     assert ConsentStates(engine).answers(PERSONALISATION, at(9)) == {("user_id", "ann"): Answer.GRANTED}
+
+
+def test_who_said_one_thing_under_one_name_has_the_answer_that_all_entries_come_to(engine: Engine) -> None:
+    """However little is read of most people: every kind of entry, of linked people and of others."""
+    IdentityStore(engine, IdentityRules()).merge([ANN, DEVICE, CARD], "hers", at(0))
+    ConsentStore(engine).append([
+        said("ann", NO, at(1)), said("-", YES, at(2), subject=CARD),
+        said("once", YES, at(1)), said("no", NO, at(1)), said("kid", YES, at(1), guardian=True),
+        said("over", YES, at(1), expires_at=at(5)), said("until", YES, at(1), expires_at=at(50)),
+        said("twice", YES, at(1)), said("twice", NO, at(2)), said("thrice", NO, at(1)), said("thrice", NO, at(2)),
+        said("thrice", YES, at(3)), said("brought", YES, at(1), imported=True),
+        said("claimed", NO, at(1), vouched=False), said("-", NO, at(1), subject=(ANONYMOUS_ID, "a2"), vouched=False),
+        said("topic", YES, at(1), topic="wine"), said("other", YES, at(1), purpose=ANALYTICS),
+    ])  # fmt: skip
+    whole = {
+        state.identifier: answer_at(standing, at(9))
+        for state in read_standing(engine).consents
+        if (standing := state.standings.get((PERSONALISATION, WHOLE))) is not None
+    }
+    found = ConsentStates(engine).answers(PERSONALISATION, at(9))
+    assert found == whole
+    assert (found[USER_ID, "twice"], found[USER_ID, "over"]) == (Answer.REFUSED, Answer.REFUSED)
+    assert {name for _, name in found}.isdisjoint({"claimed", "topic", "other"})
 
 
 def test_workers_hear_of_what_changed_and_at_the_start_of_everything(engine: Engine) -> None:
