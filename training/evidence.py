@@ -9,6 +9,7 @@ from scipy.sparse import csr_matrix
 
 from features.events.schema import PRODUCT_ADDED, PRODUCT_VIEWED
 from features.offline.histories import purchases_before
+from features.offline.numbers import number_orders, starts_of, without_gaps
 from recommender.arrays import Mask
 from training.assortment import Assortment
 from training.config import WeightsConfig
@@ -21,7 +22,8 @@ class Evidence:
 
     Attributes:
         n_users, n_items: shoppers and item rows are below them.
-        purchases: user u32, order u32, item_row i32, store_id str, user_id str, order_id str, day f64, quantity f64.
+        purchases: user u32, order u32, item_row i32, user_id, store_id, day f64, quantity f64, ascending by day; users
+            and orders have numbers without gaps, ascending by id.
         touches: user u32, item_row i32, event str, day f64.
         learnable: (n_items,) False for the items that nothing is learnt from.
     """
@@ -33,31 +35,37 @@ class Evidence:
     touches: pl.DataFrame
     learnable: Mask
 
-    def learnable_purchases(self) -> pl.DataFrame:
-        """The purchases that models learn from."""
-        return self.purchases.filter(self.learnable[self.purchases["item_row"].to_numpy()])
+    def learnable_purchases(self, *columns: str) -> pl.DataFrame:
+        """These columns of the purchases that models learn from."""
+        return self.purchases.select(columns).filter(self.learnable[self.purchases["item_row"].to_numpy()])
 
 
 def evidence_before(interactions: Interactions, assortment: Assortment, cut_day: float) -> Evidence:
     """Cut the interactions: nothing at or after `cut_day` is in, nor refunds that came later."""
-    bought = purchases_before(interactions.purchases.lazy(), cut_day).collect()
+    columns = ("user_id", "order_id", "item", "store_id", "day", "quantity")
+    bought = purchases_before(interactions.purchases.lazy(), cut_day).select(columns).collect()
     touched = interactions.touches.filter(pl.col("day") < cut_day)
-    users = pl.concat([bought["user_id"], touched["user_id"]]).unique().sort()
-    user_codes = pl.DataFrame({"user_id": users}).with_row_index("user")
-    orders = bought.select("user_id", "order_id").unique().sort("user_id", "order_id").with_row_index("order")
-    rows = pl.DataFrame({"item_row": assortment.row_of_position}).with_row_index("item").cast({"item": pl.Int32()})
-    rows = rows.filter(pl.col("item_row") >= 0)
-    with_rows = bought.join(rows, on="item", maintain_order="left").drop("item", "taken_back_day")
-    with_orders = with_rows.join(orders, on=["user_id", "order_id"], maintain_order="left")
-    touches = touched.join(rows, on="item", maintain_order="left").join(user_codes, on="user_id", maintain_order="left")
+    buying, touching = bought["user_id"].to_physical().to_numpy(), touched["user_id"].to_physical().to_numpy()
+    user_of = without_gaps(buying, touching)
+    users, row_of = user_of[buying], assortment.row_of_position
+    orders = number_orders(users, bought["order_id"].to_physical().to_numpy())
     return Evidence(
         cut_day=cut_day,
-        n_users=len(users),
+        n_users=int(max(user_of[buying].max(initial=-1), user_of[touching].max(initial=-1))) + 1,
         n_items=len(assortment),
-        purchases=with_orders.join(user_codes, on="user_id", maintain_order="left"),
-        touches=touches.select("user", "item_row", "event", "day"),
+        purchases=bought.select(
+            "user_id", "store_id", "day", "quantity",
+            user=pl.Series(users, dtype=pl.UInt32()),
+            order=pl.Series(orders, dtype=pl.UInt32()),
+            item_row=pl.Series(row_of[bought["item"].to_numpy()]),
+        ),
+        touches=touched.select(
+            "event", "day",
+            user=pl.Series(user_of[touching], dtype=pl.UInt32()),
+            item_row=pl.Series(row_of[touched["item"].to_numpy()]),
+        ).filter(pl.col("item_row") >= 0),
         learnable=assortment.learnable,
-    )
+    )  # fmt: skip
 
 
 def weigh(evidence: Evidence, weights: WeightsConfig, half_life_days: float) -> csr_matrix:
@@ -76,22 +84,27 @@ def weigh(evidence: Evidence, weights: WeightsConfig, half_life_days: float) -> 
 def weigh_latest(evidence: Evidence, weights: WeightsConfig, half_life_days: float) -> csr_matrix:
     """The same without the sum: of each shopper and item, the interaction that weighs most stands for all."""
     users, rows, entries = _weighted(evidence, weights, half_life_days)
-    by_weight = np.argsort(-entries, kind="stable")
-    pairs = users[by_weight].astype(np.int64) * evidence.n_items + rows[by_weight]
-    most = by_weight[np.unique(pairs, return_index=True)[1]]
-    return csr_matrix((entries[most], (users[most], rows[most])), shape=(evidence.n_users, evidence.n_items))
+    pairs = users * np.int64(evidence.n_items) + rows
+    by_pair = np.argsort(pairs)
+    begins = starts_of(pairs[by_pair])
+    firsts = by_pair[begins]
+    most = np.maximum.reduceat(entries[by_pair], begins) if len(begins) else entries
+    return csr_matrix((most, (users[firsts], rows[firsts])), shape=(evidence.n_users, evidence.n_items))
 
 
 def _weighted(
     evidence: Evidence, weights: WeightsConfig, half_life_days: float
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]:
     """User, item row and weight of each interaction."""
-    bought, touched = evidence.learnable_purchases(), evidence.touches
+    bought, touched = evidence.learnable_purchases("user", "item_row", "day", "quantity"), evidence.touches
     by_kind = {PRODUCT_VIEWED: weights.viewed, PRODUCT_ADDED: weights.added}
-    touch_weight = touched["event"].replace_strict(by_kind, default=0.0, return_dtype=pl.Float64).to_numpy()
     quantity = np.maximum(bought["quantity"].to_numpy(), 1.0)
-    weight = np.concatenate([weights.ordered * (1.0 + weights.quantity * np.log(quantity)), touch_weight])
-    age_days = evidence.cut_day - np.concatenate([bought["day"].to_numpy(), touched["day"].to_numpy()])
+    of_orders = weights.ordered * (1.0 + weights.quantity * np.log(quantity))
+    of_touches = touched["event"].replace_strict(by_kind, default=0.0, return_dtype=pl.Float64).to_numpy()
+
+    def faded(weight: NDArray[np.float64], days: pl.Series) -> NDArray[np.float32]:
+        return (weight * np.exp2((days.to_numpy() - evidence.cut_day) / half_life_days)).astype(np.float32)
+
     users = np.concatenate([bought["user"].to_numpy(), touched["user"].to_numpy()]).astype(np.int32)
-    rows = np.concatenate([bought["item_row"].to_numpy(), touched["item_row"].to_numpy()]).astype(np.int32)
-    return users, rows, (weight * np.exp2(-age_days / half_life_days)).astype(np.float32)
+    rows = np.concatenate([bought["item_row"].to_numpy(), touched["item_row"].to_numpy()])
+    return users, rows, np.concatenate([faded(of_orders, bought["day"]), faded(of_touches, touched["day"])])

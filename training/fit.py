@@ -42,14 +42,19 @@ def fit(
     weights = weigh(evidence, config.weights, config.weights.half_life_days)
     with ThreadPoolExecutor(1) as lane, threadpool_limits(1, "blas"):
         embedded = lane.submit(fit_embeddings, weights, config.embedding, config.seed)
-        learnable = evidence.learnable_purchases()
+        bought = evidence.purchases.lazy().rename({"order": "order_id"})
+        histories = with_aliases(build_histories(bought, cut_day), interactions.aliases)
         latest = weigh_latest(evidence, config.weights, config.neighbours.half_life_days)
-        neighbours = fit_neighbours(latest, count_buyers(learnable, evidence.n_items), config.neighbours)
-        bought_together = fit_bought_together(learnable, evidence.n_items, config.bought_together)
-        followers = fit_followers(learnable, evidence.n_items)
+        learnable = evidence.learnable_purchases("user", "order", "item_row", "store_id", "day")
+        n_items = evidence.n_items
+        del evidence, bought  # as large as all purchases
+        neighbours = fit_neighbours(latest, count_buyers(learnable, n_items), config.neighbours)
+        del latest
+        bought_together = fit_bought_together(learnable, n_items, config.bought_together)
+        followers = fit_followers(learnable, n_items)
         rhythm = fit_rhythm(learnable, assortment.items)
         popularity = fit_popularity(learnable, assortment.items, cut_day)
-        histories = with_aliases(build_histories(evidence.purchases.lazy(), cut_day), interactions.aliases)
+        del learnable
         embeddings, fold = embedded.result()
     # After the rest, since kinds of index are timed.
     index, report = build_index(embeddings, shopper_vectors(weights, embeddings, fold, config.seed))

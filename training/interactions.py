@@ -28,7 +28,7 @@ UNDOES_AN_ORDER = pl.col("event").is_in(TAKES_BACK)  # it needs no permission: w
 class Interactions:
     """Everything up to the end of the data, not yet cut.
 
-    Ids are text, or an enumeration of texts in ascending order, which takes 4 bytes a row; those of both frames alike.
+    Ids are enumerations of texts in ascending order, which take 4 bytes a row; those of both frames alike.
 
     Attributes:
         purchases: one row per order and item, by (day, user_id, order_id, item): user_id, order_id, item i32 (position

@@ -79,6 +79,7 @@ def as_training_data(events: pl.DataFrame, option: str, item_ids: Sequence[str] 
         {"item_id": [item.item_id for item in catalogue], "item": range(len(catalogue))},
         schema={"item_id": pl.String(), "item": pl.Int32()},
     )
+    events = events.with_columns(_enumerated(events["user_id"]))
     known = events.join(positions, on="item_id", maintain_order="left")
     is_order = pl.col("event") == ORDER_COMPLETED
     purchases = (
@@ -87,7 +88,7 @@ def as_training_data(events: pl.DataFrame, option: str, item_ids: Sequence[str] 
         .agg(pl.col("quantity").sum())
         .sort("day", "user_id", "item")
         .select(
-            "user_id", pl.col("day").cast(pl.String).alias("order_id"), "item_id", "item",
+            "user_id", pl.col("day").cast(pl.String).alias("order_id"), "item",
             pl.lit(None, dtype=pl.String()).alias("store_id"), "day", "quantity",
             pl.lit(NEVER).alias("taken_back_day"),
         )
@@ -95,6 +96,7 @@ def as_training_data(events: pl.DataFrame, option: str, item_ids: Sequence[str] 
     if purchases.is_empty():
         remedy = "Leave the column event out: then each row counts as an order."
         raise NotEnoughData(f"Among the events of --{option} there is no order.", remedy=remedy)
+    purchases = purchases.with_columns(_enumerated(purchases["order_id"]))
     touches = known.filter(~is_order).select("user_id", "item", "event", "day")
     return TrainingData(
         interactions=Interactions(purchases, touches.sort("day", "user_id", "item", "event"), left_out={}, aliases={}),
@@ -104,3 +106,7 @@ def as_training_data(events: pl.DataFrame, option: str, item_ids: Sequence[str] 
         coupons=CouponHistory((), pl.DataFrame(schema=REDEMPTIONS), NO_ISSUES, {}),
         prices=None,
     )
+
+
+def _enumerated(ids: pl.Series) -> pl.Series:
+    return ids.cast(pl.Enum(ids.unique().sort()))

@@ -8,7 +8,7 @@ import polars as pl
 from recommender.arrays import Floats
 from recommender.catalogue import CatalogueItem
 from recommender.model import Rhythm
-from training.models.pairs import pairs_of
+from training.models.pairs import gaps_of, pairs_of
 
 MIN_GAPS = 5  # fewer gaps: no median
 PRIOR_BUYERS = 10.0  # buyers with the category's share that are added to each item
@@ -17,18 +17,15 @@ PRIOR_BUYERS = 10.0  # buyers with the category's share that are added to each i
 def fit_rhythm(purchases: pl.DataFrame, items: Sequence[CatalogueItem]) -> Rhythm:
     """Learn the rhythm of each item.
 
-    In: user u32, item_row i32, day f64; at most one row per (order, item).
+    In: user u32, item_row i32, day f64; at most one row per (order, item); ascending by day.
     """
     return Rhythm(gap_days=_gap_days(purchases, len(items)), repeat_share=_repeat_share(purchases, items))
 
 
 def _gap_days(purchases: pl.DataFrame, n_items: int) -> Floats:
-    pair = pl.col("user", "item_row")
+    rows, days = gaps_of(purchases, n_items)
     gaps = (
-        purchases.lazy()
-        .sort("user", "item_row", "day")
-        .select("item_row", gap=pl.when(pl.all_horizontal(pair == pair.shift())).then(pl.col("day").diff()))
-        .filter(pl.col("gap") > 0)
+        pl.LazyFrame({"item_row": rows, "gap": days})
         .group_by("item_row")
         .agg(pl.col("gap").median(), n=pl.len())
         .filter(pl.col("n") >= MIN_GAPS)

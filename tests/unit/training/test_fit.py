@@ -11,9 +11,10 @@ from recommender.ids import ItemId
 from tests.builders import item
 from tests.unit.training.small_shop import N_ITEMS, START, START_DAY, events, order_line, orders, small_config
 from training.assortment import assortment_at
-from training.evidence import evidence_before, weigh
+from training.evidence import evidence_before, weigh, weigh_latest
 from training.fit import fit
 from training.interactions import read_interactions
+from training.models.rhythm import fit_rhythm
 from training.permitted import Permissions
 
 CATALOGUE = [item(number, added_day=START_DAY - 1) for number in range(N_ITEMS)]
@@ -86,6 +87,30 @@ def test_weights_fall_with_age_and_rise_with_quantity():
     assert weights[2] == pytest.approx(0.5)
     assert weights[3] == pytest.approx(1.0 + 0.2 * np.log(10.0))
     assert weights[4] == pytest.approx(0.1)
+
+
+def test_of_a_shopper_and_item_the_interaction_that_weighs_most_stands_for_all():
+    rows = [line(1, 20), line(1, 4), line(1, 12, quantity=2.0), line(2, 4)]
+    weights = weigh_latest(evidence_of(rows, START_DAY + 20 + 1e-9), CONFIG.weights, half_life_days=16.0).toarray()[0]
+    assert (weights[1], weights[2]) == (pytest.approx(1.0), pytest.approx(0.5))
+
+
+def test_a_view_of_an_item_that_came_later_is_no_evidence():
+    later = [*CATALOGUE, item(N_ITEMS, added_day=CUT + 1)]
+    viewed = line(N_ITEMS, 20, event="Product Viewed", order_id=None)
+    interactions = read_interactions(events([line(1, 20), viewed]).lazy(), later, PERMISSIONS, None)
+    evidence = evidence_before(interactions, assortment_at(later, interactions, [], CUT), CUT)
+    assert evidence.touches.is_empty()
+    assert weigh(evidence, CONFIG.weights, half_life_days=16.0).nnz == 1
+
+
+def test_an_item_is_bought_again_after_the_median_of_the_gaps():
+    days = [0, 10, 20, 31, 42, 54]
+    rows = [line(1, day) for day in days] + [line(2, day) for day in days[:5]]
+    evidence = evidence_of(rows, START_DAY + 60)
+    gaps = fit_rhythm(evidence.learnable_purchases("user", "item_row", "day"), CATALOGUE).gap_days
+    assert gaps[1] == pytest.approx(11.0)
+    assert np.isnan(gaps[2])  # four gaps are too few
 
 
 def test_departments_left_out_are_in_histories_but_not_learnt():
