@@ -72,7 +72,7 @@ def latest_purchases(past: Past, numbers: NDArray[np.int64]) -> list[tuple[Rows,
     Args:
         numbers: (n,) ascending.
     """
-    bought = past.purchases
+    bought = past.purchases.of_asked()
     order = np.lexsort((bought.row, -bought.day, bought.shopper))
     shopper = bought.shopper[order]
     starts, ends = (np.searchsorted(shopper, numbers, side=side) for side in ("left", "right"))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from features.offline.histories import of_users
 from recommender.catalogue import Catalogue
 from recommender.model import Model
 from recommender.ranking.trees import Trees
@@ -21,7 +22,8 @@ class Past:
     """What was known at a cut, and what came after it.
 
     Attributes:
-        model: has seen nothing at or after `cut_day`.
+        model: has seen nothing at or after `cut_day`; with the histories of those alone who are held out or touched
+            something then.
         catalogue: items and prices as of the cut; row r is that of the model.
         purchases: before the cut, of the departments that are learnt from.
         held_out: bought in the window after the cut, of the same departments.
@@ -34,6 +36,10 @@ class Past:
     purchases: PastPurchases
     held_out: HeldOut
     touched: Touched
+
+    def of_asked(self) -> "Past":
+        """The same with no purchases but of those who are asked about: all that lessons need."""
+        return replace(self, purchases=self.purchases.of_asked())
 
     def with_rankers(self, rankers: Mapping[str, Trees]) -> "Past":
         """The same with rankers, which must have been trained on earlier windows."""
@@ -64,11 +70,12 @@ def look_back(data: TrainingData, cut_day: float, window_days: float, config: Tr
         most_shoppers=config.windows.most_shoppers,
         seed=config.seed,
     )
-    return Past(cut_day, model, catalogue, past, held_out, touched)
+    met = of_users(model.histories, {*held_out.user_ids, *touched.user_ids})
+    return Past(cut_day, replace(model, histories=met), catalogue, past, held_out, touched)
 
 
 def learnable_purchases(data: TrainingData, config: TrainingConfig) -> pl.DataFrame:
-    """Purchases of the departments that are learnt from; columns as in `Interactions.purchases`."""
+    """Purchases of the departments that are learnt from, as `split_purchases` takes them."""
     learnable = learnable_items(data.catalogue, config.data.left_out_departments)
-    purchases = data.interactions.purchases
+    purchases = data.interactions.purchases.select("user_id", "item", "day", "taken_back_day")
     return purchases.filter(learnable[purchases["item"].to_numpy()])

@@ -35,7 +35,7 @@ def rehearse(
         with progress.step("Fit before the label windows", len(windows.label_cuts)) as step:
             pasts = list[Past]()
             for cut_day in windows.label_cuts:
-                pasts.append(look_back(data, cut_day, length, config))
+                pasts.append(look_back(data, cut_day, length, config).of_asked())
                 step.advance()
         rankers = train_rankers(pasts, placements, config, progress)
         del pasts

@@ -78,6 +78,8 @@ def train(
         examination = examine(rehearsal.past, placements, watch, config.seed)
         current = current_figure(shelf, rehearsal.past, windows.end_day, placements, watch)
         verdict = judge(examination, current, config.gate)
+    rankers = rehearsal.rankers
+    del rehearsal  # its model of the past is nearly as large as the one that is fitted next
     if not verdict.passed and not force:
         raise GateRefused(verdict.reason, remedy="Find out why, or publish it all the same with --force.")
 
@@ -93,7 +95,7 @@ def train(
         habits = coupon_habits(data.coupons.received(), data.coupons.redeemed(), windows.end_day)
         model = replace(
             fitted.model,
-            rankers=with_sessions(rehearsal.rankers.trees, from_sessions.trees),
+            rankers=with_sessions(rankers.trees, from_sessions.trees),
             sessions=from_sessions.index,
             histories=with_habits(fitted.model.histories, habits),
             response=learnt.model,
@@ -105,12 +107,12 @@ def train(
             change_number=data.change_number,
             published_at=datetime.now(UTC).isoformat(timespec="seconds"),
             inputs=inputs,
-            counts=count(data, model, rehearsal.rankers) | {"lessons_of_sessions": from_sessions.lessons},
+            counts=count(data, model, rankers) | {"lessons_of_sessions": from_sessions.lessons},
             metrics=({} if examination is None else examination.as_dict()) | from_sessions.as_dict(),
             response={"ships": learnt.model is not None, "reason": learnt.reason, **learnt.figures},
             gate=asdict(verdict) | {"overridden": force and not verdict.passed},
             index=IndexEntry(**asdict(fitted.index)),
-            gains=with_sessions(rehearsal.rankers.gains, from_sessions.gains or None),
+            gains=with_sessions(rankers.gains, from_sessions.gains or None),
             seconds=watch.seconds,
             peak_memory_mib=peak_memory_mib(),
         )

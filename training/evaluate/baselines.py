@@ -84,12 +84,14 @@ def recent_popularity(days: float) -> Baseline:
 
 def personal_frequency(past: PastPurchases) -> BaselineLists:
     """What the shopper bought in most orders; for what they never bought, recent popularity."""
-    return personal_with_fallback(past, weigh_pairs(past, np.ones(len(past.day))), buyers(past, RECENT_DAYS))
+    return personal_with_fallback(past, _orders_of_asked(past), buyers(past, RECENT_DAYS))
 
 
 def personal_decay(past: PastPurchases) -> BaselineLists:
     """Personal frequency in which an order counts less the older it is."""
-    return personal_with_fallback(past, weigh_pairs(past, np.exp(-ages(past) / DECAY_DAYS)), buyers(past, RECENT_DAYS))
+    asked = past.of_asked()
+    decayed = weigh_pairs(asked, np.exp(-ages(asked) / DECAY_DAYS))
+    return personal_with_fallback(past, decayed, buyers(past, RECENT_DAYS))
 
 
 NO_PAIRS = Pairs(shopper=np.empty(0, np.int64), row=np.empty(0, np.int32), weight=np.empty(0))
@@ -135,7 +137,13 @@ def _best_first(pairs: Pairs, fallback: NDArray[np.float64]) -> NDArray[np.int64
     return np.lexsort((pairs.row, -fallback[pairs.row], -pairs.weight, pairs.shopper))
 
 
+def _orders_of_asked(past: PastPurchases) -> Pairs:
+    """In how many orders each shopper who is asked about bought each item."""
+    asked = past.of_asked()
+    return weigh_pairs(asked, np.ones(len(asked.day)))
+
+
 def _rows_by_shopper(past: PastPurchases) -> list[Rows]:
-    pairs = weigh_pairs(past, np.ones(len(past.day)))
+    pairs = _orders_of_asked(past)
     ends = np.searchsorted(pairs.shopper, np.arange(past.n_asked + 1))
     return [pairs.row[start:end] for start, end in pairwise(ends.tolist())]

@@ -1,6 +1,6 @@
 """What was bought before the cut, which a recommender may see, and after it, which it is measured on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -35,6 +35,11 @@ class PastPurchases:
     row: Rows
     day: NDArray[np.float64]
     for_sale: NDArray[np.bool_]
+
+    def of_asked(self) -> "PastPurchases":
+        """The same without what the shoppers bought who are not asked about."""
+        asked = self.shopper < self.n_asked
+        return replace(self, shopper=self.shopper[asked], row=self.row[asked], day=self.day[asked])
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,7 @@ def split_purchases(
     if len(asked) > most_shoppers:
         asked = asked.sample(most_shoppers, seed=seed).sort()
         after = after.join(asked.to_frame(), on="user_id", how="semi", maintain_order="left")
-    before = purchases_before(numbered.lazy(), cut_day).collect()
+    before = purchases_before(numbered.lazy(), cut_day).select("user_id", "item_row", "day").collect()
     users = pl.concat([asked, before["user_id"].unique().sort()]).unique(maintain_order=True)
     numbers = pl.DataFrame({"user_id": users, "shopper": np.arange(len(users), dtype=np.int32)})
     past = before.join(numbers, on="user_id", maintain_order="left")
