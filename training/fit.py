@@ -15,6 +15,7 @@ from recommender.retrieval.index import IndexReport, build_index
 from training.assortment import Assortment
 from training.config import TrainingConfig
 from training.evidence import evidence_before, weigh, weigh_latest
+from training.freed import give_back
 from training.interactions import Interactions
 from training.models.als import fit_embeddings
 from training.models.bought_together import fit_bought_together
@@ -38,6 +39,7 @@ def fit(
     interactions: Interactions, assortment: Assortment, cut_day: float, config: TrainingConfig, version: str = ""
 ) -> Fitted:
     """Learn everything but the rankers from what precedes `cut_day`; the embeddings beside the rest, in a thread."""
+    give_back()  # what the steps before have freed
     evidence = evidence_before(interactions, assortment, cut_day)
     weights = weigh(evidence, config.weights, config.weights.half_life_days)
     with ThreadPoolExecutor(1) as lane, threadpool_limits(1, "blas"):
