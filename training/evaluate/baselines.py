@@ -8,6 +8,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
+from features.offline.numbers import distinct
 from recommender.arrays import Mask, Rows
 from training.evaluate.held_out import PastPurchases
 from training.evaluate.metrics import NO_ITEM, Lists
@@ -60,7 +61,7 @@ def buyers(past: PastPurchases, within_days: float = np.inf) -> NDArray[np.float
     """(n_items,) distinct shoppers who bought each item in the last days before the cut."""
     recent = past.day >= past.cut_day - within_days
     key = past.shopper[recent].astype(np.int64) * past.n_items + past.row[recent]
-    return np.bincount(np.unique(key) % past.n_items, minlength=past.n_items).astype(np.float64)
+    return np.bincount(distinct(key) % past.n_items, minlength=past.n_items).astype(np.float64)
 
 
 def ages(past: PastPurchases) -> Weights:

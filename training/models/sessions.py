@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from features.definitions import SESSION_PAUSE_DAYS
+from features.offline.numbers import distinct
 from recommender.arrays import Floats, Matrix, Offsets, Rows
 from recommender.retrieval.session_index import SessionIndex
 from training.config import SessionsConfig
@@ -84,7 +85,7 @@ def starts(sizes: NDArray[np.integer]) -> Offsets:
 
 def latest_sessions(sessions: Sessions, of_items: Rows, n_items: int, kept: int) -> tuple[Offsets, Rows]:
     """The latest sessions with each item, ascending, CSR by item."""
-    pairs = np.unique(sessions.rows.astype(np.int64) * len(sessions) + of_items)
+    pairs = distinct(sessions.rows.astype(np.int64) * len(sessions) + of_items)
     items, holders = pairs // len(sessions), (pairs % len(sessions)).astype(np.int32)
     counts = np.bincount(items, minlength=n_items)
     from_end = starts(counts)[items + 1] - np.arange(len(items))  # 1 for the latest of an item
@@ -123,7 +124,7 @@ def _best_shares(weights: csr_matrix, kept: int) -> _Shares:
 def _facts(sessions: Sessions, of_items: Rows, n_items: int) -> Matrix:
     """As `SessionIndex.facts`."""
     n_sessions = len(sessions)
-    pairs = np.unique(sessions.rows.astype(np.int64) * n_sessions + of_items)
+    pairs = distinct(sessions.rows.astype(np.int64) * n_sessions + of_items)
     items, holders = pairs // n_sessions, pairs % n_sessions
     of_all = np.bincount(items, minlength=n_items)
     recent = np.bincount(items[holders >= n_sessions - max(n_sessions // RECENT_SHARE, 1)], minlength=n_items)

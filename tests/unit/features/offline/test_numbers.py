@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.offline.numbers import number_orders, numbers_of, without_gaps
+from features.offline.numbers import distinct, number_orders, numbers_of, without_gaps
 
 TEXTS = pl.Series("id", ["b", "a", "c", "a"])
 
@@ -26,3 +26,8 @@ def test_orders_are_numbered_by_user_and_id_wherever_their_lines_lie(lines):
     users, ids = np.array(lines, dtype=np.uint32).T
     places = {order: place for place, order in enumerate(sorted(set(lines)))}
     assert number_orders(users.astype(np.int32), ids).tolist() == [places[line] for line in lines]
+
+
+@given(st.lists(st.integers(0, 9)))
+def test_each_number_is_left_once(numbers):
+    assert distinct(np.array(numbers, dtype=np.int64)).tolist() == sorted(set(numbers))
