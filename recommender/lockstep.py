@@ -9,6 +9,8 @@ Work = Generator[None, None, T]
 
 def in_step(works: Sequence[Work[T]]) -> Work[list[T]]:
     """Let each take one step in turn until all have returned; what they returned, in their order. Pauses as they do."""
+    if len(works) == 1:
+        return [(yield from works[0])]
     returned = dict[int, T]()
     under_way = dict(enumerate(works))
     while under_way:

@@ -97,7 +97,8 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
             yield {"is_ready": lambda: shared.current.artifact_id is not None, DOOR: door, REFUSAL: refusal}
             await work.stop(tasks)
 
-    app = FastAPI(lifespan=lifespan)
+    # We count, log and trace by ourselves; FastAPI would ask at each request whether somebody has set up OpenTelemetry.
+    app = FastAPI(lifespan=lifespan, telemetry={"tracing": False, "metrics": False, "logs": False})
     app.state.gate, app.state.campaigns, app.state.segments = shared.gate, shared.campaigns, shared.segments
     app.state.places = shared.places
     answer_with_problems(app)

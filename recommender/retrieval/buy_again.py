@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from recommender.arrays import Floats
 from recommender.native import F32, F64, NOTHING, compiled, reads, writes
 from recommender.retrieval.proposal import Proposal
-from recommender.retrieval.selection import best
+from recommender.retrieval.selection import best_rows
 from recommender.situation import Situation
 
 PROPOSED = 200
@@ -18,7 +18,7 @@ def buy_again(situation: Situation) -> Proposal:
     purchases = situation.shopper.purchases
     scores = np.empty(len(purchases), dtype=np.float32)
     _score(scores, purchases.decayed_long, purchases.last_day, situation.gap_days, situation.now_day)
-    return Proposal(purchases.rows[best(purchases.rows, scores, PROPOSED)])
+    return Proposal(best_rows(purchases.rows, scores, PROPOSED)[0])
 
 
 @compiled(NOTHING, writes(F32), reads(F32), reads(F64), reads(F32), F64)

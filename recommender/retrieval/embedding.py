@@ -4,7 +4,7 @@ import numpy as np
 
 from recommender.arrays import Floats, Rows
 from recommender.retrieval.proposal import NOTHING, Proposal
-from recommender.retrieval.selection import best
+from recommender.retrieval.selection import best_rows
 from recommender.situation import Situation
 
 PROPOSED = 200
@@ -28,6 +28,5 @@ def by_embedding(situation: Situation) -> Proposal:
 
 def _scan(vector: Floats, embeddings: Floats, rows: Rows) -> Rows:
     """The best of `rows` by an exact scan; the lower row where equal."""
-    scores = embeddings[rows] @ vector
-    found = best(rows, scores, PROPOSED)
-    return rows[found[scores[found] != 0]]
+    found, scores = best_rows(rows, embeddings[rows] @ vector, PROPOSED)
+    return found[scores != 0]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.arrays import EMPTY_ROWS, EMPTY_SCORES, Matrix, Rows, Scores
-from recommender.retrieval.selection import best
+from recommender.retrieval.selection import best_rows
 
 HEADS = (2_000, 4_000, 8_000, 16_000, 32_000, 64_000)  # items of the largest norm that are scanned
 LARGE = 200_000  # items; below this, cells and graphs are not worth their build
@@ -39,9 +39,7 @@ class EmbeddingIndex:
         """The rows of the (up to) `k` largest inner products with `vector` (d,), best first, and those products."""
         if self._head is not None:
             rows, vectors = self._head
-            scores = vectors @ vector
-            found = best(rows, scores, k)  # faiss takes twice as long to keep a few hundred of a few thousand
-            return rows[found], scores[found]
+            return best_rows(rows, vectors @ vector, k)  # faiss takes longer to keep a few hundred of a few thousand
         if not len(self):
             return EMPTY_ROWS, EMPTY_SCORES
         vector, k = np.ascontiguousarray(vector, dtype=np.float32), min(k, len(self))

@@ -6,7 +6,7 @@ import numpy as np
 
 from recommender.arrays import EMPTY_ROWS, Floats, Matrix, Offsets, Rows, Scores
 from recommender.native import F32, I32, I64, NOTHING, compiled, reads, writes
-from recommender.retrieval.selection import best
+from recommender.retrieval.selection import best_rows
 from recommender.retrieval.session_index import RARITY, SessionIndex
 from recommender.retrieval.tally import find_slot
 
@@ -59,7 +59,7 @@ class SessionTally:
         """The (up to) `k` items that come next most likely, best first, the lower row where equal."""
         scores = np.empty(len(self.rows), dtype=np.float32)
         _blend(scores, self.rows, self.sums, facts)
-        return self.rows[best(self.rows, scores, k)]
+        return best_rows(self.rows, scores, k)[0]
 
 
 NO_SUMS: Matrix = np.empty((0, len(SUMS)), dtype=np.float32)

@@ -8,7 +8,7 @@ from recommender.arrays import EMPTY_ROWS, EMPTY_SCORES, Floats, Offsets, Rows, 
 from recommender.derived import derived
 from recommender.model import Neighbours
 from recommender.native import F32, I32, I64, NOTHING, compiled, reads, writes
-from recommender.retrieval.selection import best
+from recommender.retrieval.selection import best_rows
 
 Sums = tuple[Rows, Scores, Rows, Rows]
 NO_SUMS: Sums = (EMPTY_ROWS, EMPTY_SCORES, EMPTY_ROWS, EMPTY_ROWS)
@@ -64,9 +64,13 @@ class Tally:
 
     def best(self, k: int) -> tuple[Rows, Rows]:
         """The (up to) `k` rows of the highest scores, best first (the lower row where equal), and their seeds."""
-        rows, scores, because, _ = self.sums
-        places = best(rows, scores, k)
-        return rows[places], because[places]
+        rows, scores, because, places = self.sums
+        if not len(rows):
+            return EMPTY_ROWS, EMPTY_ROWS
+        found, _ = best_rows(rows, scores, k)
+        seeds = np.empty(len(found), dtype=np.int32)
+        _look_up_seeds(seeds, found, places, rows, because)
+        return found, seeds
 
 
 HASH = 0x9E3779B1  # spreads neighbouring rows over the table (Fibonacci hashing)
@@ -127,6 +131,13 @@ def _look_up(found: Scores, wanted: Rows, places: Rows, rows: Rows, scores: Scor
     for i in range(len(wanted)):
         slot = find_slot(wanted[i], places, rows)
         found[i] = scores[places[slot]] if places[slot] >= 0 else 0.0
+
+
+@compiled(NOTHING, writes(I32), reads(I32), reads(I32), reads(I32), reads(I32))
+def _look_up_seeds(found: Rows, wanted: Rows, places: Rows, rows: Rows, because: Rows) -> None:
+    """Write the seed of each of `wanted`, all of which are in the tally."""
+    for i in range(len(wanted)):
+        found[i] = because[places[find_slot(wanted[i], places, rows)]]
 
 
 @compiled(NOTHING, writes(F32), reads(I32), reads(I64), reads(I32), reads(F32), reads(I32), reads(F32))
