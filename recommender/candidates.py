@@ -1,7 +1,6 @@
 """Joining what the sources propose into one set of candidates."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,9 +10,10 @@ from recommender.native import F32, I32, I64, NOTHING, compiled, reads, writes
 from recommender.placements import SourceName
 from recommender.retrieval.proposal import Proposal
 from recommender.situation import Situation
+from recommender.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(slots=True)
 class Candidates:
     """Allowed items in the running.
 

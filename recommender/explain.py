@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,13 +17,14 @@ from recommender.reasons import reason
 from recommender.retrieval.proposal import Proposal
 from recommender.situation import Situation
 from recommender.slots import Fillers
+from recommender.value import value
 
 PERSONAL: AbstractSet[SourceName] = frozenset(
     {"embedding", "neighbours", "followers", "sessions", "buy_again", "newcomers"}
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value(slots=True)
 class Slots:
     """Per slot the score, the source and the reason, as in `Decision`."""
 

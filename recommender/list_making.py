@@ -1,7 +1,7 @@
 """Making the list from the ranked candidates, as the settings of the placement ask."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
@@ -13,11 +13,12 @@ from recommender.explore import DRAWN_FROM, explore, little_known
 from recommender.ranking.affinity import affinity
 from recommender.retrieval.selection import best
 from recommender.situation import Situation
+from recommender.value import value
 
 CALIBRATED = 3  # times the limit: candidates that are put in the order of the mix, for caps and groups drop some
 
 
-@dataclass(frozen=True, slots=True)
+@value(slots=True)
 class Chosen:
     """What the slots get that no pin takes.
 

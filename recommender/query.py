@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from recommender.arrays import EMPTY_ROWS, Floats, Matrix, Rows, Scores
 from recommender.ids import PlacementId, StoreId
 from recommender.rules.compiled import Rule
+from recommender.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(slots=True, kw_only=True)
 class Query:
     """One question for one placement, already translated to item rows.
 
@@ -64,7 +65,7 @@ class Trace:
 FALLBACKS = ("none", "contextual", "popular", "catalogue")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(slots=True, kw_only=True)
 class Decision:
     """The ranked answer: one entry per slot, best first; no two of one group.
 

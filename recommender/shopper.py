@@ -1,6 +1,6 @@
 """What is known of one shopper at the moment of a decision: long-term purchases and what happened since, merged."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum
 
 import numpy as np
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from recommender.arrays import EMPTY_ROWS, Floats, Rows
 from recommender.shown import NOTHING_SHOWN, Shown
+from recommender.value import value
 
 
 class EventKind(IntEnum):
@@ -21,7 +22,7 @@ class EventKind(IntEnum):
     CANCELLED = 6
 
 
-@dataclass(frozen=True, slots=True)
+@value(slots=True)
 class Purchases:
     """What one shopper has bought: one entry per item, ascending by row.
 
@@ -58,7 +59,7 @@ NO_PURCHASES = Purchases(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value(slots=True)
 class Touches:
     """What one shopper did lately, newest first; at most the number that live state keeps.
 
@@ -79,7 +80,7 @@ class Touches:
 NO_TOUCHES = Touches(rows=EMPTY_ROWS, kinds=np.empty(0, dtype=np.uint8), days=NO_DAYS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(slots=True, kw_only=True)
 class Shopper:
     """One shopper as the decision sees them. The default is a stranger.
 

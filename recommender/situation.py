@@ -1,7 +1,5 @@
 """Everything that one decision stands on, and what several of its steps derive from it."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +17,7 @@ from recommender.retrieval.session_neighbours import NO_SESSIONS, SessionTally, 
 from recommender.retrieval.tally import Tally
 from recommender.rules.compiled import Facts, Rule
 from recommender.shopper import EventKind, Shopper
+from recommender.value import value
 
 STRONGEST_PURCHASES = 64  # of a shopper, whose neighbours are added up
 LATEST_PURCHASES = 12  # of a shopper, whose followers are added up
@@ -26,7 +25,7 @@ OFTEN = 3  # orders from which on an item counts as bought often
 SEED_DECAY = 0.8  # from one item of the session or cart to the one before it
 
 
-@dataclass(frozen=True)
+@value()
 class Situation:
     """One question with all that is known at its moment. What is costly is worked out once, when first asked for."""
 

@@ -4,7 +4,6 @@ The offline twin is `features/offline/tastes.py`; both read the weights and wind
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
@@ -14,6 +13,7 @@ from recommender.arrays import Rows
 from recommender.catalogue import Catalogue
 from recommender.derived import derived
 from recommender.shopper import EventKind, Shopper
+from recommender.value import value
 
 # What an event says of a taste when it happens. That of a view or addition fades with the half-life here, that of a
 # basket like `Purchases.decayed_short`.
@@ -32,7 +32,7 @@ _DAY, _HALF_MILLISECOND = timedelta(days=1), timedelta(microseconds=500)
 _WINDOW_DAYS = {name: (window + _HALF_MILLISECOND) / _DAY for name, window in COUNTER_WINDOWS.items()}
 
 
-@dataclass(frozen=True)
+@value()
 class Tastes:
     """The tastes of one shopper at one moment, in the words and prices that the catalogue has now."""
 

@@ -11,6 +11,7 @@ from recommender.arrays import Floats
 from recommender.ids import ItemNumber
 from recommender.shopper import EventKind
 from recommender.shown import NOTHING_SHOWN, Shown
+from recommender.value import value
 
 MS_PER_DAY = 86_400_000.0
 ORDER_KINDS = (EventKind.ORDERED, EventKind.REFUNDED, EventKind.CANCELLED)
@@ -67,7 +68,7 @@ class LastPlace(NamedTuple):
 NO_PLACES: dict[PlaceKind, LastPlace] = {}
 
 
-@dataclass(frozen=True, slots=True)
+@value(slots=True)
 class LiveEvents:
     """Recent events of one shopper, newest first, no event twice.
 

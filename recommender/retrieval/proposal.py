@@ -1,11 +1,12 @@
 """What a source proposes."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from recommender.arrays import EMPTY_ROWS, Rows
+from recommender.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(slots=True)
 class Proposal:
     """Candidates of one source.
 

@@ -22,7 +22,7 @@ def best(rows: Rows, scores: Scores, k: int) -> Positions:
 
 
 def best_rows(rows: Rows, scores: Scores, k: int) -> tuple[Rows, Scores]:
-    """What stands at the positions that `best` gives, and its scores, in half the time: numbers move faster than places.
+    """What stands at the positions that `best` gives, and its scores, in half the time: numbers move faster.
 
     A score of minus zero comes back as zero.
     """

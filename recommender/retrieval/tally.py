@@ -1,7 +1,5 @@
 """Adding up the neighbours of several items, without an array as long as the catalogue."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from recommender.arrays import EMPTY_ROWS, EMPTY_SCORES, Floats, Offsets, Rows, Scores
@@ -9,12 +7,13 @@ from recommender.derived import derived
 from recommender.model import Neighbours
 from recommender.native import F32, I32, I64, NOTHING, compiled, reads, writes
 from recommender.retrieval.selection import best_rows
+from recommender.value import value
 
 Sums = tuple[Rows, Scores, Rows, Rows]
 NO_SUMS: Sums = (EMPTY_ROWS, EMPTY_SCORES, EMPTY_ROWS, EMPTY_ROWS)
 
 
-@dataclass(frozen=True)
+@value()
 class Tally:
     """How strongly a few items, the seeds, point to others; added up when asked for.
 

@@ -1,15 +1,16 @@
 """What a rule can see besides the item: the moment, the shopper, the basket, the context and the shopper's events."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from recommender.arrays import Floats
 from recommender.shopper import NO_PURCHASES, NO_TOUCHES, Purchases, Touches
+from recommender.value import value
 
 Value = str | float | bool | frozenset[str] | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(slots=True, kw_only=True)
 class Facts:
     """Everything but the item. A fact that is absent, None, NaN or of another type than the language says is unknown.
 

@@ -1,7 +1,6 @@
 """Compiles a rule to a numpy mask over items; texts are compared by their codes."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from math import floor
 
 import numpy as np
@@ -31,9 +30,10 @@ from recommender.rules.syntax import (
     type_of,
     without_not,
 )
+from recommender.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(slots=True)
 class View:
     """The items that a mask is about, and everything else that the rule sees. `rows` None: all `catalogue.n`."""
 

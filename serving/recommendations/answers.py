@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -13,12 +12,13 @@ from recommender.catalogue import Catalogue
 from recommender.ids import RecommendationId
 from recommender.query import Decision, Query, Trace
 from recommender.shown import Shown
+from recommender.value import value
 from serving.recommendations.questions import Caller, Question
 
 TRACED_CANDIDATES = 100  # of each source; a whole list of several hundred would say no more
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(slots=True, kw_only=True)
 class Answer:
     """One list, with what is needed to show, record and explain it.
 

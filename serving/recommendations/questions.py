@@ -1,7 +1,6 @@
 """What callers ask for: as the use case takes it, in the shop's strings, and as the decision takes it, in item rows."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from zlib import crc32
 
 import numpy as np
@@ -13,9 +12,10 @@ from recommender.ids import AnonymousId, PlacementId, SessionId, StoreId, UserId
 from recommender.placements import Placement
 from recommender.query import Query
 from recommender.rules.compiled import Rule
+from recommender.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(slots=True, kw_only=True)
 class Caller:
     """Who asks, and from where.
 
@@ -41,7 +41,7 @@ class Caller:
     age: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(slots=True, kw_only=True)
 class Question:
     """One list that is asked for.
 

@@ -19,6 +19,7 @@ from recommender.query import Decision
 from recommender.rules.compiled import Rule
 from recommender.shopper import Shopper
 from recommender.situation import Situation
+from recommender.value import value
 from serving.clock import day_of
 from serving.current import Current, Serving
 from serving.metrics import Metrics
@@ -34,7 +35,7 @@ UNKNOWN = "session", "consent"  # what an answer says is degraded when live stat
 TRACE = "trace"  # what an answer says is degraded when its trace could not be kept
 
 
-@dataclass(frozen=True, slots=True)
+@value(slots=True)
 class Ask:
     """One list for one caller, as `gather_all` gives them.
 
