@@ -44,6 +44,17 @@ def assemble(
         first_day = float(histories.first_basket_day[position])
         redeemed = float(histories.coupons_redeemed[position])
         expected = float(histories.coupons_expected[position])
+    if not len(live):  # as it is with most
+        return Shopper(
+            purchases=history,
+            n_baskets=n_baskets,
+            first_day=first_day if n_baskets else np.nan,
+            coupons_redeemed=redeemed,
+            coupons_expected=expected,
+            shown=live.shown,
+            store_id=store_of(live.places, now_day),
+            zone_id=zone_of(live.places, now_day),
+        )
     rows = catalogue.rows_of_numbers(live.numbers)
     known, kept = rows >= 0, None
     if len(live) and live.kinds.max() > _ORDERED:

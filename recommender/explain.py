@@ -104,7 +104,7 @@ def name_fallback(situation: Situation, proposals: Mapping[SourceName, Proposal]
         return "catalogue"
     if len(fill_up.popular):
         return "popular"
-    asks_personal = any(source in PERSONAL for source in proposals)
+    asks_personal = not PERSONAL.isdisjoint(proposals)
     return "contextual" if asks_personal and not (situation.shopper.known and _spoke(proposals)) else "none"
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.arrays import Codes, Mask
+from recommender.arrays import Codes, Mask, Rows
 from recommender.catalogue_item import CatalogueItem
 from recommender.ids import GroupId, ItemId, ItemNumber
 
@@ -162,6 +162,12 @@ class ItemColumns:
         """The id of the item of one row."""
         ids = self.text["id"]
         return ItemId(ids.words[ids.codes.item(row)])
+
+    def item_ids(self, rows: Rows) -> list[ItemId]:
+        """The ids of the items of some rows, in their order."""
+        ids = self.text["id"]
+        words = ids.words
+        return [ItemId(words[code]) for code in ids.codes[rows].tolist()]
 
     def row_of(self, item_id: str) -> int:
         """The row of an item, or -1 where there is none of this id."""

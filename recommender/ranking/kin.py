@@ -21,8 +21,10 @@ def judge_newcomers(situation: Situation, candidates: Candidates, scores: Scores
     Returns:
         (n,) the same for all but the newcomers.
     """
-    ranks = candidates.ranks_of().get("newcomers")
-    if ranks is None or not ranks.any():
+    if "newcomers" not in candidates.sources:
+        return scores
+    ranks = candidates.ranks[candidates.sources.index("newcomers")]
+    if not ranks.any():
         return scores
     is_newcomer = ranks > 0
     categories = situation.catalogue.text["category"].codes[candidates.rows]

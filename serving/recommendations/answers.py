@@ -7,7 +7,6 @@ from datetime import datetime
 import numpy as np
 import orjson
 
-from recommender.arrays import Rows
 from recommender.catalogue import Catalogue
 from recommender.ids import RecommendationId
 from recommender.query import Decision, Query, Trace
@@ -45,11 +44,6 @@ def new_recommendation_id(now: datetime) -> RecommendationId:
     return RecommendationId(f"{int(now.timestamp() * 1000):012x}{os.urandom(10).hex()}")
 
 
-def item_ids(catalogue: Catalogue, rows: Rows) -> list[str]:
-    """The shop's ids of rows, in their order."""
-    return [catalogue.items.item_id(row) for row in rows.tolist()]
-
-
 def trace_document(answer: Answer, trace: Trace, question: Question, caller: Caller, now: datetime) -> bytes:
     """JSON of how a list came about. It names no shopper."""
     decision, catalogue = answer.decision, answer.catalogue
@@ -64,7 +58,7 @@ def trace_document(answer: Answer, trace: Trace, question: Question, caller: Cal
             "fallback": decision.fallback,
             "degraded": answer.degraded,
             "candidates": {
-                source: {"count": len(rows), "item_ids": item_ids(catalogue, rows[:TRACED_CANDIDATES])}
+                source: {"count": len(rows), "item_ids": catalogue.items.item_ids(rows[:TRACED_CANDIDATES])}
                 for source, rows in trace.candidates.items()
             },
             "removed": trace.removed,
@@ -81,8 +75,8 @@ def _query_part(query: Query, question: Question, caller: Caller, catalogue: Cat
         "item_id": question.item_id,
         "category": query.category,
         "filter": question.filter,
-        "cart": item_ids(catalogue, query.cart),
-        "exclude": item_ids(catalogue, query.exclude),
+        "cart": catalogue.items.item_ids(query.cart),
+        "exclude": catalogue.items.item_ids(query.exclude),
         "store_id": query.store_id,
         "seed": query.seed,
         "within_consent": caller.may_personalise,

@@ -20,7 +20,7 @@ from recommender.shown import Shown, join, shown_on
 from serving.cancellation import heed_cancellation
 from serving.clock import day_of
 from serving.metrics import Metrics
-from serving.recommendations.answers import Answer, item_ids
+from serving.recommendations.answers import Answer
 from serving.recommendations.questions import Caller
 
 QUEUED_LISTS = 10_000  # at 1,000 lists/s, what ten seconds without a stream hold
@@ -119,7 +119,7 @@ def exposure_row(caller: Caller, answer: Answer, now: datetime) -> EventRow:
     explores = decision.propensities is not None
     properties = {
         "placement": query.placement,
-        "item_ids": item_ids(answer.catalogue, decision.rows),
+        "item_ids": answer.catalogue.items.item_ids(decision.rows),
         "sources": decision.sources,
         "context_item_id": context_item,
         "fallback": decision.fallback,

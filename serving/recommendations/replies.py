@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import orjson
 
+from recommender.arrays import Rows
 from recommender.catalogue import Catalogue, CatalogueItem
 from serving.cache_use import CacheUse
 from serving.recommendations.answers import Answer
@@ -24,16 +25,23 @@ class ItemFragments:
         self._catalogue: Catalogue | None = None
         self._kept = OrderedDict[int, tuple[int, orjson.Fragment]]()  # by item row, with the version it was stated in
 
-    def of(self, catalogue: Catalogue, row: int) -> orjson.Fragment:
-        """The facts of the item of one row."""
+    def of(self, catalogue: Catalogue, rows: Rows) -> list[orjson.Fragment]:
+        """The facts of the items of some rows, in their order."""
         if catalogue is not self._catalogue:  # another artifact's rows
             self._catalogue = catalogue
             self._kept.clear()
-        stated_in, kept = catalogue.stated_in.item(row), self._kept.get(row)
-        if kept is not None and kept[0] == stated_in:
-            self.use.hits += 1
-            self._kept.move_to_end(row)
-            return kept[1]
+        found = list[orjson.Fragment]()
+        for row, stated_in in zip(rows.tolist(), catalogue.stated_in[rows].tolist(), strict=True):
+            kept = self._kept.get(row)
+            if kept is None or kept[0] != stated_in:
+                found.append(self._encode(catalogue, row, stated_in))
+            else:
+                self.use.hits += 1
+                self._kept.move_to_end(row)
+                found.append(kept[1])
+        return found
+
+    def _encode(self, catalogue: Catalogue, row: int, stated_in: int) -> orjson.Fragment:
         self.use.misses += 1
         written = orjson.dumps(_facts(catalogue.items[row], in_stock=catalogue.in_stock.item(row)))
         # orjson writes into KiB that its bytes go on holding: a copy has the size of what it says.
@@ -63,18 +71,19 @@ def _facts(item: CatalogueItem, *, in_stock: bool) -> dict[str, object]:
 
 def reply_of(answer: Answer, fragments: ItemFragments) -> dict[str, object]:
     """One list, ready for orjson."""
-    decision = answer.decision
-    slots = zip(decision.rows.tolist(), decision.scores.tolist(), decision.sources, decision.reasons, strict=True)
+    decision, catalogue = answer.decision, answer.catalogue
+    ids, facts = catalogue.items.item_ids(decision.rows), fragments.of(catalogue, decision.rows)
+    slots = zip(ids, decision.scores.tolist(), decision.sources, decision.reasons, facts, strict=True)
     items: list[dict[str, object]] = [
         {
-            "item_id": answer.catalogue.items.item_id(row),
+            "item_id": item_id,
             "position": position,
             "score": round(score, 6),
             "source": source,
             "reason": reason,
-            "item": fragments.of(answer.catalogue, row),
+            "item": item,
         }
-        for position, (row, score, source, reason) in enumerate(slots, 1)
+        for position, (item_id, score, source, reason, item) in enumerate(slots, 1)
     ]
     if decision.propensities is not None:
         for item, propensity in zip(items, decision.propensities, strict=True):

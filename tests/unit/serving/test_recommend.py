@@ -310,9 +310,9 @@ def test_an_items_facts_are_encoded_anew_when_they_change() -> None:
 def test_only_the_items_shown_last_are_kept_and_those_of_one_catalogue() -> None:
     fragments, catalogue = ItemFragments(most=2), Catalogue.of([item(number) for number in range(3)])
     for row in (0, 1, 0, 2, 0, 1):
-        fragments.of(catalogue, row)
+        fragments.of(catalogue, np.array([row], dtype=np.int32))
     assert (fragments.use.hits, fragments.use.misses) == (2, 4)
-    fragments.of(Catalogue.of([item(7)]), 0)
+    fragments.of(Catalogue.of([item(7)]), np.array([0], dtype=np.int32))
     assert fragments.use.misses == 5
 
 
