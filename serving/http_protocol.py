@@ -13,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from serving.admission import Doorkeeper
 from serving.envelope import CAME_AT
+from serving.head_with_body import HeadWithBody
 from serving.lane import Lane
 from serving.problem_document import MEDIA_TYPE, TYPE_PREFIX
 from serving.refusal import Refusal
@@ -142,6 +143,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.write(refusal(method, path, headers, self.server_state.default_headers + more, seconds))
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        if not cycle.waiting_for_100_continue:  # what is written first would be that it may continue
+            answer = HeadWithBody(cycle.transport, cycle.on_response)
+            cycle.transport, cycle.on_response = answer, answer.end
         door: Doorkeeper | None = self.app_state.get(DOOR)
         lane = None if door is None else door.lane_of(cycle.scope["path"])
         if lane is None:
