@@ -10,7 +10,7 @@ from recommender.placements import Placement
 from recommender.query import Query
 from recommender.retrieval.fold_in import MOST_ITEMS, fold_in, known_weights
 from recommender.retrieval.item_to_item import PROPOSED, like_the_item_in_view
-from recommender.retrieval.selection import best, distinct, first_of, in_turn
+from recommender.retrieval.selection import best, best_rows, distinct, first_of, in_turn
 from recommender.retrieval.tally import Tally
 from recommender.shopper import STRANGER
 from recommender.situation import LATEST_PURCHASES, Situation
@@ -97,7 +97,11 @@ FEW_SCORES = st.lists(st.sampled_from([-1.5, -0.5, -0.0, 0.0, 0.25, 1.0, 3e38]),
 def test_the_best_are_those_of_the_highest_scores_and_of_equals_the_lower_rows(scores: list[float], k: int, random):
     rows = random.sample(range(1000), len(scores))
     expected = sorted(range(len(scores)), key=lambda place: (-scores[place], rows[place]))[:k]
-    assert best(rows_of(rows), np.array(scores, dtype=np.float32), k).tolist() == expected
+    theirs = np.array(scores, dtype=np.float32)
+    assert best(rows_of(rows), theirs, k).tolist() == expected
+    found, found_scores = best_rows(rows_of(rows), theirs, k)
+    assert found.tolist() == [rows[place] for place in expected]
+    assert found_scores.tolist() == theirs[expected].tolist()
 
 
 ROWS = st.lists(st.integers(0, 9), max_size=20)
