@@ -4,6 +4,7 @@ import importlib
 import shutil
 import socket
 import sys
+import sysconfig
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -67,8 +68,15 @@ def _name(check: Callable[[Settings], Finding]) -> str:
 
 
 def _python(settings: Settings) -> Finding:
+    """pyenv leaves the compiler's optimisations out; what other builds say of theirs differs too much to be judged."""
     del settings
-    return Finding("python", "good", ".".join(map(str, sys.version_info[:3])))
+    version = ".".join(map(str, sys.version_info[:3]))
+    if "pyenv" in sys.base_prefix and "--enable-optimizations" not in str(sysconfig.get_config_var("CONFIG_ARGS")):
+        return Finding(
+            "python", "note", f"{version}, built without optimisations: answers take about a tenth longer",
+            "See docs/load.md, which Python.",
+        )  # fmt: skip
+    return Finding("python", "good", version)
 
 
 def _packages(settings: Settings) -> Finding:
