@@ -15,7 +15,7 @@ import uvicorn
 from serving.http_protocol import BoundedProtocol
 
 PATIENCE_SECONDS = 0.005  # that one with more connections leaves to those with fewer, who may be busy, stopped or dead
-AHEAD = 1 / 8  # of its own connections are what one may have more than another
+AHEAD = 1 / 32  # of its own connections are what one may have more than another
 AT_ONCE = 64  # connections at most are taken in one turn of the event loop, which may be long for one who is busy
 FULL_SECONDS = 1.0  # until one that could not take a connection tries again
 UNREADY_SECONDS = 0.05  # that one which has no artifact yet leaves connections to those which have
