@@ -57,7 +57,7 @@ def assemble(
         )
     rows = catalogue.rows_of_numbers(live.numbers)
     known, kept = rows >= 0, None
-    if len(live) and live.kinds.max() > _ORDERED:
+    if live.kinds.max() > _ORDERED:
         known &= live.kinds <= _ORDERED
         taken = taken_back(live, rows, cut_day)
         kept = known & ~taken.events

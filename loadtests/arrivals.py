@@ -97,7 +97,7 @@ class _Connections:
             try:
                 async with asyncio.timeout(LONGEST_SECONDS):
                     while self._free and not (connection := self._free.popleft()).is_open:
-                        connection = None  # the server closes what is idle for seconds
+                        connection = None  # the server closes what is idle for long
                     if connection is None:
                         [connection] = await connect(self._host, self._port, 1)
                     answer = await connection.send(request)

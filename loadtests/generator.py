@@ -128,7 +128,7 @@ async def at_rate(
 ) -> Outcome:
     """Send at Poisson times with this mean rate; a request that finds no free connection waits, and its wait counts."""
     outcome = Outcome()
-    free: asyncio.Queue[Connection] = asyncio.Queue()  # in turn: the server closes what is idle for seconds
+    free: asyncio.Queue[Connection] = asyncio.Queue()  # in turn: the server closes what is idle for long
     for connection in await connect(host, port, connections):
         free.put_nowait(connection)
     rng = random.Random(7)

@@ -43,7 +43,7 @@ def strictest(one: Answers, other: Answers) -> Answers:
 def answers_of(standings: Standings) -> dict[str, Answer]:
     """The answers on whole purposes, before time ends any."""
     said = {purpose: found for purpose in PURPOSES if (found := standings.get((purpose, WHOLE))) is not None}
-    return {purpose: _answer(standing) for purpose, standing in said.items()}
+    return {purpose: _answer(found.state, guardian=found.entry.guardian) for purpose, found in said.items()}
 
 
 def answer_at(standing: Standing, now: datetime) -> Answer:
@@ -53,12 +53,11 @@ def answer_at(standing: Standing, now: datetime) -> Answer:
 
 def answer_of(state: State, until: datetime | None, now: datetime, *, guardian: bool) -> Answer:
     """What a word that ends by itself at `until` (None: it does not) comes to at a moment."""
-    if state is not State.GRANTED or (until is not None and until <= now):
+    has_ended = until is not None and until <= now
+    return Answer.REFUSED if has_ended else _answer(state, guardian=guardian)
+
+
+def _answer(state: State, *, guardian: bool) -> Answer:
+    if state is not State.GRANTED:
         return Answer.REFUSED
     return Answer.BY_GUARDIAN if guardian else Answer.GRANTED
-
-
-def _answer(standing: Standing) -> Answer:
-    if standing.state is not State.GRANTED:
-        return Answer.REFUSED
-    return Answer.BY_GUARDIAN if standing.entry.guardian else Answer.GRANTED

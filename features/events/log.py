@@ -75,7 +75,8 @@ def parquet_names(folder: Path) -> list[str]:
 
 
 def _names(folder: Path) -> list[str]:
-    return os.listdir(folder)  # noqa: PTH208 - a Path each would take ten times as long
+    with os.scandir(folder) as entries:  # a Path each would take nearly twice as long
+        return [entry.name for entry in entries]
 
 
 def write_events(settings: Settings, frame: pl.DataFrame, name: str) -> list[Path]:
