@@ -1,7 +1,6 @@
 """Campaigns and segments as rows of SQL."""
 
 from collections.abc import Iterable
-from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, Select, select
@@ -14,9 +13,9 @@ COLUMNS = (C.campaign_id, C.state, C.killed, C.version, V.definition, C.made_at,
 
 
 def stored_campaigns() -> Select[*tuple[Any, ...]]:
-    """Select all campaigns, each with the version that is in force, by id."""
+    """Select all campaigns, each with the version that is in force."""
     in_force = (V.campaign_id == C.campaign_id) & (V.version == C.version)
-    return select(*COLUMNS).join(campaign_versions, in_force).order_by(C.campaign_id)
+    return select(*COLUMNS).join(campaign_versions, in_force)
 
 
 def read_campaigns(connection: Connection, query: Select[*tuple[Any, ...]]) -> tuple[StoredCampaign, ...]:
@@ -26,15 +25,12 @@ def read_campaigns(connection: Connection, query: Select[*tuple[Any, ...]]) -> t
 
 
 def read_segments(connection: Connection, after: int = -1) -> tuple[SegmentMembers, ...]:
-    """The segments that changed after a change number, each with all its members."""
+    """The segments that changed after a change number, by id, each with all its members."""
     member = segment_members.c.segment_id == segments.c.segment_id
-    query = (
-        select(segments.c.segment_id, segment_members.c.user_id)
-        .join(segment_members, member, isouter=True)
-        .where(segments.c.change_number > after)
-        .order_by(segments.c.segment_id)
-    )
-    return tuple(
-        SegmentMembers(segment_id, tuple(user_id for _, user_id in rows if user_id is not None))
-        for segment_id, rows in groupby(connection.execute(query), key=lambda row: row[0])
-    )
+    named = select(segments.c.segment_id, segment_members.c.user_id).join(segment_members, member, isouter=True)
+    found = dict[str, list[str]]()
+    for segment_id, user_id in connection.execute(named.where(segments.c.change_number > after)):
+        members = found.setdefault(segment_id, [])
+        if user_id is not None:
+            members.append(user_id)
+    return tuple(SegmentMembers(segment_id, tuple(members)) for segment_id, members in sorted(found.items()))

@@ -38,7 +38,7 @@ class CampaignStore:
         self, state: CampaignState | None = None, after: str = "", limit: int | None = None
     ) -> tuple[StoredCampaign, ...]:
         """Read campaigns of a state (None: of any) with ids after `after`, by id, up to a limit."""
-        query = stored_campaigns().where(C.campaign_id > after).limit(limit)
+        query = stored_campaigns().where(C.campaign_id > after).order_by(C.campaign_id).limit(limit)
         with reading(self._engine) as connection:
             return read_campaigns(connection, query if state is None else query.where(C.state == state))
 

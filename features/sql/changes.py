@@ -1,10 +1,11 @@
 """What changed in SQL since a change number: how every worker follows the catalogue."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, func, select
+from sqlalchemy import Connection, Engine, Select, Table, bindparam, exists, func, literal, select, union_all
 
 from features.campaigns import SegmentMembers, StoredCampaign
 from features.identity import USER_ID, Identifier
@@ -13,14 +14,17 @@ from features.privacy.suppression import Suppression
 from features.sql.campaign_rows import read_campaigns, read_segments, stored_campaigns
 from features.sql.consent_states import ConsentState, read_all_states, read_changed_states
 from features.sql.engine import read_change_number, reading
-from features.sql.item_rows import COLUMNS, current_items, items_of
+from features.sql.item_rows import COLUMNS, changed_items, items_of
 from features.sql.key_store import read_keys
 from features.sql.place_rows import PlacesChanged, read_changed_places
 from features.sql.privacy_store import read_suppressions
-from features.sql.tables.campaigns import campaigns
-from features.sql.tables.catalogue import placements, store_stock
+from features.sql.tables.campaigns import campaigns, segments
+from features.sql.tables.catalogue import imports, items, placements, store_stock
+from features.sql.tables.consents import consent_entries
 from features.sql.tables.keys import keys
 from features.sql.tables.people import identifiers
+from features.sql.tables.places import beacons, stores, zones
+from features.sql.tables.privacy import suppressions
 from recommender.catalogue import CatalogueItem
 from recommender.ids import ItemId, ItemNumber, PlacementId, StoreId
 
@@ -74,10 +78,23 @@ class Changes:
 
 
 def read_changes(engine: Engine, after: int) -> Changes:
-    """Read what changed after a change number, in one snapshot."""
+    """Read what changed after a change number, in one snapshot.
+
+    Every worker does it after every change: it looks at first into which tables to read, mostly one or two of a dozen.
+    """
     with reading(engine) as connection:
         number = read_change_number(connection)
-        return Changes(number) if number == after else _read(connection, number, after)
+        if number == after:
+            return Changes(number)
+        changed = set(connection.execute(WHERE_CHANGED, {"after": after}).scalars())
+        return Changes(
+            number,
+            **{
+                name: read(connection, after)
+                for name, (tables, read) in FOLLOWED.items()
+                if any(table.name in changed for table in tables)
+            },
+        )
 
 
 def read_since_artifact(engine: Engine, after: int) -> Changes:
@@ -88,7 +105,8 @@ def read_since_artifact(engine: Engine, after: int) -> Changes:
     with reading(engine) as connection:
         sold_out = _stock().where(store_stock.c.quantity <= 0)
         number = read_change_number(connection)
-        return Changes(number, *_read_items(connection, after), _read_stock(connection, sold_out))
+        items_changed, gone = _read_items(connection, after), _read_deleted(connection, after)
+        return Changes(number, items_changed, gone, _read_stock(connection, sold_out))
 
 
 def read_standing(engine: Engine) -> Changes:
@@ -109,22 +127,6 @@ def read_standing(engine: Engine) -> Changes:
             campaigns=read_campaigns(connection, stored_campaigns().where(campaigns.c.state == "active")),
             segments=read_segments(connection),
         )
-
-
-def _read(connection: Connection, number: int, after: int) -> Changes:
-    return Changes(
-        number,
-        *_read_items(connection, after),
-        _read_stock(connection, _stock().where(store_stock.c.change_number > after)),
-        _read_placements(connection, _placements().where(placements.c.change_number > after)),
-        tuple(read_changed_states(connection, after)),
-        read_keys(connection, select(keys).where(keys.c.change_number > after)),
-        _read_identifiers(connection, _identifiers().where(identifiers.c.change_number > after)),
-        read_suppressions(connection, after),
-        read_changed_places(connection, after),
-        read_campaigns(connection, stored_campaigns().where(campaigns.c.change_number > after)),
-        read_segments(connection, after),
-    )
 
 
 def _stock() -> Select[Any, Any, Any]:
@@ -162,10 +164,57 @@ def _read_placements(connection: Connection, query: Select[Any, Any]) -> tuple[t
     return tuple((PlacementId(name), definition) for name, definition in connection.execute(query).all())
 
 
-def _read_items(connection: Connection, after: int) -> tuple[tuple[CatalogueItem, ...], tuple[ItemId, ...]]:
-    current = current_items(connection)
-    changed = current.c.change_number > after
-    shown = select(*(current.c[name] for name in COLUMNS)).where(changed, ~current.c.deleted)
-    gone = select(current.c.item_id).where(changed, current.c.deleted)
-    rows = connection.execute(shown.order_by(current.c.item_number)).all()
-    return tuple(items_of(rows)), tuple(ItemId(item_id) for item_id in connection.execute(gone).scalars())
+def _read_items(connection: Connection, after: int) -> tuple[CatalogueItem, ...]:
+    changed = changed_items(connection, after)
+    shown = select(*(changed.c[name] for name in COLUMNS)).where(changed.c.change_number > after, ~changed.c.deleted)
+    # Sorted here: asked for an order, SQLite would read the whole table in it, not the few rows by their index.
+    rows = sorted(connection.execute(shown).all(), key=itemgetter(0))
+    return tuple(items_of(rows))
+
+
+def _read_deleted(connection: Connection, after: int) -> tuple[ItemId, ...]:
+    changed = changed_items(connection, after)
+    gone = select(changed.c.item_id).where(changed.c.change_number > after, changed.c.deleted)
+    return tuple(ItemId(item_id) for item_id in connection.execute(gone).scalars())
+
+
+def _read_changed_stock(connection: Connection, after: int) -> tuple[StoreStockLine, ...]:
+    return _read_stock(connection, _stock().where(store_stock.c.change_number > after))
+
+
+def _read_changed_placements(connection: Connection, after: int) -> tuple[tuple[PlacementId, Definition], ...]:
+    return _read_placements(connection, _placements().where(placements.c.change_number > after))
+
+
+def _read_changed_keys(connection: Connection, after: int) -> tuple[Key, ...]:
+    return read_keys(connection, select(keys).where(keys.c.change_number > after))
+
+
+def _read_changed_identifiers(connection: Connection, after: int) -> tuple[IdentifierState, ...]:
+    return _read_identifiers(connection, _identifiers().where(identifiers.c.change_number > after))
+
+
+def _read_changed_campaigns(connection: Connection, after: int) -> tuple[StoredCampaign, ...]:
+    return read_campaigns(connection, stored_campaigns().where(campaigns.c.change_number > after))
+
+
+# Each part of Changes: the tables in which it lies, and how to read what changed of it after a change number.
+FOLLOWED: dict[str, tuple[tuple[Table, ...], Callable[[Connection, int], Any]]] = {
+    "items": ((items, imports), _read_items),
+    "deleted": ((items, imports), _read_deleted),
+    "stock": ((store_stock,), _read_changed_stock),
+    "placements": ((placements,), _read_changed_placements),
+    "consents": ((consent_entries, identifiers), read_changed_states),
+    "keys": ((keys,), _read_changed_keys),
+    "identifiers": ((identifiers,), _read_changed_identifiers),
+    "suppressions": ((suppressions,), read_suppressions),
+    "places": ((stores, zones, beacons), read_changed_places),
+    "campaigns": ((campaigns,), _read_changed_campaigns),
+    "segments": ((segments,), read_segments),
+}
+
+_LIE_IN = dict.fromkeys(table for tables, _ in FOLLOWED.values() for table in tables)
+# The names of the tables in which anything changed after a change number.
+WHERE_CHANGED = union_all(
+    *(select(literal(one.name)).where(exists().where(one.c.change_number > bindparam("after"))) for one in _LIE_IN)
+)

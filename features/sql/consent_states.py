@@ -64,13 +64,13 @@ def _read_in_parts(connection: Connection, named: Sequence[Identifier]) -> Itera
         yield from read_states(connection, named[start : start + IDENTIFIERS_AT_ONCE])
 
 
-def read_changed_states(connection: Connection, after: int) -> list[ConsentState]:
+def read_changed_states(connection: Connection, after: int) -> tuple[ConsentState, ...]:
     """What holds for everybody of whom something was appended, or who was joined or parted, after a change number."""
     spoke = select(ENTRIES.kind, ENTRIES.value).where(ENTRIES.change_number > after)
     moved = select(identifiers.c.profile_number).where(identifiers.c.change_number > after)
     touched = [(kind, value) for kind, value in connection.execute(spoke)]
     members = read_members(connection, set(connection.execute(moved).scalars()))
-    return read_states(connection, [*touched, *members])
+    return tuple(read_states(connection, [*touched, *members]))
 
 
 def read_states(connection: Connection, named: Collection[Identifier]) -> list[ConsentState]:

@@ -38,8 +38,19 @@ def read_pending(connection: Connection) -> PendingImport | None:
 def current_items(connection: Connection) -> FromClause:
     """Something to select from, with the columns of `items`, that holds the truth of this transaction."""
     pending = read_pending(connection)
-    if pending is None:
-        return items
+    return items if pending is None else _with_staged(pending)
+
+
+def changed_items(connection: Connection, after: int) -> FromClause:
+    """The same, but right only for the rows that changed after a change number; those it finds by an index.
+
+    An import that counted by then need not be looked at: who writes to one of its rows moves that row first.
+    """
+    pending = read_pending(connection)
+    return items if pending is None or pending.change_number <= after else _with_staged(pending)
+
+
+def _with_staged(pending: PendingImport) -> FromClause:
     staged = staged_items.c
     is_staged = staged.item_number.is_not(None)
     stated = [case((is_staged, staged[name]), else_=items.c[name]).label(name) for name in pending.facts]

@@ -72,7 +72,7 @@ class CatalogueOverlay:
         self._take_identifiers, self._take_suppressions = take_identifiers, take_suppressions
         self._take_places = take_places
         self._take_campaigns = take_campaigns
-        self._lock = asyncio.Lock()
+        self._lock, self._n_asked, self._n_served = asyncio.Lock(), 0, 0
         self._next: Catalogue | None = None
         self.catalogue = Catalogue.of([], spare=0)
         self.change_number = 0
@@ -111,14 +111,22 @@ class CatalogueOverlay:
         await asyncio.gather(self._signal.announce(), self.refresh())
 
     async def refresh(self) -> None:
-        """Take over what changed in SQL; when this returns, what was committed before the call is in force here."""
+        """Take over what changed in SQL; when this returns, what was committed before the call is in force here.
+
+        Callers who come while one is served share the next reading.
+        """
+        self._n_asked += 1
+        mine = self._n_asked
         async with self._lock:
+            if self._n_served >= mine:  # by a reading that began after this call
+                return
+            asked_before = self._n_asked
             changes = await asyncio.to_thread(read_changes, self._engine, self.change_number)
             self._hand_on(changes)
             for catalogue in (self.catalogue, self._next):
                 if catalogue is not None:
                     await replay(catalogue, changes)
-            self.change_number = changes.change_number
+            self.change_number, self._n_served = changes.change_number, asked_before
 
     async def catch_up(self) -> None:
         """The same if there is anything to take over, which one small query tells. Raises StoreUnavailable."""

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
-from sqlalchemy import Engine, delete
+from sqlalchemy import Engine, delete, event
 
 from features.online.embedded import EmbeddedValkey
 from features.sql.catalogue_store import CatalogueStore
@@ -146,6 +146,33 @@ def test_placements_and_consents_are_handed_on(engine: Engine, tmp_path: Path) -
     asyncio.run(follow())
     names = [sorted(one.identifier[1] if isinstance(one, ConsentState) else one[0] for one in taken) for taken in told]
     assert names == [["home"], ["no", "yes"], ["cart"], ["yes"]]
+
+
+def test_callers_who_come_while_one_is_served_share_the_next_reading(sqlite_engine: Engine, tmp_path: Path) -> None:
+    """Each shopper's first login announces a change: were each read by itself, a crowd would queue behind itself."""
+    store, readings = CatalogueStore(sqlite_engine), list[str]()
+
+    def note(*said: Any) -> None:
+        if said[2].startswith("SELECT change_counter"):
+            readings.append(said[2])
+
+    async def crowd() -> None:
+        overlay = overlay_of(sqlite_engine, Redis(unix_socket_path=str(tmp_path / "nobody.sock")))
+        await overlay.start()
+        overlay.adopt(await overlay.build([], 0))
+        store.put(item(1))
+        event.listen(sqlite_engine, "before_cursor_execute", note)
+        first = asyncio.create_task(overlay.refresh())
+        await asyncio.sleep(0)  # it reads, or is about to
+        store.put(item(2))
+        others = [asyncio.create_task(overlay.refresh()) for _ in range(50)]
+        for other in others:
+            await other
+            assert overlay.catalogue.row_of("i2") >= 0
+        await first
+
+    asyncio.run(crowd())
+    assert len(readings) == 2
 
 
 def from_scratch(engine: Engine) -> Catalogue:
