@@ -1,11 +1,12 @@
 """Recognises who is behind an event, most often without asking SQL; what an event shows anew is on disk first."""
 
-import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from weakref import WeakValueDictionary
 
 from redis.exceptions import RedisError
@@ -18,7 +19,9 @@ from features.sql.changes import IdentifierState
 from features.sql.identity_store import IdentityStore
 from recommender.ids import AnonymousId, UserId
 from serving.cache_use import CacheUse
+from serving.together import Together
 
+LANES, CALLS_AT_ONCE = 2, 64  # one lane may wait for its turn to write while the other reads
 MOST_KNOWN = 10_000  # presented identifiers that are remembered, the latest: 320 bytes a visitor, 650 a user
 KNOWN_FOR = timedelta(hours=1)
 
@@ -65,6 +68,15 @@ class _Remembered:
         return now < self.until and (self.profile is None or self.profile.holds)
 
 
+@dataclass(frozen=True, slots=True)
+class _Unknown:
+    """What one call shows that is not remembered."""
+
+    presented: Sequence[Presented]
+    occasions: Sequence[Occasion]
+    now: datetime
+
+
 class Identities:
     """Who is one person, as this worker knows it; follows the changes in SQL.
 
@@ -92,6 +104,8 @@ class Identities:
         # By profile number; where no profile is kept, by each identifier that was presented.
         self._profiles = WeakValueDictionary[int | Identifier, _Profile]()
         self._changes = 0
+        # Calls that come while others are looked up share a transaction, and so its wait for the disk.
+        self._look_up = Together(self._look_up_each, ThreadPoolExecutor(LANES), LANES, CALLS_AT_ONCE)
         self.use = CacheUse()
 
     async def recognise(
@@ -137,7 +151,7 @@ class Identities:
 
     async def _ask(self, unknown: list[Presented], occasions: list[Occasion], now: datetime) -> dict[Presented, Person]:
         changes = self._changes
-        people, learnt = await asyncio.to_thread(self._store.recognise, unknown, now, occasions)
+        people, learnt = await self._look_up(_Unknown(unknown, occasions, now))
         found = dict(zip(unknown, people, strict=True))
         await self._hand_over(found)
         if learnt:
@@ -146,6 +160,14 @@ class Identities:
             for one, person in found.items():
                 self._remember(one, person, now + KNOWN_FOR)
         return found
+
+    def _look_up_each(self, calls: Sequence[_Unknown]) -> list[tuple[Sequence[Person], bool]]:
+        """Who is behind what each call shows, and whether anything was learnt from any of them."""
+        presented = [one for call in calls for one in call.presented]
+        occasions = [one for call in calls for one in call.occasions]
+        people, learnt = self._store.recognise(presented, max(call.now for call in calls), occasions)
+        left = iter(people)
+        return [(list(islice(left, len(call.presented))), learnt) for call in calls]
 
     async def _hand_over(self, found: dict[Presented, Person]) -> None:
         """Copy what an anonymous shopper did into the live state of the user that they turn out to be.
