@@ -1,12 +1,13 @@
 """What the ledger of consents comes to, for each identifier: read whole at the start, then of whoever was touched."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine, select
 
 from features.identity import ANONYMOUS_ID, Identifier
+from features.people import Node
 from features.sql.consent_store import entry_of
 from features.sql.engine import read_change_number, reading
 from features.sql.identity_rows import Link, named_as, read_linked, read_links, read_members, read_nodes
@@ -69,14 +70,26 @@ def read_changed_states(connection: Connection, after: int) -> tuple[ConsentStat
     spoke = select(ENTRIES.kind, ENTRIES.value).where(ENTRIES.change_number > after)
     moved = select(identifiers.c.profile_number).where(identifiers.c.change_number > after)
     touched = [(kind, value) for kind, value in connection.execute(spoke)]
-    members = read_members(connection, set(connection.execute(moved).scalars()))
-    return tuple(read_states(connection, [*touched, *members]))
+    nodes = read_members(connection, set(connection.execute(moved).scalars()))
+    if elsewhere := [one for one in touched if one not in nodes]:
+        nodes |= _read_people(connection, elsewhere)
+    return tuple(_states_of(connection, touched, nodes))
 
 
 def read_states(connection: Connection, named: Collection[Identifier]) -> list[ConsentState]:
     """What holds for the people behind some identifiers, for each identifier of theirs."""
-    profile_of = {one: node.profile for one, node in read_nodes(connection, named).items()}
-    nodes = read_members(connection, set(profile_of.values()))
+    return _states_of(connection, named, _read_people(connection, named))
+
+
+def _read_people(connection: Connection, named: Collection[Identifier]) -> dict[Identifier, Node]:
+    """All identifiers of the people behind some that are on record."""
+    return read_members(connection, {node.profile for node in read_nodes(connection, named).values()})
+
+
+def _states_of(
+    connection: Connection, named: Iterable[Identifier], nodes: Mapping[Identifier, Node]
+) -> list[ConsentState]:
+    """What holds for whole people, and for who is not on record: a person is who has a profile in `nodes`."""
     people = dict[int | Identifier, list[Identifier]]()
     for one in dict.fromkeys([*named, *nodes]):
         people.setdefault(nodes[one].profile if one in nodes else one, []).append(one)

@@ -24,21 +24,25 @@ class ChangeSignal:
     Attributes:
         heard: set when something may have changed.
         listening: whether announcements reach this process; if not, it must look by itself.
+        known: changes up to this number are known here, so that nobody is woken by who tells of them.
     """
 
     def __init__(self, redis: Redis) -> None:
         self._redis, self._line = redis, line_to(redis)
         self.heard = asyncio.Event()
-        self.listening = False
+        self.listening, self.known = False, 0
 
-    async def announce(self) -> None:
-        """Wake all workers; one that cannot be woken now sees the change when it next looks."""
+    async def announce(self, number: int | None = None) -> None:
+        """Wake all workers that do not know the changes up to a number (None: all workers).
+
+        One that cannot be woken now sees the change when it next looks.
+        """
         if self._line.breaker.is_open:  # and others try whether it is back
             log.warning("a change could not be announced, the workers will find it: Redis is known to be gone")
             return
         try:
             async with asyncio.timeout(ANNOUNCE_SECONDS):
-                await self._redis.publish(CHANGE_CHANNEL, b"")
+                await self._redis.publish(CHANGE_CHANNEL, b"" if number is None else str(number))
         except (RedisError, OSError) as error:
             log.warning("a change could not be announced, the workers will find it: %s", error or "Redis is slow")
 
@@ -71,5 +75,6 @@ class ChangeSignal:
             asked = False
             if message["type"] == "subscribe":
                 self.listening = True
-            if message["type"] != "pong":
+            told = message["data"] if message["type"] == "message" else b""
+            if message["type"] != "pong" and not (told and int(told) <= self.known):
                 self.heard.set()

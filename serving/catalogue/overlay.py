@@ -72,7 +72,7 @@ class CatalogueOverlay:
         self._take_identifiers, self._take_suppressions = take_identifiers, take_suppressions
         self._take_places = take_places
         self._take_campaigns = take_campaigns
-        self._lock, self._n_asked, self._n_served = asyncio.Lock(), 0, 0
+        self._lock, self._n_asked, self._n_served, self._announced = asyncio.Lock(), 0, 0, 0
         self._next: Catalogue | None = None
         self.catalogue = Catalogue.of([], spare=0)
         self.change_number = 0
@@ -107,8 +107,15 @@ class CatalogueOverlay:
         self.catalogue, self._next = catalogue, None
 
     async def announce(self) -> None:
-        """After a change in SQL: take it over here, and wake the other workers."""
-        await asyncio.gather(self._signal.announce(), self.refresh())
+        """After a change in SQL: take it over here, and wake the other workers; once for all who share a reading."""
+        try:
+            await self.refresh()
+        except (StoreUnavailable, SQLAlchemyError):
+            await self._signal.announce()  # others may be able to read it
+            raise
+        if self._announced < self.change_number:
+            self._announced = self.change_number
+            await self._signal.announce(self.change_number)
 
     async def refresh(self) -> None:
         """Take over what changed in SQL; when this returns, what was committed before the call is in force here.
@@ -127,6 +134,7 @@ class CatalogueOverlay:
                 if catalogue is not None:
                     await replay(catalogue, changes)
             self.change_number, self._n_served = changes.change_number, asked_before
+            self._signal.known = changes.change_number
 
     async def catch_up(self) -> None:
         """The same if there is anything to take over, which one small query tells. Raises StoreUnavailable."""

@@ -103,6 +103,27 @@ def test_a_flip_reaches_another_worker_with_redis_and_without(
     asyncio.run(flip(Redis(unix_socket_path=str(tmp_path / "nobody.sock")), listening=False))
 
 
+@pytest.mark.usefixtures("valkey_data_dir")
+def test_nobody_is_woken_by_what_they_know(valkey: EmbeddedValkey) -> None:
+    async def tell() -> None:
+        async with Redis(unix_socket_path=str(valkey.socket)) as redis:
+            here, there = ChangeSignal(redis), ChangeSignal(redis)
+            listening = asyncio.create_task(there.listen())
+            await until(lambda: there.listening)
+            there.heard.clear()
+            there.known = 5
+            await here.announce(5)
+            await asyncio.sleep(0.1)
+            assert not there.heard.is_set()
+            for number in (6, None):
+                await here.announce(number)
+                await until(there.heard.is_set)
+                there.heard.clear()
+            listening.cancel()
+
+    asyncio.run(tell())
+
+
 def test_a_swap_and_a_rollback_bring_nothing_back(engine: Engine, tmp_path: Path) -> None:
     store = CatalogueStore(engine)
     store.upsert_many([item(n) for n in range(1, 5)])
