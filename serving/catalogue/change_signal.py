@@ -75,6 +75,7 @@ class ChangeSignal:
             asked = False
             if message["type"] == "subscribe":
                 self.listening = True
-            told = message["data"] if message["type"] == "message" else b""
-            if message["type"] != "pong" and not (told and int(told) <= self.known):
+            told = (message["type"] == "message" and message["data"]) or b""
+            is_known = told.isdigit() and int(told) <= self.known  # what is no number may tell of anything
+            if message["type"] != "pong" and not is_known:
                 self.heard.set()

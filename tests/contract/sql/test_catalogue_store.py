@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Engine, insert
 
-from features.audit import SYSTEM, Entry
 from features.progress import Silent
 from features.sql import staging
 from features.sql.catalogue_store import CatalogueStore
@@ -17,8 +16,8 @@ from recommender.catalogue import CatalogueItem
 from recommender.errors import UnknownItem
 from recommender.ids import ItemId, ItemNumber, StoreId
 from tests.builders import item
+from tests.pending_imports import ENTRY, pending_import
 
-ENTRY = Entry(SYSTEM, "catalogue.import", "items")
 MANY = 1_203  # more than one transaction takes
 
 
@@ -107,14 +106,6 @@ def test_facts_that_are_not_stated_stay(engine: Engine, n_items: int) -> None:
     assert store.get(ItemId("i1")).stock == 5
 
 
-def _staged(engine: Engine, rows: Sequence[CatalogueItem], facts: Sequence[str]) -> int:
-    """A large import whose process died just after it became visible. Returns its change number."""
-    number = staging._open_import(engine, facts)
-    with staging.writing(engine) as write:
-        staging._stage(write.connection, rows, number, {})
-    return staging._show(engine, number, ENTRY)
-
-
 def test_an_import_counts_from_one_moment_on_even_if_its_process_dies(engine: Engine) -> None:
     store = CatalogueStore(engine)
     kept = store.put(item(1, stock=5))[0]
@@ -158,7 +149,7 @@ def test_an_import_that_was_never_completed_leaves_nothing(engine: Engine) -> No
 
 def test_an_import_waits_for_the_one_before_it_to_be_moved(engine: Engine) -> None:
     store = CatalogueStore(engine)
-    _staged(engine, many(title="Older"), ITEM_FACTS)
+    pending_import(engine, many(title="Older"), ITEM_FACTS)
     store.upsert_many(many(title="Newer")[:600], progress=Silent())
     titles = {one.item_id: one.title for one in store.read_all()}
     assert (titles["i1"], titles["i1000"]) == ("Newer", "Older")
@@ -191,7 +182,7 @@ def test_stock_of_a_store_is_told_to_followers_until_the_item_goes(engine: Engin
 
 
 def test_only_one_import_is_ever_being_moved(engine: Engine) -> None:
-    _staged(engine, many()[:3], ITEM_FACTS)
+    pending_import(engine, many()[:3], ITEM_FACTS)
     with engine.begin() as connection:
         connection.execute(insert(imports), {"facts": []})
         assert staging.read_pending(connection) is not None

@@ -6,12 +6,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
-from features.audit import SYSTEM, Entry
-from features.sql import staging
 from features.sql.catalogue_store import CatalogueStore
 from features.sql.changes import FOLLOWED, WHERE_CHANGED, Changes, read_changes
 from features.sql.tables.catalogue import ITEM_FACTS
 from tests.builders import item
+from tests.pending_imports import pending_import
 
 FEW = {"imports", "CONSTANT"}  # has a row or none; is no table
 
@@ -38,10 +37,7 @@ def steps_of(engine: Engine, after: int) -> list[str]:
 def test_sqlite_finds_what_changed_by_its_number(engine: Engine, an_import_is_moved: bool) -> None:
     store = CatalogueStore(engine)
     if an_import_is_moved:
-        number = staging._open_import(engine, ITEM_FACTS)
-        with staging.writing(engine) as write:
-            staging._stage(write.connection, [item(1), item(2)], number, {})
-        staging._show(engine, number, Entry(SYSTEM, "catalogue.import", "items"))
+        pending_import(engine, [item(1), item(2)], ITEM_FACTS)
     changed, after = store.put(item(3))
     steps = steps_of(engine, after - 1)
     assert "SEARCH items USING INDEX ix_items_change_number (change_number>?)" in steps
