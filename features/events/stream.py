@@ -11,7 +11,7 @@ import orjson
 from redis.exceptions import RedisError
 
 from features.events.backlog import Backlog, backlog_of, backlog_question
-from features.online.gathered_calls import GatheredCalls
+from features.online.gathered_calls import calls_to
 from features.online.in_time import KEEPING_SECONDS, line_to
 from features.online.keys import (
     EVENT_STREAM,
@@ -49,7 +49,7 @@ class EventStream:
     """
 
     def __init__(self, redis: "Redis", waiting_bytes: int = WAITING_BYTES) -> None:
-        self._redis, self._calls, self._line = redis, GatheredCalls(redis), line_to(redis)
+        self._redis, self._calls, self._line = redis, calls_to(redis), line_to(redis)
         self.waiting_bytes = waiting_bytes
         self._script = load_script("append_events")
         self._backlog_question = backlog_question()

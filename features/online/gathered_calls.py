@@ -2,17 +2,23 @@
 
 import asyncio
 from collections.abc import Sequence
+from math import inf
+from threading import Lock
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, ref
 
 from redis.asyncio.cluster import RedisCluster
 from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import ResponseError
+
+from features.online.in_time import Within
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
     from redis.asyncio.connection import AbstractConnection
 
 Argument = str | bytes | int
+GIVEN_UP_SECONDS = 2.0  # after which a connection on which nothing comes is closed
 
 
 class GatheredCalls:
@@ -24,15 +30,15 @@ class GatheredCalls:
     """
 
     def __init__(self, redis: "Redis") -> None:
-        self._redis = redis
+        self._redis = ref(redis)  # not to keep the client, by which this is found
         self._asked: list[tuple[Sequence[bytes], asyncio.Future[Any]]] = []
         self._sending: asyncio.Task[None] | None = None
         self._connection: AbstractConnection | None = None
 
     async def call(self, *command: Argument) -> Any:  # noqa: ANN401 - what Redis answers
         """What Redis answers to one command; raises RedisError, OSError, and ValueError for what is no UTF-8."""
-        if isinstance(self._redis, RedisCluster):  # whose keys lie on several nodes
-            return await self._redis.execute_command(*command)
+        if isinstance(cluster := self._redis(), RedisCluster):  # whose keys lie on several nodes
+            return await cluster.execute_command(*command)
         encoded = [encode(argument) for argument in command]  # here, so that only who asks hears what cannot be said
         loop = asyncio.get_running_loop()
         answered = loop.create_future()
@@ -65,7 +71,12 @@ class GatheredCalls:
         """Replies to commands; what Redis refuses has its error for a reply."""
         replies: list[object] = []
         if self._connection is None:
-            self._connection = await self._redis.connection_pool.get_connection()
+            redis = self._redis()
+            if redis is None:
+                raise ConnectionLost("the client was thrown away")
+            self._connection = await redis.connection_pool.get_connection()
+            # Its own deadlines take a task for each command that is sent, and a timer for each reply.
+            self._connection.socket_timeout = None
             await _ask(self._connection, commands, replies)
             return replies
         try:
@@ -75,16 +86,36 @@ class GatheredCalls:
         return replies
 
 
+_CALLS, _MAKING = WeakKeyDictionary["Redis", GatheredCalls](), Lock()
+
+
+def calls_to(redis: "Redis") -> GatheredCalls:
+    """Those of this client, shared by all whose commands Redis syncs to its disk, and by who has to wait for these."""
+    with _MAKING:
+        return _CALLS.get(redis) or _CALLS.setdefault(redis, GatheredCalls(redis))
+
+
 def encode(argument: Argument) -> bytes:
     """An argument as it is sent; raises ValueError for text that is no UTF-8."""
     return argument if isinstance(argument, bytes) else str(argument).encode()
 
 
 async def _ask(connection: "AbstractConnection", commands: Sequence[Sequence[bytes]], replies: list[object]) -> None:
-    await connection.connect()  # nothing, if it is
-    await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
-    for _ in commands:
-        try:
-            replies.append(await connection.read_response())
-        except ResponseError as error:
-            replies.append(error)
+    try:
+        async with Within(GIVEN_UP_SECONDS):
+            if not connection.is_connected:
+                await connection.connect()
+            await connection.send_packed_command(b"".join(map(_packed, commands)), check_health=False)
+            for _ in commands:
+                try:
+                    replies.append(await connection.read_response(timeout=inf))
+                except ResponseError as error:
+                    replies.append(error)
+    except BaseException:
+        await connection.disconnect(nowait=True)  # replies may come yet, that nobody waits for
+        raise
+
+
+def _packed(command: Sequence[bytes]) -> bytes:
+    """A command as Redis takes it."""
+    return b"*%d\r\n%b" % (len(command), b"".join([b"$%d\r\n%b\r\n" % (len(part), part) for part in command]))

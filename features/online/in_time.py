@@ -1,9 +1,9 @@
 """Calls to Redis for which nobody waits long: each has a deadline, and a Redis that is gone or hangs is not asked."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from threading import Lock
+from types import TracebackType
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, ref
 
@@ -40,9 +40,8 @@ class Line:
         self._redis = ref(redis)  # not to keep the client, by which this is found
         self._trying: asyncio.Task[None] | None = None
 
-    @asynccontextmanager
-    async def in_time(self, seconds: float = READING_SECONDS) -> AsyncGenerator[None]:
-        """Ask Redis something that has to end within this time.
+    def in_time(self, seconds: float = READING_SECONDS) -> "InTime":
+        """A scope for asking Redis something that has to end within this time.
 
         Raises:
             KnownGone: it was not asked.
@@ -51,24 +50,15 @@ class Line:
         if self.breaker.is_open:
             self._try_meanwhile()
             raise KnownGone("it is known to be gone")
-        async with self._judged(seconds):
-            yield
+        return InTime(self, seconds)
 
-    @asynccontextmanager
-    async def _judged(self, seconds: float) -> AsyncGenerator[None]:
-        try:
-            async with within(seconds):
-                yield
-        except ResponseError:  # so it is there
+    def heard(self, error: BaseException | None) -> None:
+        """Learn from how a call ended; what has nothing to do with Redis says nothing of it."""
+        if error is None or isinstance(error, ResponseError):  # it refused, so it is there
             self.breaker.succeeded()
-            raise
-        except (RedisError, OSError) as error:
+        elif isinstance(error, (RedisError, OSError)):
             self.breaker.failed()
             self._try_meanwhile()
-            if isinstance(error, TimeoutError):
-                raise NotInTime(f"no answer within {seconds:g} s") from error
-            raise
-        self.breaker.succeeded()
 
     def _try_meanwhile(self) -> None:
         if self._trying is None or self._trying.done():
@@ -79,7 +69,7 @@ class Line:
         while self.breaker.is_failing and (redis := self._redis()) is not None:
             await asyncio.sleep(PAUSE_SECONDS)
             with suppress(RedisError, OSError):
-                async with self._judged(READING_SECONDS):
+                async with InTime(self, READING_SECONDS):
                     await redis.ping()
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise asyncio.CancelledError  # redis-py swallows some (serving/cancellation.py)
@@ -94,31 +84,29 @@ def line_to(redis: "Redis") -> Line:
         return _LINES.get(redis) or _LINES.setdefault(redis, Line(redis))
 
 
-@asynccontextmanager
-async def within(seconds: float) -> AsyncGenerator[None]:
+class Within:
     """A scope that ends with TimeoutError once Redis has had its time, and the event loop a quiet moment to read.
 
     Without the second, a worker with more to do than it can would blame Redis, close its connections, and have yet more
-    to do.
+    to do. A class, for every request enters several, and generators would take twice as long.
     """
-    async with asyncio.timeout(None) as scope:
-        deadline = _Deadline(scope, seconds)
-        try:
-            yield
-        finally:
-            deadline.cancel()
 
+    __slots__ = ("_last", "_loop", "_scope", "_seconds", "_timer")
 
-class _Deadline:
-    def __init__(self, scope: asyncio.Timeout, seconds: float) -> None:
-        self._scope = scope
-        self._loop = asyncio.get_running_loop()
-        self._last = self._loop.time() + seconds + BUSY_SECONDS
-        self._timer = self._loop.call_later(seconds, self._wait_for_quiet)
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
 
-    def cancel(self) -> None:
-        """What was asked has ended."""
+    async def __aenter__(self) -> None:
+        self._loop, self._scope = asyncio.get_running_loop(), asyncio.timeout(None)
+        await self._scope.__aenter__()
+        self._last = self._loop.time() + self._seconds + BUSY_SECONDS
+        self._timer = self._loop.call_later(self._seconds, self._wait_for_quiet)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._timer.cancel()
+        await self._scope.__aexit__(kind, error, trace)
 
     def _wait_for_quiet(self) -> None:
         self._timer = self._loop.call_later(QUIET_SECONDS, self._check)
@@ -130,3 +118,24 @@ class _Deadline:
             self._scope.reschedule(now)
         else:
             self._wait_for_quiet()
+
+
+class InTime(Within):
+    """The scope of one call to Redis, whose line hears how it ended; see `Line.in_time`."""
+
+    __slots__ = ("_line",)
+
+    def __init__(self, line: Line, seconds: float) -> None:
+        super().__init__(seconds)
+        self._line = line
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await super().__aexit__(kind, error, trace)
+        except TimeoutError as late:
+            error = late
+        self._line.heard(error)
+        if isinstance(error, TimeoutError):
+            raise NotInTime(f"no answer within {self._seconds:g} s") from error

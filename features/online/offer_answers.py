@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from redis.exceptions import RedisError
 
 from features.ledger.idempotency import Call, Reply, must_be_same
-from features.online.gathered_calls import Argument, GatheredCalls
+from features.online.gathered_calls import Argument, calls_to
 from features.online.in_time import line_to
 from features.online.keys import (
     OFFER_ANSWER_SECONDS,
@@ -47,7 +47,7 @@ class OfferAnswers:
     """
 
     def __init__(self, redis: "Redis") -> None:
-        self._calls, self._line = GatheredCalls(redis), line_to(redis)
+        self._calls, self._line = calls_to(redis), line_to(redis)
         self._replace = load_script("replace_if_same")
 
     async def begin(self, call: Call, now: datetime) -> Reply | Turn:

@@ -1,13 +1,13 @@
 """What people's devices heard lately, in Redis: one small packed value a person."""
 
+import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from struct import Struct
 from typing import TYPE_CHECKING
 
 from features.identity import Identifier
-from features.online.gathered_calls import GatheredCalls
-from features.online.gathered_reads import GatheredReads
+from features.online.gathered_calls import calls_to
 from features.online.in_time import KEEPING_SECONDS, line_to
 from features.online.keys import PRESENCE_SECONDS, load_script, presence_of
 from recommender.places.heard import MOST_DEVICES, MOST_STORES, Heard, HeardLately, Whereabouts
@@ -47,14 +47,13 @@ class PresenceStates:
     """
 
     def __init__(self, redis: "Redis") -> None:
-        self._redis, self._line = redis, line_to(redis)
-        self._values, self._calls = GatheredReads(redis), GatheredCalls(redis)
+        self._redis, self._line, self._calls = redis, line_to(redis), calls_to(redis)
         self._replace = load_script("replace_if_same")
 
     async def read(self, holder: Identifier) -> Kept:
         """What is kept of a person; one round trip, which many readers may share."""
         async with self._line.in_time():
-            [value] = await self._values.get([presence_of(holder)])
+            value: bytes | None = await self._calls.call("GET", presence_of(holder))
         return unpack(value or b"")
 
     async def keep(self, holder: Identifier, device_id: str | None, before: Kept, state: HeardLately) -> bool:
@@ -83,7 +82,7 @@ class PresenceStates:
 
     async def _empty(self, waiting: list[str], emptied: bytes, emptied_at: int) -> None:
         while waiting:
-            values = await self._values.get(waiting)
+            values = await asyncio.gather(*(self._calls.call("GET", key) for key in waiting))
             known = zip(waiting, (value or b"" for value in values), strict=True)
             older = [(key, value) for key, value in known if unpack(value).emptied_at < emptied_at]
             pipeline = self._redis.pipeline(transaction=False)

@@ -10,7 +10,7 @@ from redis.exceptions import TimeoutError as NotInTime
 
 from features.breaker import Breaker
 from features.identity import Identifier, Presented
-from features.online.in_time import READING_SECONDS, KnownGone, Line, within
+from features.online.in_time import READING_SECONDS, KnownGone, Line, Within
 from features.online.live_events import NO_PLACES
 from features.online.live_state import NO_LIVE_EVENTS, LiveEvents, LiveState
 from recommender.ids import AnonymousId, UserId
@@ -55,7 +55,7 @@ class LiveReader:
             self._metrics.live_state_missed("open")
             return None
         try:
-            async with within(self._deadline_seconds):
+            async with Within(self._deadline_seconds):
                 live = await self._live.read(caller.user_id, caller.anonymous_id)
         except (RedisError, OSError) as error:
             self._breaker.failed()

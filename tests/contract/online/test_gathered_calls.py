@@ -1,18 +1,24 @@
 """Commands that many callers share a connection for, on a real Valkey."""
 
 import asyncio
+import os
+import signal
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
+from features.events.stream import EventStream
+from features.identity import ANONYMOUS_ID
 from features.ledger.idempotency import Call, Reply
+from features.online import gathered_calls
 from features.online.connection import connect
 from features.online.gathered_calls import GatheredCalls
 from features.online.gathered_reads import GatheredReads
 from features.online.keys import OFFER_TURN_SECONDS
 from features.online.offer_answers import OfferAnswers, Turn
+from features.online.presence_states import Kept, PresenceStates
 from features.settings import Settings
 from recommender.errors import StillRunning
 from tests.contract.online.test_live_state import with_redis
@@ -92,6 +98,37 @@ def test_what_was_answered_before_the_connection_was_cut_is_not_sent_again(valke
 
     first, counted, other = with_redis(Settings(data_dir=valkey_data_dir), ask)
     assert (first, counted, other) == (1, b"1", b"1")
+
+
+def test_what_an_offer_asks_at_once_goes_over_one_connection(valkey_data_dir):
+    async def ask(redis: Redis) -> int:
+        before = (await redis.info("clients"))["connected_clients"]
+        answers, presences, stream = OfferAnswers(redis), PresenceStates(redis), EventStream(redis)
+        call, row = Call("caller", "/path", f"once-{id(redis)}", "d" * 64), {"event_id": f"once-{id(redis)}", "line": 0}
+        now = datetime(2026, 11, 1, 12, tzinfo=UTC)
+        asked = answers.begin(call, now), presences.read((ANONYMOUS_ID, "nobody"))
+        turn, kept, is_new = await asyncio.gather(*asked, stream.append_once([[row | {"received_at": now}]]))
+        assert isinstance(turn, Turn)
+        assert (kept, is_new) == (Kept(), [True])
+        return (await redis.info("clients"))["connected_clients"] - before
+
+    assert with_redis(Settings(data_dir=valkey_data_dir), ask) == 1
+
+
+def test_an_answer_that_comes_after_its_callers_were_told_is_nobody_elses(own_valkey, monkeypatch):
+    monkeypatch.setattr(gathered_calls, "GIVEN_UP_SECONDS", 0.2)
+
+    async def ask(redis: Redis) -> object:
+        assert own_valkey.pid is not None
+        calls = GatheredCalls(redis)
+        await calls.call("SET", "late", "the late answer")
+        os.kill(own_valkey.pid, signal.SIGSTOP)
+        with pytest.raises(TimeoutError):
+            await calls.call("GET", "late")
+        os.kill(own_valkey.pid, signal.SIGCONT)
+        return await asyncio.gather(calls.call("SET", "next", "1"), calls.call("GET", "next"))
+
+    assert with_redis(Settings(data_dir=own_valkey.folder.parent), ask) == [b"OK", b"1"]
 
 
 def test_a_turn_is_one_callers_and_what_it_keeps_is_lost_once_another_has_it(valkey_data_dir):
