@@ -67,6 +67,13 @@ class Ledger:
         All are on disk when it returns. Several take the locks of campaigns one after the other: on PostgreSQL, where
         writers wait for each other's locks, give it one.
         """
+        if len(works) == 1:  # as most are: it needs no part of its own in the transaction
+            [(by, work)] = works
+            try:
+                with self.writing(by) as books:
+                    return [work(books)]
+            except Exception as error:
+                return [_of_the_work(error)]
         with exclusive(self._engine, shares=True) as connection:
             return [self._do(connection, *work) for work in works]
 
@@ -74,11 +81,8 @@ class Ledger:
         try:
             with part(connection):
                 return work(Books(connection, self._secret(), self._clock(), by.actor))
-        except Exception as error:  # for whoever asked for this work; the others go on
-            # What broke the connection or the transaction is everybody's; a row that is refused is undone by itself.
-            if isinstance(error, DBAPIError) and not isinstance(error, (IntegrityError, DataError)):
-                raise
-            return error
+        except Exception as error:
+            return _of_the_work(error)  # the others go on
 
     @contextmanager
     def trying(self) -> Generator[Books]:
@@ -172,3 +176,10 @@ class Ledger:
         """Write all balances anew from the entries; returns how many accounts there are."""
         with self.writing(shares=False) as books:
             return proof.rebuild(books)
+
+
+def _of_the_work(error: Exception) -> Exception:
+    """What whoever asked for a work is told; raises what broke the connection or the transaction, for all."""
+    if isinstance(error, DBAPIError) and not isinstance(error, (IntegrityError, DataError)):
+        raise error
+    return error

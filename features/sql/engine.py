@@ -245,26 +245,24 @@ def _prepare_sqlite(connection: SqliteConnection, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    if not connection.get_execution_options().get("writes"):
-        connection.exec_driver_sql("BEGIN")
-        return
     driver: SqliteConnection = connection.connection.driver_connection  # pyright: ignore[reportAssignmentType] - open
-    cursor = driver.cursor()
-    cursor.execute("PRAGMA busy_timeout=0")
-    try:
+    is_writer = bool(connection.get_execution_options().get("writes"))
+    if connection.info.get("is_writer", False) is not is_writer:
+        driver.execute(f"PRAGMA busy_timeout={0 if is_writer else BUSY_SECONDS * 1000}")
+        connection.info["is_writer"] = is_writer
+    if is_writer:
         # A transaction that reads first and writes later would fail at once if another wrote in between.
-        _patiently(cursor, "BEGIN IMMEDIATE")
-    finally:
-        cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
-        cursor.close()
+        _patiently(driver, "BEGIN IMMEDIATE")
+    else:
+        driver.execute("BEGIN")
 
 
-def _patiently(cursor: Cursor, statement: str) -> None:
+def _patiently(driver: SqliteConnection | Cursor, statement: str) -> None:
     """Execute what SQLite refuses at once while another connection is in the way."""
     end = monotonic() + BUSY_SECONDS
     while True:
         try:
-            cursor.execute(statement)
+            driver.execute(statement)
         except OperationalError as error:
             if error.sqlite_errorcode & PRIMARY_CODE != SQLITE_BUSY or monotonic() > end:
                 raise

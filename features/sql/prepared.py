@@ -27,11 +27,6 @@ class Parameter(NamedTuple):
     value: object
     change: Change | None
 
-    def of(self, values: Values) -> object:
-        """What the driver is given; raises KeyError if there is none."""
-        value = self.value if self.fixed else values[self.name]
-        return value if self.change is None else self.change(value)
-
 
 class Text(NamedTuple):
     """A statement as a driver takes it.
@@ -51,10 +46,12 @@ class Text(NamedTuple):
     in_one: bool = False
 
     def given(self, values: Values) -> tuple[object, ...] | dict[str, object]:
-        """Values as the driver takes them."""
-        if self.positional:
-            return tuple(one.of(values) for one in self.parameters)
-        return {one.name: one.of(values) for one in self.parameters}
+        """Values as the driver takes them; raises KeyError if one is missing."""
+        given = [value if fixed else values[name] for name, fixed, value, _ in self.parameters]
+        for place, (_, _, _, change) in enumerate(self.parameters):
+            if change is not None:
+                given[place] = change(given[place])
+        return tuple(given) if self.positional else dict(zip((one.name for one in self.parameters), given, strict=True))
 
 
 class Prepared:
@@ -139,7 +136,8 @@ def _sent(connection: Connection, text: Text, values: Values) -> DBAPICursor:
     if not connection.in_transaction():
         connection.begin()
     parameters = text.given(values)
-    cursor, listeners = connection.connection.cursor(), cast("Any", connection.dispatch)
+    # Those of the engine: to gather them anew for each connection takes longer than SQLite does for a row.
+    cursor, listeners = connection.connection.cursor(), cast("Any", connection.engine.dispatch)
     for tell in listeners.before_cursor_execute:
         tell(connection, cursor, text.text, parameters, None, False)
     try:

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, insert, select
 
 from features.sql.catalogue_store import CatalogueStore
 from features.sql.changes import read_changes
-from features.sql.engine import MOST_BYTES, engine_of, migrate, writing
+from features.sql.engine import BUSY_SECONDS, MOST_BYTES, engine_of, exclusive, migrate, reading, writing
 from features.sql.placement_store import PlacementStore
 from features.sql.tables.base import REVISION, change_counter, metadata
 from features.sql.tables.places import stores
@@ -42,6 +42,17 @@ def test_all_connections_of_a_process_to_sqlite_keep_pages_within_one_limit(tmp_
     with engine.connect() as one, engine.connect() as other:
         for connection in (one, other):
             assert connection.exec_driver_sql("PRAGMA soft_heap_limit").scalar() == MOST_BYTES
+    engine.dispose()
+
+
+def test_a_connection_waits_for_others_as_its_last_use_did_not(tmp_path: Path) -> None:
+    """Who writes asks again and again by itself, see BUSY_PAUSE_SECONDS; who reads lets SQLite wait."""
+    engine = engine_of(f"sqlite:///{tmp_path / 'new.sqlite'}")
+    for _ in range(2):  # over the one connection of the pool
+        with exclusive(engine) as connection:
+            assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 0
+        with reading(engine) as connection:
+            assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == BUSY_SECONDS * 1000
     engine.dispose()
 
 
