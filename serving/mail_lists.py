@@ -14,7 +14,7 @@ from recommender.facts import facts_of
 from recommender.ids import PlacementId, StoreId, UserId
 from recommender.lockstep import Work
 from recommender.offers.campaign import Campaign
-from recommender.offers.layers import largest_categories, sellable
+from recommender.offers.layers import largest_categories, sellable_among
 from recommender.offers.reasons import NoOffer
 from recommender.query import Query
 from recommender.unlearned import unlearned_model
@@ -112,8 +112,8 @@ class MailLists:
             if rule.evaluate({}, facts, catalogue) is not True:
                 return NoOffer.NOT_ELIGIBLE
         rows = self._campaigns.products_of(campaign, catalogue, now)
-        can_buy = sellable(catalogue, caller.store_id or StoreId(""), caller.age)
-        return None if can_buy[rows].any() else NoOffer.OUT_OF_STOCK
+        can_buy = sellable_among(rows, catalogue, caller.store_id or StoreId(""), caller.age)
+        return None if len(can_buy) else NoOffer.OUT_OF_STOCK
 
     def _categories_of(self, campaign: Campaign, now: datetime) -> frozenset[str]:
         catalogue = self._serving().catalogue

@@ -7,6 +7,7 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from hashlib import blake2b
 from typing import Annotated, TypeVar
 
+import numpy as np
 from msgspec import Meta, Struct
 
 from recommender.arrays import Mask, Rows
@@ -131,6 +132,14 @@ def sellable(catalogue: Catalogue, store_id: StoreId, age: int | None) -> Mask:
     if (store := catalogue.store_stock.get(store_id)) is not None:
         mask[store.rows] = False
     return mask
+
+
+def sellable_among(rows: Rows, catalogue: Catalogue, store_id: StoreId, age: int | None) -> Rows:
+    """Those of some rows, no repeats, in their order; for who would look at few of many items."""
+    can_be = catalogue.visible[rows] & catalogue.in_stock[rows] & (catalogue.number["min_age"][rows] <= (age or 0))
+    if (store := catalogue.store_stock.get(store_id)) is not None and len(store.rows):
+        can_be &= ~np.isin(rows, store.rows, assume_unique=True)
+    return rows[can_be]
 
 
 def largest_categories(rows: Rows, catalogue: Catalogue) -> frozenset[str]:

@@ -9,9 +9,11 @@ from zoneinfo import ZoneInfo
 from recommender.arrays import Rows
 from recommender.catalogue import Catalogue
 from recommender.ids import StoreId
+from recommender.model import Model
 from recommender.offers.campaign import Campaign
 from recommender.offers.fatigue import About
 from recommender.offers.layers import largest_categories, sellable
+from recommender.offers.response_cards import CouponCard, CouponCards
 from recommender.offers.worth import Earnings
 from recommender.places.places import Places
 from recommender.places.presence import Presence
@@ -86,6 +88,7 @@ class Here:
 
     Attributes:
         arms: what is valid, has to do with this part of it, and is not sensitive.
+        place_of: each of them among these, by campaign id.
         store_id: where that is.
     """
 
@@ -93,8 +96,9 @@ class Here:
         self.valid, self.arms = valid, arms
         self._rules = list(dict.fromkeys(arm.campaign.eligibility for arm in arms))
         self._rule_of = [self._rules.index(arm.campaign.eligibility) for arm in arms]
+        self.place_of = {arm.campaign.campaign_id: place for place, arm in enumerate(arms)}
         self.store_id, self._catalogue = StoreId(store_id), catalogue
-        self._sold_out = dict[int | None, frozenset[str]]()
+        self._sold_out, self._cards = dict[int | None, frozenset[str]](), ("", tuple[CouponCard, ...]())
 
     def sold_out(self, age: int | None) -> frozenset[str]:
         """Campaigns of whose items this store has none that somebody of this age (None: not stated) may buy."""
@@ -103,6 +107,14 @@ class Here:
             empty = (arm.campaign.campaign_id for arm in self.arms if not mask[arm.rows].any())
             self._sold_out[age] = frozenset(empty)
         return self._sold_out[age]
+
+    def cards(self, kept: CouponCards, model: Model) -> tuple[CouponCard, ...]:
+        """The card of each arm, in their order."""
+        version, cards = self._cards
+        if version != model.version:
+            cards = tuple(kept.of(arm.campaign.campaign_id, arm.rows, self._catalogue, model) for arm in self.arms)
+            self._cards = model.version, cards
+        return cards
 
     def eligible(self, facts: Facts) -> list[Arm]:
         """Arms whose rule is true of the shopper; each rule is asked once, for many campaigns share one."""

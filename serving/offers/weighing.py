@@ -1,12 +1,12 @@
 """Which campaigns are left for a shopper in a place, and what each is worth; pure, on one worker's catalogue."""
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
 
-from recommender.arrays import Mask
+from recommender.arrays import Rows
 from recommender.catalogue import Catalogue
 from recommender.facts import facts_of
 from recommender.ids import PlacementId, StoreId, UserId
@@ -23,7 +23,7 @@ from recommender.shopper import Purchases, Shopper
 from serving.clock import day_of
 from serving.current import Serving
 from serving.offers.answers import Refusal, Thought
-from serving.offers.arms import CHANNEL, Arm, Arms, Place
+from serving.offers.arms import CHANNEL, Arm, Arms, Here, Place
 from serving.offers.asks import Ask
 from serving.offers.drawing import Proposal
 
@@ -65,7 +65,7 @@ class Weighing:
         tiredness = self.rules.tiredness.score(contacts, now)
         if arms and (refused := layers.fatigue(self.rules, tiredness)) is not None:
             reasons = [refused.reason]
-        features, reasons_for = self._features(list(arms.values()), here.arms, shopper, serving, now_day)
+        features, reasons_for = self._features(arms, here, shopper, serving, now_day)
         thought = Thought(
             considered={"here": len(here.arms), "eligible": len(meant), "left": len(left), "held_out": len(held_out)},
             held_out=[arm.campaign.campaign_id for arm in held_out],
@@ -88,7 +88,7 @@ class Weighing:
             occasion=f"{place.zone_id}\n{window:.0f}",
             renewed_at=now + RENEWED - timedelta(seconds=now.timestamp() % RENEWED.total_seconds()),
             show=lambda arm: (
-                _items_of(arm, shopper.purchases, layers.sellable(catalogue, here.store_id, ask.age), catalogue),
+                _items_of(layers.sellable_among(arm.rows, catalogue, here.store_id, ask.age), shopper, catalogue),
                 reasons_for(arm) or ["In the aisle where you are" if place.categories else "In this store"],
             ),
             now=now,
@@ -132,23 +132,21 @@ class Weighing:
         return layers.sift(arms, [layer for these, facts in asked if facts for layer in these])
 
     def _features(
-        self, arms: Sequence[Arm], among: Sequence[Arm], shopper: Shopper, serving: Serving, now_day: float
+        self, arms: Mapping[str, Arm], here: Here, shopper: Shopper, serving: Serving, now_day: float
     ) -> tuple[dict[str, tuple[float, float]], Callable[[Arm], list[str]]]:
         """By campaign the chance of a redemption, and what one earns in minor units; and what speaks for an arm.
 
-        The chance is asked of all there are `among`: what is left differs from shopper to shopper, and a deck of cards
-        for each would be put together, and held, again and again.
+        The chance is asked of all that there are here: what is left differs from shopper to shopper, and a deck of
+        cards for each would be put together, and held, again and again.
         """
         model, catalogue, usual_rate = serving.model, serving.catalogue, self.rules.earnings.usual_rate
-        asked = among if arms else []
-        cards = [self.cards.of(arm.campaign.campaign_id, arm.rows, catalogue, model) for arm in asked]
+        cards = here.cards(self.cards, model) if arms else ()
         response = respond(model, catalogue, shopper, cards, now_day, usual_rate=usual_rate)
-        place_of = {arm.campaign.campaign_id: place for place, arm in enumerate(asked)}
         chances = response.probability.tolist()
-        features = {name: (chances[place_of[name]], arm.earned) for arm in arms for name in [arm.campaign.campaign_id]}
+        features = {name: (chances[here.place_of[name]], arm.earned) for name, arm in arms.items()}
 
         def reasons_for(arm: Arm) -> list[str]:
-            found = response.why(place_of[arm.campaign.campaign_id])
+            found = response.why(here.place_of[arm.campaign.campaign_id])
             return [WORDING[name] for name, _ in found[:REASONS_SHOWN]]
 
         return features, reasons_for
@@ -159,9 +157,9 @@ def _is_held_out(arm: Arm, shopper: str) -> bool:
     return share > 0 and layers.is_held_out(shopper, arm.campaign.campaign_id, share)
 
 
-def _items_of(arm: Arm, purchases: Purchases, mask: Mask, catalogue: Catalogue) -> list[str]:
+def _items_of(rows: Rows, shopper: Shopper, catalogue: Catalogue) -> list[str]:
     """Ids of items to show with an offer, those bought most often first."""
-    rows = arm.rows[mask[arm.rows]]
+    purchases = shopper.purchases
     orders = np.zeros(len(rows), dtype=np.float32)
     if len(purchases):
         place = np.searchsorted(purchases.rows, rows)

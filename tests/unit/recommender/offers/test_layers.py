@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from features.offer_rules import read_offer_rules
 from features.settings import Settings
 from recommender.ids import ItemId, StoreId
-from recommender.offers.layers import QuietHours, bought_lately, is_held_out, recently_bought, sellable, sift
+from recommender.offers.layers import (
+    QuietHours,
+    bought_lately,
+    is_held_out,
+    recently_bought,
+    sellable,
+    sellable_among,
+    sift,
+)
 from recommender.offers.reasons import NoOffer
 from tests.builders import NOW_DAY, purchases_of, rows_of, small_catalogue
 
@@ -41,6 +49,8 @@ def test_what_the_store_has_sold_out_and_what_they_are_too_young_for_is_not_offe
     catalogue.set_store_stock(StoreId("s1"), ItemId("i3"), 0)
     for store, age, rows in (("s1", None, [0, 5]), ("s2", 17, [0, 3, 5]), ("s2", 18, [0, 3, 4, 5])):
         assert np.flatnonzero(sellable(catalogue, StoreId(store), age)).tolist() == rows
+        asked = rows_of(range(5, -1, -1))
+        assert sellable_among(asked, catalogue, StoreId(store), age).tolist() == rows[::-1]
 
 
 def test_recently_bought_means_that_no_category_is_left() -> None:
