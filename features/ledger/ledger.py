@@ -64,18 +64,29 @@ class Ledger:
     def do_each(self, works: Sequence[tuple[Author, Callable[[Books], T]]]) -> list[T | Exception]:
         """Do several things in one transaction, each with books of its own; what one raises undoes only that.
 
-        All are on disk when it returns. Several take the locks of campaigns one after the other: on PostgreSQL, where
-        writers wait for each other's locks, give it one.
+        All are on disk when it returns; a single one that raises is told so at once, see `features.sql.turns`. Several
+        take the locks of campaigns one after the other: on PostgreSQL, where writers wait for each other's locks, give
+        it one.
         """
-        if len(works) == 1:  # as most are: it needs no part of its own in the transaction
-            [(by, work)] = works
-            try:
-                with self.writing(by) as books:
-                    return [work(books)]
-            except Exception as error:
-                return [_of_the_work(error)]
+        if len(works) == 1:
+            return [self._do_alone(*works[0])]
         with exclusive(self._engine, shares=True) as connection:
             return [self._do(connection, *work) for work in works]
+
+    def _do_alone(self, by: Author, work: Callable[[Books], T]) -> T | Exception:
+        """As most are done: it needs no part of its own in the transaction."""
+        raised: Exception | None = None
+        try:
+            with self.writing(by) as books:
+                try:
+                    return work(books)
+                except Exception as error:
+                    raised = error
+                    raise
+        except Exception as error:
+            if error is raised:
+                return _of_the_work(error)
+            raise
 
     def _do(self, connection: Connection, by: Author, work: Callable[[Books], T]) -> T | Exception:
         try:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from math import inf
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from redis.asyncio.connection import AbstractConnection
 
 Argument = str | bytes | int
-GIVEN_UP_SECONDS = 2.0  # after which a connection on which nothing comes is closed
+GIVEN_UP_SECONDS = 2.0  # that one exchange may take, connecting included; then its connection is closed
 
 
 class GatheredCalls:
@@ -37,8 +36,8 @@ class GatheredCalls:
 
     async def call(self, *command: Argument) -> Any:  # noqa: ANN401 - what Redis answers
         """What Redis answers to one command; raises RedisError, OSError, and ValueError for what is no UTF-8."""
-        if isinstance(cluster := self._redis(), RedisCluster):  # whose keys lie on several nodes
-            return await cluster.execute_command(*command)
+        if isinstance(redis := self._redis(), RedisCluster):  # whose keys lie on several nodes
+            return await redis.execute_command(*command)
         encoded = [encode(argument) for argument in command]  # here, so that only who asks hears what cannot be said
         loop = asyncio.get_running_loop()
         answered = loop.create_future()
@@ -90,7 +89,7 @@ _CALLS, _MAKING = WeakKeyDictionary["Redis", GatheredCalls](), Lock()
 
 
 def calls_to(redis: "Redis") -> GatheredCalls:
-    """Those of this client, shared by all whose commands Redis syncs to its disk, and by who has to wait for these."""
+    """The calls of this client that go over one connection: of all who write, and who read because they will."""
     with _MAKING:
         return _CALLS.get(redis) or _CALLS.setdefault(redis, GatheredCalls(redis))
 
@@ -101,19 +100,15 @@ def encode(argument: Argument) -> bytes:
 
 
 async def _ask(connection: "AbstractConnection", commands: Sequence[Sequence[bytes]], replies: list[object]) -> None:
-    try:
-        async with Within(GIVEN_UP_SECONDS):
-            if not connection.is_connected:
-                await connection.connect()
-            await connection.send_packed_command(b"".join(map(_packed, commands)), check_health=False)
-            for _ in commands:
-                try:
-                    replies.append(await connection.read_response(timeout=inf))
-                except ResponseError as error:
-                    replies.append(error)
-    except BaseException:
-        await connection.disconnect(nowait=True)  # replies may come yet, that nobody waits for
-        raise
+    async with Within(GIVEN_UP_SECONDS):  # when it ends so, the connection closes itself: replies may come yet
+        if not connection.is_connected:
+            await connection.connect()
+        await connection.send_packed_command(b"".join(map(_packed, commands)), check_health=False)
+        for _ in commands:
+            try:
+                replies.append(await connection.read_response())
+            except ResponseError as error:
+                replies.append(error)
 
 
 def _packed(command: Sequence[bytes]) -> bytes:

@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from sqlite3 import SQLITE_BUSY, Cursor, OperationalError
+from sqlite3 import SQLITE_BUSY, OperationalError
 from sqlite3 import Connection as SqliteConnection
 from threading import Lock
 from time import monotonic, sleep
@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Connection, Engine, column, create_engine, event, inspect, select, table, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import Pool
+from sqlalchemy.pool import Pool, PoolProxiedConnection
 
 from features.breaker import Breaker
 from features.settings import Settings
@@ -234,22 +234,27 @@ def _writers(engine: Engine) -> Engine:
 def _prepare_sqlite(connection: SqliteConnection, _record: object) -> None:
     # Transactions are begun by `_begin_sqlite`; the driver itself would leave out the BEGIN before reads and DDL.
     connection.isolation_level = None
-    cursor = connection.cursor()
-    _patiently(cursor, "PRAGMA journal_mode=WAL")  # readers never wait for the writer
+    _patiently(connection, "PRAGMA journal_mode=WAL")  # readers never wait for the writer
     # FULL, because consents must outlive a power cut. Without a limit for all connections together they come to three
     # times as much when many are open, which then stays with the process.
     kept = f"cache_size=-{CACHE_KIB}", f"soft_heap_limit={MOST_BYTES}"
     for pragma in ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", *kept):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+        connection.execute(f"PRAGMA {pragma}")
+
+
+@contextmanager
+def alone_in_file(engine: Engine) -> Generator[SqliteConnection]:
+    """A connection to SQLite outside any transaction, which waits for others as who reads does."""
+    connection = engine.raw_connection()
+    try:
+        yield _prepared_for(connection, is_writer=False)
+    finally:
+        connection.close()
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    driver: SqliteConnection = connection.connection.driver_connection  # pyright: ignore[reportAssignmentType] - open
     is_writer = bool(connection.get_execution_options().get("writes"))
-    if connection.info.get("is_writer", False) is not is_writer:
-        driver.execute(f"PRAGMA busy_timeout={0 if is_writer else BUSY_SECONDS * 1000}")
-        connection.info["is_writer"] = is_writer
+    driver = _prepared_for(connection.connection, is_writer=is_writer)
     if is_writer:
         # A transaction that reads first and writes later would fail at once if another wrote in between.
         _patiently(driver, "BEGIN IMMEDIATE")
@@ -257,7 +262,16 @@ def _begin_sqlite(connection: Connection) -> None:
         driver.execute("BEGIN")
 
 
-def _patiently(driver: SqliteConnection | Cursor, statement: str) -> None:
+def _prepared_for(connection: PoolProxiedConnection, *, is_writer: bool) -> SqliteConnection:
+    """The driver's connection, told how to wait: who writes asks again and again, see BUSY_PAUSE_SECONDS."""
+    driver: SqliteConnection = connection.driver_connection  # pyright: ignore[reportAssignmentType] - open
+    if connection.info.get("is_writer", False) is not is_writer:
+        driver.execute(f"PRAGMA busy_timeout={0 if is_writer else BUSY_SECONDS * 1000}")
+        connection.info["is_writer"] = is_writer
+    return driver
+
+
+def _patiently(driver: SqliteConnection, statement: str) -> None:
     """Execute what SQLite refuses at once while another connection is in the way."""
     end = monotonic() + BUSY_SECONDS
     while True:

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, String, Table, cast, d
 from features.identity import USER_ID, Identifier
 from features.privacy.suppression import digest_of
 from features.sql.block_store import erase_blocks
+from features.sql.engine import alone_in_file
 from features.sql.identity_rows import named_as, read_nodes
 from features.sql.tables.campaigns import segment_members
 from features.sql.tables.consents import consent_entries
@@ -62,19 +63,14 @@ def scrub_file(engine: Engine) -> bool:
     """
     if engine.dialect.name != "sqlite":
         return False
-    connection = engine.raw_connection()  # outside any transaction
-    try:
-        cursor = connection.cursor()
-        cursor.execute("VACUUM")
+    with alone_in_file(engine) as connection:
+        connection.execute("VACUUM")
         for _ in range(CHECKPOINT_TRIES):
-            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            is_busy, *_ = cursor.fetchone() or (1,)
+            is_busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             if not is_busy:
                 return True
             sleep(0.05)  # a reader holds on to an old state for a moment
         return False
-    finally:
-        connection.close()
 
 
 def vacuum(engine: Engine) -> None:

@@ -136,7 +136,7 @@ def _sent(connection: Connection, text: Text, values: Values) -> DBAPICursor:
     if not connection.in_transaction():
         connection.begin()
     parameters = text.given(values)
-    # Those of the engine: to gather them anew for each connection takes longer than SQLite does for a row.
+    # Those of the engine: a connection would gather its own anew, in every transaction.
     cursor, listeners = connection.connection.cursor(), cast("Any", connection.engine.dispatch)
     for tell in listeners.before_cursor_execute:
         tell(connection, cursor, text.text, parameters, None, False)

@@ -137,7 +137,7 @@ def sellable(catalogue: Catalogue, store_id: StoreId, age: int | None) -> Mask:
 def sellable_among(rows: Rows, catalogue: Catalogue, store_id: StoreId, age: int | None) -> Rows:
     """Those of some rows, no repeats, in their order; for who would look at few of many items."""
     can_be = catalogue.visible[rows] & catalogue.in_stock[rows] & (catalogue.number["min_age"][rows] <= (age or 0))
-    if (store := catalogue.store_stock.get(store_id)) is not None and len(store.rows):
+    if (store := catalogue.store_stock.get(store_id)) is not None:
         can_be &= ~np.isin(rows, store.rows, assume_unique=True)
     return rows[can_be]
 

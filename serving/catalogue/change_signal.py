@@ -75,7 +75,7 @@ class ChangeSignal:
             asked = False
             if message["type"] == "subscribe":
                 self.listening = True
-            told = (message["type"] == "message" and message["data"]) or b""
-            is_known = told.isdigit() and int(told) <= self.known  # what is no number may tell of anything
+            told = message["data"] if message["type"] == "message" else None
+            is_known = told is not None and told.isdigit() and int(told) <= self.known  # no number: it may be anything
             if message["type"] != "pong" and not is_known:
                 self.heard.set()

@@ -88,7 +88,7 @@ class Here:
 
     Attributes:
         arms: what is valid, has to do with this part of it, and is not sensitive.
-        place_of: each of them among these, by campaign id.
+        place_of: where each of them is in `arms`, by campaign id.
         store_id: where that is.
     """
 
@@ -98,7 +98,8 @@ class Here:
         self._rule_of = [self._rules.index(arm.campaign.eligibility) for arm in arms]
         self.place_of = {arm.campaign.campaign_id: place for place, arm in enumerate(arms)}
         self.store_id, self._catalogue = StoreId(store_id), catalogue
-        self._sold_out, self._cards = dict[int | None, frozenset[str]](), ("", tuple[CouponCard, ...]())
+        self._sold_out = dict[int | None, frozenset[str]]()
+        self._cards: tuple[str, tuple[CouponCard, ...]] | None = None  # and the version of the model, before them
 
     def sold_out(self, age: int | None) -> frozenset[str]:
         """Campaigns of whose items this store has none that somebody of this age (None: not stated) may buy."""
@@ -110,11 +111,10 @@ class Here:
 
     def cards(self, kept: CouponCards, model: Model) -> tuple[CouponCard, ...]:
         """The card of each arm, in their order."""
-        version, cards = self._cards
-        if version != model.version:
+        if self._cards is None or self._cards[0] != model.version:
             cards = tuple(kept.of(arm.campaign.campaign_id, arm.rows, self._catalogue, model) for arm in self.arms)
             self._cards = model.version, cards
-        return cards
+        return self._cards[1]
 
     def eligible(self, facts: Facts) -> list[Arm]:
         """Arms whose rule is true of the shopper; each rule is asked once, for many campaigns share one."""

@@ -45,7 +45,7 @@ def test_all_connections_of_a_process_to_sqlite_keep_pages_within_one_limit(tmp_
     engine.dispose()
 
 
-def test_a_connection_waits_for_others_as_its_last_use_did_not(tmp_path: Path) -> None:
+def test_a_connection_waits_for_others_as_its_present_use_has_to(tmp_path: Path) -> None:
     """Who writes asks again and again by itself, see BUSY_PAUSE_SECONDS; who reads lets SQLite wait."""
     engine = engine_of(f"sqlite:///{tmp_path / 'new.sqlite'}")
     for _ in range(2):  # over the one connection of the pool

@@ -1,7 +1,11 @@
 """An erasure in both databases: no row names the person any more, and what they used of a campaign still counts."""
 
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import sleep
 
 from redis import Redis
 from sqlalchemy import Engine, select
@@ -15,6 +19,8 @@ from features.privacy.desk import Asked, PrivacyDesk
 from features.privacy.runner import PrivacyRunner
 from features.settings import Settings
 from features.sql.consent_store import ConsentStore
+from features.sql.engine import engine_of, exclusive, migrate
+from features.sql.erasure import scrub_file
 from features.sql.identity_store import IdentityStore
 from features.sql.preference_store import PreferenceStore
 from features.sql.profile_store import ProfileStore
@@ -107,3 +113,17 @@ def test_no_row_is_left_and_a_cap_that_was_reached_stays_reached(
     assert (ask(ANN, "d3"), ask(CARD, "d4")) == (Refusal.FREQUENCY_CAP, Refusal.FREQUENCY_CAP)
     assert isinstance(ask(BOB, "d5"), Coupon)
     assert books.verify() == books.overruns() == []
+
+
+def test_the_file_is_scrubbed_beside_a_writer_by_who_wrote_last_too(tmp_path: Path) -> None:
+    engine = engine_of(f"sqlite:///{tmp_path / 'scrubbed.sqlite'}")
+    migrate(engine)
+    with exclusive(engine):  # leaves the pool a connection that does not wait by itself
+        pass
+    with ThreadPoolExecutor() as threads, closing(sqlite3.connect(tmp_path / "scrubbed.sqlite")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        scrubbed = threads.submit(scrub_file, engine)
+        sleep(0.2)
+        other.execute("ROLLBACK")
+        assert scrubbed.result()
+    engine.dispose()
