@@ -1,7 +1,7 @@
 """The ledger: each call is one transaction, on disk when it returns."""
 
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -68,32 +68,16 @@ class Ledger:
         take the locks of campaigns one after the other: on PostgreSQL, where writers wait for each other's locks, give
         it one.
         """
-        if len(works) == 1:
-            return [self._do_alone(*works[0])]
+        if len(works) == 1:  # as most are: it needs no part of its own in the transaction
+            [(by, work)] = works
+            return [_outcome(self.writing(by), work)]
         with exclusive(self._engine, shares=True) as connection:
-            return [self._do(connection, *work) for work in works]
+            return [_outcome(self._part(connection, by), work) for by, work in works]
 
-    def _do_alone(self, by: Author, work: Callable[[Books], T]) -> T | Exception:
-        """As most are done: it needs no part of its own in the transaction."""
-        raised: Exception | None = None
-        try:
-            with self.writing(by) as books:
-                try:
-                    return work(books)
-                except Exception as error:
-                    raised = error
-                    raise
-        except Exception as error:
-            if error is raised:
-                return _of_the_work(error)
-            raise
-
-    def _do(self, connection: Connection, by: Author, work: Callable[[Books], T]) -> T | Exception:
-        try:
-            with part(connection):
-                return work(Books(connection, self._secret(), self._clock(), by.actor))
-        except Exception as error:
-            return _of_the_work(error)  # the others go on
+    @contextmanager
+    def _part(self, connection: Connection, by: Author) -> Generator[Books]:
+        with part(connection):
+            yield Books(connection, self._secret(), self._clock(), by.actor)
 
     @contextmanager
     def trying(self) -> Generator[Books]:
@@ -189,8 +173,16 @@ class Ledger:
             return proof.rebuild(books)
 
 
-def _of_the_work(error: Exception) -> Exception:
-    """What whoever asked for a work is told; raises what broke the connection or the transaction, for all."""
-    if isinstance(error, DBAPIError) and not isinstance(error, (IntegrityError, DataError)):
-        raise error
-    return error
+def _outcome(opened: AbstractContextManager[Books], work: Callable[[Books], T]) -> T | Exception:
+    """What a work answers; or what it raised, for whoever asked for it, and then nothing in these books is kept."""
+    raised: list[Exception] = []
+    with suppress(_Undo), opened as books:
+        try:
+            return work(books)
+        except Exception as error:
+            # What broke the connection or the transaction is everybody's; a row that is refused is undone by itself.
+            if isinstance(error, DBAPIError) and not isinstance(error, (IntegrityError, DataError)):
+                raise
+            raised.append(error)
+            raise _Undo(error) from error
+    return raised[0]

@@ -243,7 +243,7 @@ def _prepare_sqlite(connection: SqliteConnection, _record: object) -> None:
 
 
 @contextmanager
-def alone_in_file(engine: Engine) -> Generator[SqliteConnection]:
+def outside_transactions(engine: Engine) -> Generator[SqliteConnection]:
     """A connection to SQLite outside any transaction, which waits for others as who reads does."""
     connection = engine.raw_connection()
     try:

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, String, Table, cast, d
 from features.identity import USER_ID, Identifier
 from features.privacy.suppression import digest_of
 from features.sql.block_store import erase_blocks
-from features.sql.engine import alone_in_file
+from features.sql.engine import outside_transactions
 from features.sql.identity_rows import named_as, read_nodes
 from features.sql.tables.campaigns import segment_members
 from features.sql.tables.consents import consent_entries
@@ -63,7 +63,7 @@ def scrub_file(engine: Engine) -> bool:
     """
     if engine.dialect.name != "sqlite":
         return False
-    with alone_in_file(engine) as connection:
+    with outside_transactions(engine) as connection:
         connection.execute("VACUUM")
         for _ in range(CHECKPOINT_TRIES):
             is_busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()

@@ -127,8 +127,7 @@ def recently_bought(wanted: frozenset[int], bought: frozenset[int]) -> bool:
 
 def sellable(catalogue: Catalogue, store_id: StoreId, age: int | None) -> Mask:
     """Items that this store has and that somebody of this age (None: not stated) may buy; (catalogue.n,)."""
-    n = catalogue.n
-    mask = catalogue.visible[:n] & catalogue.in_stock[:n] & (catalogue.number["min_age"][:n] <= (age or 0))
+    mask = _sold_at_all(slice(catalogue.n), catalogue, age)
     if (store := catalogue.store_stock.get(store_id)) is not None:
         mask[store.rows] = False
     return mask
@@ -136,10 +135,14 @@ def sellable(catalogue: Catalogue, store_id: StoreId, age: int | None) -> Mask:
 
 def sellable_among(rows: Rows, catalogue: Catalogue, store_id: StoreId, age: int | None) -> Rows:
     """Those of some rows, no repeats, in their order; for who would look at few of many items."""
-    can_be = catalogue.visible[rows] & catalogue.in_stock[rows] & (catalogue.number["min_age"][rows] <= (age or 0))
+    can_be = _sold_at_all(rows, catalogue, age)
     if (store := catalogue.store_stock.get(store_id)) is not None:
         can_be &= ~np.isin(rows, store.rows, assume_unique=True)
     return rows[can_be]
+
+
+def _sold_at_all(rows: Rows | slice, catalogue: Catalogue, age: int | None) -> Mask:
+    return catalogue.visible[rows] & catalogue.in_stock[rows] & (catalogue.number["min_age"][rows] <= (age or 0))
 
 
 def largest_categories(rows: Rows, catalogue: Catalogue) -> frozenset[str]:

@@ -88,7 +88,7 @@ class Here:
 
     Attributes:
         arms: what is valid, has to do with this part of it, and is not sensitive.
-        place_of: where each of them is in `arms`, by campaign id.
+        index_of: of each of them in `arms`, by campaign id.
         store_id: where that is.
     """
 
@@ -96,7 +96,7 @@ class Here:
         self.valid, self.arms = valid, arms
         self._rules = list(dict.fromkeys(arm.campaign.eligibility for arm in arms))
         self._rule_of = [self._rules.index(arm.campaign.eligibility) for arm in arms]
-        self.place_of = {arm.campaign.campaign_id: place for place, arm in enumerate(arms)}
+        self.index_of = {arm.campaign.campaign_id: index for index, arm in enumerate(arms)}
         self.store_id, self._catalogue = StoreId(store_id), catalogue
         self._sold_out = dict[int | None, frozenset[str]]()
         self._cards: tuple[str, tuple[CouponCard, ...]] | None = None  # and the version of the model, before them

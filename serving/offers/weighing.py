@@ -143,10 +143,10 @@ class Weighing:
         cards = here.cards(self.cards, model) if arms else ()
         response = respond(model, catalogue, shopper, cards, now_day, usual_rate=usual_rate)
         chances = response.probability.tolist()
-        features = {name: (chances[here.place_of[name]], arm.earned) for name, arm in arms.items()}
+        features = {name: (chances[here.index_of[name]], arm.earned) for name, arm in arms.items()}
 
         def reasons_for(arm: Arm) -> list[str]:
-            found = response.why(here.place_of[arm.campaign.campaign_id])
+            found = response.why(here.index_of[arm.campaign.campaign_id])
             return [WORDING[name] for name, _ in found[:REASONS_SHOWN]]
 
         return features, reasons_for
