@@ -30,13 +30,14 @@ class GatheredCalls:
 
     def __init__(self, redis: "Redis") -> None:
         self._redis = ref(redis)  # not to keep the client, by which this is found
+        self._is_cluster = isinstance(redis, RedisCluster)  # whose keys lie on several nodes
         self._asked: list[tuple[Sequence[bytes], asyncio.Future[Any]]] = []
         self._sending: asyncio.Task[None] | None = None
         self._connection: AbstractConnection | None = None
 
     async def call(self, *command: Argument) -> Any:  # noqa: ANN401 - what Redis answers
         """What Redis answers to one command; raises RedisError, OSError, and ValueError for what is no UTF-8."""
-        if isinstance(redis := self._redis(), RedisCluster):  # whose keys lie on several nodes
+        if self._is_cluster and (redis := self._redis()) is not None:
             return await redis.execute_command(*command)
         encoded = [encode(argument) for argument in command]  # here, so that only who asks hears what cannot be said
         loop = asyncio.get_running_loop()

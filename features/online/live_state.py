@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from redis.asyncio import RedisCluster
 
+from features.online.gathered_calls import calls_to
 from features.online.gathered_reads import GatheredReads
 from features.online.in_time import KEEPING_SECONDS, line_to
 from features.online.keys import (
@@ -32,14 +33,22 @@ class LiveState:
 
     def __init__(self, redis: "Redis") -> None:
         self._redis, self._line = redis, line_to(redis)
-        self._values = GatheredReads(redis)
+        self._values, self._calls = GatheredReads(redis), calls_to(redis)
         self._keep_newest = load_script("keep_newest_events")
-        self._keys_at_once = 1 if isinstance(redis, RedisCluster) else KEYS_AT_ONCE  # in a cluster they lie apart
+        self._is_cluster = isinstance(redis, RedisCluster)
+        self._keys_at_once = 1 if self._is_cluster else KEYS_AT_ONCE  # in a cluster they lie apart
 
     async def read(self, user_id: UserId | None, anonymous_id: AnonymousId | None) -> LiveEvents:
         """Events of both identifiers, merged; one round trip, which many readers may share."""
         keys = keys_of(user_id, anonymous_id)
         return unpack(await self._values.get(keys)) if keys else NO_LIVE_EVENTS
+
+    async def read_along(self, user_id: UserId | None, anonymous_id: AnonymousId | None) -> LiveEvents:
+        """The same, in the round trip of whatever else a caller asks of Redis now: for one who can wait for writes."""
+        keys = keys_of(user_id, anonymous_id)
+        if self._is_cluster or not keys:
+            return await self.read(user_id, anonymous_id)
+        return unpack(await self._calls.call("MGET", *keys))
 
     async def apply(
         self, entries: Iterable[LiveEntry], user_id: UserId | None = None, anonymous_id: AnonymousId | None = None

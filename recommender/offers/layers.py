@@ -115,6 +115,8 @@ def fatigue(rules: OfferRules, score: float) -> Refused | None:
 
 def bought_lately(rules: OfferRules, purchases: Purchases, catalogue: Catalogue, now_day: float) -> frozenset[int]:
     """Codes of the categories that somebody bought from within the pause."""
+    if not len(purchases):
+        return frozenset()
     since = now_day - rules.pauses.after_purchase / timedelta(days=1)
     rows = purchases.rows[purchases.last_day >= since]
     return frozenset(catalogue.text["category"].codes[rows].tolist()) - {UNKNOWN}

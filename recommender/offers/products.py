@@ -1,13 +1,17 @@
 """What a coupon is for: a rule over items, a list of items, or both."""
 
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import numpy as np
 
-from recommender.arrays import Rows
+from recommender.arrays import Mask, Rows
 from recommender.catalogue import Catalogue
 from recommender.rules.compiled import Facts, Rule, facts_of_item
+from recommender.shopper import Purchases
+
+LOOKED_AT = 64  # rows of a campaign at once, until enough of them can be shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +41,27 @@ class Products:
             return True
         row = catalogue.row_of(item_id)
         return row >= 0 and self.rule.evaluate(facts_of_item(catalogue, row, now_day), Facts(now_day=now_day)) is True
+
+
+def shown_first(rows: Rows, purchases: Purchases, for_sale: Callable[[Rows], Rows], n: int) -> list[int]:
+    """Up to n rows of a campaign to show with an offer: those bought most often, then the first of the others.
+
+    Args:
+        rows: of the campaign, ascending, no repeats.
+        for_sale: those of some rows that can be bought, in their order. It is asked of few rows at a time, for a
+            campaign may be of the whole assortment.
+    """
+    mine = np.flatnonzero(_among(purchases.rows, rows))
+    most_often = mine[np.argsort(-purchases.baskets[mine], kind="stable")]
+    shown, start = for_sale(purchases.rows[most_often]).tolist(), 0
+    while len(shown) < n and start < len(rows):
+        shown += [row for row in for_sale(rows[start : start + LOOKED_AT]).tolist() if row not in shown]
+        start += LOOKED_AT
+    return shown[:n]
+
+
+def _among(few: Rows, ascending: Rows) -> Mask:
+    place = np.searchsorted(ascending, few)
+    found = place < len(ascending)
+    found[found] = ascending[place[found]] == few[found]
+    return found

@@ -134,8 +134,9 @@ class RequestOffer:
             shown = await self._answer(ask, known, ledger_at, now, again=False)
             return Reply(200, orjson.dumps(shown.answer))  # and counted nowhere
         with self._timed("gather"):  # the turn is taken while all is read: each waits for Redis
-            turn, known = await asyncio.gather(
-                self.answers.begin(ask.call, now), self._gather(ask, ledger_at, now), return_exceptions=True
+            # Taken last: so all that is asked of Redis is asked before the first of it is sent.
+            known, turn = await asyncio.gather(
+                self._gather(ask, ledger_at, now), self.answers.begin(ask.call, now), return_exceptions=True
             )
         if isinstance(turn, Reply):
             return turn

@@ -3,16 +3,17 @@
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import numpy as np
 
-from recommender.arrays import Rows
 from recommender.catalogue import Catalogue
 from recommender.facts import facts_of
 from recommender.ids import PlacementId, StoreId, UserId
 from recommender.offers import layers
 from recommender.offers.fatigue import Contact
 from recommender.offers.layers import OfferRules
+from recommender.offers.products import shown_first
 from recommender.offers.reasons import NoOffer
 from recommender.offers.response import respond
 from recommender.offers.response_cards import CouponCards
@@ -78,6 +79,7 @@ class Weighing:
             return Refusal(reasons=reasons, place=place, thought=thought)
         cost = self.rules.annoyance.cost(tiredness)
         window, _ = divmod(now.timestamp(), RENEWED.total_seconds())
+        for_sale = partial(layers.sellable_among, catalogue=catalogue, store_id=here.store_id, age=ask.age)
         proposal = Proposal(
             ask=ask,
             place=place,
@@ -88,7 +90,10 @@ class Weighing:
             occasion=f"{place.zone_id}\n{window:.0f}",
             renewed_at=now + RENEWED - timedelta(seconds=now.timestamp() % RENEWED.total_seconds()),
             show=lambda arm: (
-                _items_of(layers.sellable_among(arm.rows, catalogue, here.store_id, ask.age), shopper, catalogue),
+                [
+                    catalogue.items.item_id(row)
+                    for row in shown_first(arm.rows, shopper.purchases, for_sale, ITEMS_SHOWN)
+                ],
                 reasons_for(arm) or ["In the aisle where you are" if place.categories else "In this store"],
             ),
             now=now,
@@ -155,15 +160,3 @@ class Weighing:
 def _is_held_out(arm: Arm, shopper: str) -> bool:
     share = arm.campaign.holdout
     return share > 0 and layers.is_held_out(shopper, arm.campaign.campaign_id, share)
-
-
-def _items_of(rows: Rows, shopper: Shopper, catalogue: Catalogue) -> list[str]:
-    """Ids of items to show with an offer, those bought most often first."""
-    purchases = shopper.purchases
-    orders = np.zeros(len(rows), dtype=np.float32)
-    if len(purchases):
-        place = np.searchsorted(purchases.rows, rows)
-        found = purchases.rows[np.minimum(place, len(purchases) - 1)] == rows
-        orders[found] = purchases.baskets[place[found]]
-    best = np.argsort(-orders, kind="stable")[:ITEMS_SHOWN]
-    return [catalogue.items.item_id(row) for row in rows[best].tolist()]

@@ -1,9 +1,10 @@
 """Live state of the caller of a request: one round trip that may not take long."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import TypeVar
 
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as NotInTime
@@ -16,6 +17,8 @@ from features.online.live_state import NO_LIVE_EVENTS, LiveEvents, LiveState
 from recommender.ids import AnonymousId, UserId
 from serving.metrics import Metrics
 from serving.recommendations.questions import Caller
+
+Read = TypeVar("Read")
 
 
 class LiveReader:
@@ -66,18 +69,27 @@ class LiveReader:
 
     async def read_patiently(self, user_id: UserId | None, anonymous_id: AnonymousId | None) -> LiveEvents | None:
         """The same of one who is not answered without; None: Redis is gone, or did not say within READING_SECONDS."""
-        [live] = await self.read_all([Caller(user_id=user_id, anonymous_id=anonymous_id)])
-        return live
+        caller = Caller(user_id=user_id, anonymous_id=anonymous_id)
+        live = await self._in_time(lambda: self._live.read_along(user_id, anonymous_id))
+        return None if live is None else self._placed(caller, live)
 
     async def read_all(self, callers: Sequence[Caller]) -> Sequence[LiveEvents | None]:
         """The same of many callers whom nobody waits for, in round trips that they share; all None: no Redis."""
-        try:
-            async with self._line.in_time(READING_SECONDS):
-                found = await asyncio.gather(*(self._live.read(one.user_id, one.anonymous_id) for one in callers))
-        except (RedisError, OSError) as error:
-            self._metrics.live_state_missed(_cause_of(error))
+        found = await self._in_time(
+            lambda: asyncio.gather(*(self._live.read(one.user_id, one.anonymous_id) for one in callers))
+        )
+        if found is None:
             return [None] * len(callers)
         return [self._placed(caller, live) for caller, live in zip(callers, found, strict=True)]
+
+    async def _in_time(self, read: Callable[[], Awaitable[Read]]) -> Read | None:
+        """What is read of Redis within READING_SECONDS; else None, which is counted."""
+        try:
+            async with self._line.in_time(READING_SECONDS):
+                return await read()
+        except (RedisError, OSError) as error:
+            self._metrics.live_state_missed(_cause_of(error))
+            return None
 
     def _placed(self, caller: Caller, live: LiveEvents) -> LiveEvents:
         if not live.places or not self._hides_place(Presented(caller.user_id, caller.anonymous_id).identifiers()):
