@@ -28,7 +28,7 @@ from serving.offers.asks import Ask
 from serving.offers.drawing import Drawn, Offered, Proposal
 from serving.together import Together
 
-READERS, WRITERS = 2, 6  # threads: reading takes a processor, writing mostly waits; each has a connection
+READERS, WRITERS = 2, 6  # threads that wait for PostgreSQL; each has a connection
 MOST_READ, MOST_WRITTEN = 16, 8  # calls at once: who is written with others waits for all of them
 
 PURPOSES = (PERSONALISATION, IN_STORE_LOCATION)  # that an offer in the aisle needs
@@ -150,10 +150,13 @@ class Settling:
         self, engine: Engine, ledger: Ledger, signing: Callable[[Connection], Sign], secret: Callable[[], bytes]
     ) -> None:
         self._engine, self._ledger, self._signing, self._secret = engine, ledger, signing, secret
-        self.readers = ThreadPoolExecutor(READERS)
-        self._reads = Together(self._remember_each, self.readers, READERS, MOST_READ)
-        # SQLite has one writer: who would wait for it goes with the next. PostgreSQL has many, who wait for locks.
-        lanes, most = (1, MOST_WRITTEN) if engine.dialect.name == "sqlite" else (WRITERS, 1)
+        # To read SQLite takes the interpreter, which a second thread would only quarrel about. It has one writer: who
+        # would wait for it goes with the next. PostgreSQL is waited for, and has many writers, who wait for locks.
+        is_sqlite = engine.dialect.name == "sqlite"
+        readers = 1 if is_sqlite else READERS
+        self.readers = ThreadPoolExecutor(readers)
+        self._reads = Together(self._remember_each, self.readers, readers, MOST_READ)
+        lanes, most = (1, MOST_WRITTEN) if is_sqlite else (WRITERS, 1)
         self._writes = Together(ledger.do_each, ThreadPoolExecutor(lanes), lanes, most)
 
     async def remember(self, ask: Ask, now: datetime) -> Remembered:
