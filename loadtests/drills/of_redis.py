@@ -19,6 +19,7 @@ AWAY_SECONDS = 4.0
 KNOWN_SECONDS = 4.0  # until all workers know
 SLACK_MS = 250  # beyond the deadline: the machine is shared with the load
 DRAINED_SECONDS = 6.0  # what was acknowledged earlier has been drained
+HEARD_SECONDS = 0.5  # until a caller has heard what was acknowledged before
 
 
 @drill(
@@ -102,8 +103,8 @@ def redis_flushed() -> Stage:
             redis.flushall()
         flushed_at = datetime.now(UTC)
         stage.all_well("flushed", AWAY_SECONDS)
-        young = flushed_at - timedelta(seconds=DRAINED_SECONDS)
-        stage.lost_events = {name for name, at in stage.promises.events.items() if young < at <= flushed_at}
+        since, until = flushed_at - timedelta(seconds=DRAINED_SECONDS), flushed_at + timedelta(seconds=HEARD_SECONDS)
+        stage.lost_events = {name for name, heard in stage.promises.events.items() if since < heard <= until}
     return stage
 
 
