@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import Generic, TypeVar
 
+from features.told import tell
+
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 
@@ -28,17 +30,17 @@ class Together(Generic[Asked, Answer]):
         self._asked: list[tuple[Asked, asyncio.Future[Answer]]] = []
         self._n_working, self._tasks = 0, set[asyncio.Task[None]]()
 
-    async def __call__(self, asked: Asked) -> Answer:
-        """The answer; raises what the work says, or raises."""
+    def __call__(self, asked: Asked) -> "asyncio.Future[Answer]":
+        """The answer, asked for now; awaiting it raises what the work says, or raises."""
         loop = asyncio.get_running_loop()
-        answered = loop.create_future()
+        answered: asyncio.Future[Answer] = loop.create_future()
         self._asked.append((asked, answered))
         if self._n_working < self._lanes:
             self._n_working += 1
             lane = loop.create_task(self._work_on())
             self._tasks.add(lane)  # else nothing would hold it
             lane.add_done_callback(self._tasks.discard)
-        return await answered
+        return answered
 
     async def _work_on(self) -> None:
         """Work until nobody has asked meanwhile."""
@@ -58,11 +60,6 @@ class Together(Generic[Asked, Answer]):
                 except Exception as error:  # for those who asked
                     answers = [error] * len(taken)
                 for (_, answered), answer in zip(taken, answers, strict=True):
-                    if answered.done():
-                        continue
-                    if isinstance(answer, Exception):
-                        answered.set_exception(answer)
-                    else:
-                        answered.set_result(answer)
+                    tell(answered, answer)
         finally:
             self._n_working -= 1  # in the same step as the last look: who asks from now on begins anew

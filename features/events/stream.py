@@ -96,8 +96,8 @@ class EventStream:
         args += [part for event in events for part in event]
         keys = EVENT_STREAM, EVENT_STREAM_BYTES, *_days_around(first["received_at"]), UNPROJECTED
         try:
-            async with self._line.in_time(KEEPING_SECONDS):
-                reply: Any = await self._calls.call("EVAL", self._script, len(keys), *keys, *args)
+            asked = self._calls.call("EVAL", self._script, len(keys), *keys, *args, seconds=KEEPING_SECONDS)
+            reply: Any = await asked
         except (RedisError, OSError) as error:
             self._settled += settled
             raise StoreUnavailable(

@@ -1,7 +1,8 @@
 """Commands of many callers to Redis, over one connection that is kept."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
@@ -9,15 +10,29 @@ from weakref import WeakKeyDictionary, ref
 from redis.asyncio.cluster import RedisCluster
 from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import ResponseError
+from redis.exceptions import TimeoutError as NotInTime
 
-from features.online.in_time import Within
+from features.online.in_time import READING_SECONDS, KnownGone, Within, line_to
+from features.told import tell
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
     from redis.asyncio.connection import AbstractConnection
 
 Argument = str | bytes | int
-GIVEN_UP_SECONDS = 2.0  # that one exchange may take, connecting included; then its connection is closed
+
+
+def as_it_came(reply: Any) -> Any:  # noqa: ANN401 - what Redis answers
+    """The reply itself."""
+    return reply
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    command: Sequence[bytes]
+    seconds: float
+    read: Callable[[Any], Any]
+    answered: "asyncio.Future[Any]"
 
 
 class GatheredCalls:
@@ -29,61 +44,102 @@ class GatheredCalls:
     """
 
     def __init__(self, redis: "Redis") -> None:
-        self._redis = ref(redis)  # not to keep the client, by which this is found
+        self._redis, self._line = ref(redis), line_to(redis)  # not to keep the client, by which this is found
         self._is_cluster = isinstance(redis, RedisCluster)  # whose keys lie on several nodes
-        self._asked: list[tuple[Sequence[bytes], asyncio.Future[Any]]] = []
+        self._asked: list[_Asked] = []
         self._sending: asyncio.Task[None] | None = None
         self._connection: AbstractConnection | None = None
 
-    async def call(self, *command: Argument) -> Any:  # noqa: ANN401 - what Redis answers
-        """What Redis answers to one command; raises RedisError, OSError, and ValueError for what is no UTF-8."""
-        if self._is_cluster and (redis := self._redis()) is not None:
-            return await redis.execute_command(*command)
-        encoded = [encode(argument) for argument in command]  # here, so that only who asks hears what cannot be said
+    def call(
+        self, *command: Argument, seconds: float = READING_SECONDS, read: Callable[[Any], Any] = as_it_came
+    ) -> "asyncio.Future[Any]":
+        """Ask for one command now; what comes of it is what `read` makes of the reply of Redis.
+
+        Where there are several to ask for, ask for all before awaiting any: they go out together. Nobody waits much
+        longer than `seconds`, or than those of the callers before whom the same exchange, or the one before, holds up.
+
+        Awaiting it raises KnownGone, NotInTime, RedisError, OSError, what `read` raises, and ValueError for what is no
+        UTF-8.
+        """
         loop = asyncio.get_running_loop()
+        if self._is_cluster:
+            return loop.create_task(self._call_cluster(command, seconds, read))
         answered = loop.create_future()
-        self._asked.append((encoded, answered))
+        try:
+            self._line.must_not_be_gone()
+            self._asked.append(_Asked([encode(argument) for argument in command], seconds, read, answered))
+        except (KnownGone, ValueError) as error:
+            tell(answered, error)
+            return answered
         if self._sending is None or self._sending.done():
             self._sending = loop.create_task(self._send_on())
-        return await answered
+        return answered
+
+    async def _call_cluster(self, command: Sequence[Argument], seconds: float, read: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - what `read` makes
+        async with self._line.in_time(seconds):
+            redis = self._redis()
+            if redis is None:
+                raise _thrown_away()
+            reply = await redis.execute_command(*command)
+        return read(reply)
 
     async def _send_on(self) -> None:
         """Send until nobody has asked meanwhile."""
         while self._asked:
             # Who gave up was told that nothing is done, and is kept to that as far as it can be.
-            asked, self._asked = [one for one in self._asked if not one[1].done()], []
+            asked, self._asked = [one for one in self._asked if not one.answered.done()], []
             if not asked:
                 break
-            replies: Sequence[object]
             try:
-                replies = await self._exchange([command for command, _ in asked])
+                replies = await self._exchange([one.command for one in asked], max(one.seconds for one in asked))
             except Exception as error:  # for those who asked
-                replies = [error] * len(asked)
-            for (_, answered), reply in zip(asked, replies, strict=True):
-                if answered.done():
-                    continue
-                if isinstance(reply, Exception):
-                    answered.set_exception(reply)
-                else:
-                    answered.set_result(reply)
+                if isinstance(error, NotInTime):  # who came meanwhile has waited for the same Redis
+                    asked, self._asked = asked + self._asked, []
+                for one in asked:
+                    self._line.heard(error)
+                    tell(one.answered, error)
+            else:
+                self._line.heard(None)
+                for one, reply in zip(asked, replies, strict=True):
+                    tell(one.answered, _read(one, reply))
 
-    async def _exchange(self, commands: Sequence[Sequence[bytes]]) -> list[object]:
-        """Replies to commands; what Redis refuses has its error for a reply."""
+    async def _exchange(self, commands: Sequence[Sequence[bytes]], seconds: float) -> list[object]:
+        """Replies to commands, connecting included; what Redis refuses has its error for a reply."""
         replies: list[object] = []
-        if self._connection is None:
-            redis = self._redis()
-            if redis is None:
-                raise ConnectionLost("the client was thrown away")
-            self._connection = await redis.connection_pool.get_connection()
-            # Its own deadlines take a task for each command that is sent, and a timer for each reply.
-            self._connection.socket_timeout = None
-            await _ask(self._connection, commands, replies)
-            return replies
         try:
-            await _ask(self._connection, commands, replies)
-        except ConnectionLost:  # as each that was kept is, when the server was started anew
-            await _ask(self._connection, commands[len(replies) :], replies)
+            async with Within(seconds):  # when it ends so, the connection closes itself: replies may come yet
+                if self._connection is None:
+                    self._connection = await self._connect()
+                    await _ask(self._connection, commands, replies)
+                    return replies
+                try:
+                    await _ask(self._connection, commands, replies)
+                except ConnectionLost:  # as each that was kept is, when the server was started anew
+                    await _ask(self._connection, commands[len(replies) :], replies)
+        except TimeoutError as late:
+            raise NotInTime(f"no answer within {seconds:g} s") from late
         return replies
+
+    async def _connect(self) -> "AbstractConnection":
+        redis = self._redis()
+        if redis is None:
+            raise _thrown_away()
+        connection = await redis.connection_pool.get_connection()
+        connection.socket_timeout = None  # its own deadlines take a task for each command, and a timer for each reply
+        return connection
+
+
+def _read(asked: _Asked, reply: object) -> object:
+    if isinstance(reply, Exception):
+        return reply
+    try:
+        return asked.read(reply)
+    except Exception as error:  # for who asked
+        return error
+
+
+def _thrown_away() -> ConnectionLost:
+    return ConnectionLost("the client was thrown away")
 
 
 _CALLS, _MAKING = WeakKeyDictionary["Redis", GatheredCalls](), Lock()
@@ -101,15 +157,14 @@ def encode(argument: Argument) -> bytes:
 
 
 async def _ask(connection: "AbstractConnection", commands: Sequence[Sequence[bytes]], replies: list[object]) -> None:
-    async with Within(GIVEN_UP_SECONDS):  # when it ends so, the connection closes itself: replies may come yet
-        if not connection.is_connected:
-            await connection.connect()
-        await connection.send_packed_command(b"".join(map(_packed, commands)), check_health=False)
-        for _ in commands:
-            try:
-                replies.append(await connection.read_response())
-            except ResponseError as error:
-                replies.append(error)
+    if not connection.is_connected:
+        await connection.connect()
+    await connection.send_packed_command(b"".join(map(_packed, commands)), check_health=False)
+    for _ in commands:
+        try:
+            replies.append(await connection.read_response())
+        except ResponseError as error:
+            replies.append(error)
 
 
 def _packed(command: Sequence[bytes]) -> bytes:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from redis.asyncio.cluster import RedisCluster
 
 from features.online.gathered_calls import GatheredCalls, encode
+from features.online.in_time import line_to
+from features.told import tell
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -24,7 +26,7 @@ class GatheredReads:
     def __init__(self, redis: "Redis") -> None:
         # The keys of a cluster lie on several nodes: it is asked for each slot of them.
         self._of_cluster: Any = redis.mget_nonatomic if isinstance(redis, RedisCluster) else None
-        self._calls = GatheredCalls(redis)
+        self._calls, self._line = GatheredCalls(redis), line_to(redis)
         self._asked: list[tuple[Sequence[bytes], asyncio.Future[Values]]] = []
         self._reading: asyncio.Task[None] | None = None
 
@@ -43,7 +45,8 @@ class GatheredReads:
 
     async def _read(self, keys: Sequence[bytes]) -> list[Any]:
         if self._of_cluster is not None:
-            return await self._of_cluster(keys)
+            async with self._line.in_time():
+                return await self._of_cluster(keys)
         return await self._calls.call("MGET", *keys)
 
     async def _read_on(self) -> None:
@@ -56,11 +59,9 @@ class GatheredReads:
                 values = await self._read([key for keys, _ in asked for key in keys])
             except Exception as error:  # for those who asked
                 for _, answered in asked:
-                    if not answered.done():
-                        answered.set_exception(error)
+                    tell(answered, error)
             else:
                 start = 0
                 for keys, answered in asked:
-                    if not answered.done():
-                        answered.set_result(values[start : start + len(keys)])
+                    tell(answered, values[start : start + len(keys)])
                     start += len(keys)

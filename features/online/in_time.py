@@ -47,10 +47,14 @@ class Line:
             KnownGone: it was not asked.
             NotInTime: it did not answer in time. What it was asked may be done yet.
         """
+        self.must_not_be_gone()
+        return InTime(self, seconds)
+
+    def must_not_be_gone(self) -> None:
+        """Raise KnownGone if it is not to be asked now."""
         if self.breaker.is_open:
             self._try_meanwhile()
             raise KnownGone("it is known to be gone")
-        return InTime(self, seconds)
 
     def heard(self, error: BaseException | None) -> None:
         """Learn from how a call ended; what has nothing to do with Redis says nothing of it."""

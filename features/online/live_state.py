@@ -1,6 +1,7 @@
 """Live state of shoppers in Redis: the newest events of each identifier, whatever order they came in."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from redis.asyncio import RedisCluster
@@ -43,12 +44,22 @@ class LiveState:
         keys = keys_of(user_id, anonymous_id)
         return unpack(await self._values.get(keys)) if keys else NO_LIVE_EVENTS
 
-    async def read_along(self, user_id: UserId | None, anonymous_id: AnonymousId | None) -> LiveEvents:
-        """The same, in the round trip of whatever else a caller asks of Redis now: for one who can wait for writes."""
+    def read_along(
+        self, user_id: UserId | None, anonymous_id: AnonymousId | None, then: Callable[[LiveEvents], LiveEvents]
+    ) -> Awaitable[LiveEvents]:
+        """The same, asked for now, in the round trip of whatever else is: for who can wait for what others write.
+
+        `then` makes of the events, once they are there, what this comes to.
+        """
         keys = keys_of(user_id, anonymous_id)
         if self._is_cluster or not keys:
-            return await self.read(user_id, anonymous_id)
-        return unpack(await self._calls.call("MGET", *keys))
+            return asyncio.create_task(self._read_then(user_id, anonymous_id, then))
+        return self._calls.call("MGET", *keys, read=lambda values: then(unpack(values)))
+
+    async def _read_then(
+        self, user_id: UserId | None, anonymous_id: AnonymousId | None, then: Callable[[LiveEvents], LiveEvents]
+    ) -> LiveEvents:
+        return then(await self.read(user_id, anonymous_id))
 
     async def apply(
         self, entries: Iterable[LiveEntry], user_id: UserId | None = None, anonymous_id: AnonymousId | None = None

@@ -1,5 +1,7 @@
 """Answers to requests for offers, for an hour: a call that is repeated is answered as the first time."""
 
+from asyncio import Future
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import datetime
 from secrets import token_hex
@@ -8,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from redis.exceptions import RedisError
 
 from features.ledger.idempotency import Call, Reply, must_be_same
-from features.online.gathered_calls import Argument, calls_to
-from features.online.in_time import line_to
+from features.online.gathered_calls import calls_to
 from features.online.keys import (
     OFFER_ANSWER_SECONDS,
     OFFER_CLAIM_SECONDS,
@@ -47,7 +48,7 @@ class OfferAnswers:
     """
 
     def __init__(self, redis: "Redis") -> None:
-        self._calls, self._line = calls_to(redis), line_to(redis)
+        self._calls = calls_to(redis)
         self._replace = load_script("replace_if_same")
 
     async def begin(self, call: Call, now: datetime) -> Reply | Turn:
@@ -59,7 +60,7 @@ class OfferAnswers:
         """
         mine = call.body_digest.encode() + b"%s%.0f %s" % (BEGUN, now.timestamp(), token_hex(8).encode())
         name = offer_answer(call.caller, call.key)
-        known: bytes | None = await self._ask("SET", name, mine, "EX", OFFER_CLAIM_SECONDS, "NX", "GET")
+        known: bytes | None = await _told(self._calls.call("SET", name, mine, "EX", OFFER_CLAIM_SECONDS, "NX", "GET"))
         if known is None or known == mine:  # the latter if it was sent twice, because the first answer got lost
             return Turn(again=False, held=mine)
         must_be_same(call, known[:DIGEST_CHARACTERS].decode())
@@ -67,32 +68,40 @@ class OfferAnswers:
         if not rest.startswith(BEGUN):
             return Reply(200, rest, replayed=True)
         began = float(rest.removeprefix(BEGUN).split()[0])
-        if now.timestamp() < began + OFFER_TURN_SECONDS or not await self._put(call, known, mine, OFFER_CLAIM_SECONDS):
+        if now.timestamp() < began + OFFER_TURN_SECONDS:
             raise _under_way()
+        await _mine(self._put(call, known, mine, OFFER_CLAIM_SECONDS))
         return Turn(again=True, held=mine)
 
-    async def keep(self, call: Call, turn: Turn, answer: bytes) -> None:
-        """Keep the answer to a call; raises StillRunning if somebody else has its turn by now, or had it."""
-        if not await self._put(call, turn.held, call.body_digest.encode() + answer, OFFER_ANSWER_SECONDS):
-            raise _under_way()
+    def keep(self, call: Call, turn: Turn, answer: bytes) -> Awaitable[None]:
+        """Keep the answer to a call: asked for now, done once this is awaited.
+
+        Raises StillRunning if somebody else has its turn by now, or had it.
+        """
+        return _mine(self._put(call, turn.held, call.body_digest.encode() + answer, OFFER_ANSWER_SECONDS))
 
     async def give_up(self, call: Call, turn: Turn) -> None:
         """End a turn without an answer: the call may be made again at once."""
-        await self._put(call, turn.held, call.body_digest.encode() + BEGUN + b"0", OFFER_CLAIM_SECONDS)
+        await _told(self._put(call, turn.held, call.body_digest.encode() + BEGUN + b"0", OFFER_CLAIM_SECONDS))
 
-    async def _put(self, call: Call, before: bytes, after: bytes, seconds: int) -> bool:
-        """Put a value in the place of another; False: it is not there any more."""
+    def _put(self, call: Call, before: bytes, after: bytes, seconds: int) -> Future[Any]:
+        """Put a value in the place of another; comes to 0 if it is not there any more."""
         name = offer_answer(call.caller, call.key)
-        return bool(await self._ask("EVAL", self._replace, 1, name, before, after, seconds))
+        return self._calls.call("EVAL", self._replace, 1, name, before, after, seconds)
 
-    async def _ask(self, *command: Argument) -> Any:  # noqa: ANN401 - what Redis answers
-        try:
-            async with self._line.in_time():
-                return await self._calls.call(*command)
-        except (RedisError, OSError) as error:
-            raise StoreUnavailable(
-                f"Redis cannot be reached: {error}", remedy="Send the same request again later."
-            ) from error
+
+async def _told(asked: Future[Any]) -> Any:  # noqa: ANN401 - what Redis answers
+    try:
+        return await asked
+    except (RedisError, OSError) as error:
+        raise StoreUnavailable(
+            f"Redis cannot be reached: {error}", remedy="Send the same request again later."
+        ) from error
+
+
+async def _mine(put: Future[Any]) -> None:
+    if not await _told(put):
+        raise _under_way()
 
 
 def _under_way() -> StillRunning:

@@ -1,7 +1,7 @@
 """What people's devices heard lately, in Redis: one small packed value a person."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Awaitable, Collection
 from dataclasses import dataclass, field
 from struct import Struct
 from typing import TYPE_CHECKING
@@ -50,11 +50,9 @@ class PresenceStates:
         self._redis, self._line, self._calls = redis, line_to(redis), calls_to(redis)
         self._replace = load_script("replace_if_same")
 
-    async def read(self, holder: Identifier) -> Kept:
-        """What is kept of a person; one round trip, which many readers may share."""
-        async with self._line.in_time():
-            value: bytes | None = await self._calls.call("GET", presence_of(holder))
-        return unpack(value or b"")
+    def read(self, holder: Identifier) -> Awaitable[Kept]:
+        """What is kept of a person: asked for now; one round trip, which many readers may share."""
+        return self._calls.call("GET", presence_of(holder), read=_unpack_found)
 
     async def keep(self, holder: Identifier, device_id: str | None, before: Kept, state: HeardLately) -> bool:
         """Keep the state of one device beside what was read of its person; one round trip.
@@ -67,8 +65,7 @@ class PresenceStates:
         after = before.whereabouts.with_device(_number(device_id), state)
         value = pack(after, before.emptied_at)
         key = presence_of(holder)
-        async with self._line.in_time():
-            return bool(await self._calls.call("EVAL", self._replace, 1, key, before.read, value, PRESENCE_SECONDS))
+        return bool(await self._calls.call("EVAL", self._replace, 1, key, before.read, value, PRESENCE_SECONDS))
 
     async def empty(self, holders: Collection[Identifier], emptied_at: int) -> None:
         """Forget people, as of a change number of the ledger of consents; two round trips, if nobody interferes.
@@ -131,6 +128,10 @@ def unpack(value: bytes) -> Kept:
     if len(value) != at + n_stores * STORE.size:
         return nothing
     return Kept(Whereabouts(devices, dict(STORE.iter_unpack(value[at:]))), emptied_at, value)
+
+
+def _unpack_found(value: bytes | None) -> Kept:
+    return unpack(value or b"")
 
 
 def _heard(beacon: int, last_seen: int, later: int, level: int, samples: int) -> Heard:

@@ -1,6 +1,6 @@
 """What SQL has to do with an offer: what is known before it is decided, and the one transaction of its coupon."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -159,9 +159,9 @@ class Settling:
         lanes, most = (1, MOST_WRITTEN) if is_sqlite else (WRITERS, 1)
         self._writes = Together(ledger.do_each, ThreadPoolExecutor(lanes), lanes, most)
 
-    async def remember(self, ask: Ask, now: datetime) -> Remembered:
-        """What is known of the call and the person; takes no lock. Raises KeyReused, StoreUnavailable."""
-        return await self._reads((ask, now))
+    def remember(self, ask: Ask, now: datetime) -> Awaitable[Remembered]:
+        """What is known of the call and the person: asked for now. Raises KeyReused, StoreUnavailable."""
+        return self._reads((ask, now))
 
     def _remember_each(self, asked: Sequence[tuple[Ask, datetime]]) -> list[Remembered | Exception]:
         with reading(self._engine) as connection:

@@ -58,6 +58,15 @@ HERE = About(channel=CHANNEL, campaign_id="")  # an offer of whatever campaign
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked for of a call before anything is decided; each is on its way, whoever awaits it."""
+
+    sql: Awaitable[Remembered]
+    live: Awaitable[LiveEvents]
+    kept: Awaitable[Kept]
+
+
+@dataclass(frozen=True, slots=True)
 class Gathered:
     """What is known before anything is decided.
 
@@ -96,7 +105,7 @@ class RequestOffer:
             none.
         verdict: the gate of consent.
         ledger_at: the change number up to which `verdict` knows the ledger of consents.
-        read_live: recent events of a shopper; None: Redis did not say in time.
+        read_live: recent events of a shopper, on their way once it is called; raises RedisError, OSError.
         shopper_of: all that is known of a user, with these events.
         current: raises NoArtifact.
     """
@@ -107,7 +116,7 @@ class RequestOffer:
     law_of: Callable[[str | None, str | None], Law]
     verdict: Callable[[str, Sequence[Identifier], Circumstances], Verdict]
     ledger_at: Callable[[], int]
-    read_live: Callable[[UserId | None, AnonymousId | None], Awaitable[LiveEvents | None]]
+    read_live: Callable[[UserId | None, AnonymousId | None], Awaitable[LiveEvents]]
     shopper_of: Callable[[UserId | None, LiveEvents, Serving, datetime], Shopper]
     current: Callable[[], Serving]
     presences: PresenceStates
@@ -129,23 +138,19 @@ class RequestOffer:
         refusal = self._consent(ask, now) or self._beacons(ask, now)
         if refusal is not None:  # nothing was read, so nothing is written: these cost little, however many come
             return self._reply(Told(answer_without(refusal, self.rules, now), None, now))
+        asked = self._ask_all(ask, now)  # before the turn is, and so in one exchange with it
         if ask.dry_run:
-            known = await self._gather(ask, ledger_at, now)
-            shown = await self._answer(ask, known, ledger_at, now, again=False)
+            shown = await self._answer(ask, await self._gather(asked, ledger_at), ledger_at, now, again=False)
             return Reply(200, orjson.dumps(shown.answer))  # and counted nowhere
-        with self._timed("gather"):  # the turn is taken while all is read: each waits for Redis
-            # Taken last: so all that is asked of Redis is asked before the first of it is sent.
-            known, turn = await asyncio.gather(
-                self._gather(ask, ledger_at, now), self.answers.begin(ask.call, now), return_exceptions=True
-            )
+        started = perf_counter()
+        turn = await self.answers.begin(ask.call, now)
         if isinstance(turn, Reply):
             return turn
-        if isinstance(turn, BaseException):
-            raise turn
         try:
-            # What could not be read is tried once more; after a call that ended in between, all is read anew.
-            if turn.again or isinstance(known, BaseException):
-                known = await self._gather(ask, ledger_at, now)
+            if turn.again:  # a call that ended in between may have changed it all
+                asked = self._ask_all(ask, now)
+            known = await self._gather(asked, ledger_at)
+            self._took("gather", started)
             told = await self._answer(ask, known, ledger_at, now, again=turn.again)
             with self._timed("record"):
                 await self._record(ask, turn, told)
@@ -185,7 +190,7 @@ class RequestOffer:
                 self.rooms.forget(decided[0].place.store_id)
             except ContactsChanged:
                 changes += 1
-                known = await self._gather(ask, ledger_at, now)
+                known = await self._gather(self._ask_all(ask, now), ledger_at)
                 if isinstance(known, Refusal):
                     return Told(answer_without(known, self.rules, now), None, now)
         raise StillRunning("Other calls of this person are under way.", remedy="Repeat it, with the same key.")
@@ -258,19 +263,20 @@ class RequestOffer:
 
     # What is read and written.
 
-    async def _gather(self, ask: Ask, ledger_at: int, now: datetime) -> Gathered | Refusal:
-        """All reads at once; a refusal if consent was withdrawn since change `ledger_at`, as of which it was judged."""
+    def _ask_all(self, ask: Ask, now: datetime) -> Asked:
         subject = ask.subject
+        return Asked(
+            self.settling.remember(ask, now),
+            self.read_live(subject.user_id, subject.anonymous_id),
+            self.presences.read(subject.holder),
+        )
+
+    async def _gather(self, asked: Asked, ledger_at: int) -> Gathered | Refusal:
+        """What was asked for; a refusal if consent was withdrawn since change `ledger_at`, as of which it is judged."""
         try:
-            remembered, live, kept = await asyncio.gather(
-                self.settling.remember(ask, now),
-                self.read_live(subject.user_id, subject.anonymous_id),
-                self.presences.read(subject.holder),
-            )
+            remembered, live, kept = await asked.sql, await asked.live, await asked.kept
         except (RedisError, OSError) as error:
             raise _redis_is_gone(error) from error
-        if live is None:
-            raise StoreUnavailable("Redis did not answer in time.", remedy="Send the same request again.")
         if max(live.emptied_at, kept.emptied_at) > ledger_at:
             return Refusal(reasons=[NoOffer.NO_CONSENT])
         return Gathered(remembered, live, kept)
@@ -312,18 +318,21 @@ class RequestOffer:
 
     async def _record(self, ask: Ask, turn: Turn, told: Told) -> None:
         """Log the decision, and keep the answer meanwhile: who fails at the first gives up the second."""
-        waits: list[Awaitable[object]] = [self.answers.keep(ask.call, turn, orjson.dumps(told.answer))]
-        if told.record is not None:
-            row = event_of(told.record, told.answer["place"], ask.subject, told.decided_at)
-            waits.append(self.stream.append_once([[row]]))
-        for done in await asyncio.gather(*waits, return_exceptions=True):
-            if isinstance(done, BaseException):
-                raise done
+        kept = self.answers.keep(ask.call, turn, orjson.dumps(told.answer))
+        try:
+            if told.record is not None:
+                row = event_of(told.record, told.answer["place"], ask.subject, told.decided_at)
+                await self.stream.append_once([[row]])
+        finally:
+            await kept
 
     @contextmanager
     def _timed(self, stage: str) -> Generator[None]:
         started = perf_counter()
         yield
+        self._took(stage, started)
+
+    def _took(self, stage: str, started: float) -> None:
         self.metrics.stages_timed([f"offer {stage}"], [perf_counter() - started])
 
     def _reply(self, told: Told) -> Reply:

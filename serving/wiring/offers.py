@@ -35,7 +35,7 @@ def request_offer(shared: Shared, ledger: Ledger, tills: TillDesk, rules: OfferR
         law_of=shared.permits.law_of,
         verdict=shared.permissions.judge,
         ledger_at=shared.ledger_at,
-        read_live=shared.live_reader.read_patiently,
+        read_live=shared.live_reader.read_along,
         shopper_of=lambda user_id, known, serving, now: shopper_of(user_id, known, serving, now, shared.parted.since),
         current=shared.current.get,
         presences=PresenceStates(stores.redis),

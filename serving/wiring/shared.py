@@ -105,7 +105,7 @@ class Shared:
         self.exposures = Exposures(stores.stream, stores.traces.keep, stores.live.merge, stores.metrics)
         self.live_reader = LiveReader(
             stores.live, stores.metrics, settings.redis_deadline_ms / 1000, self.consents.hide_place,
-            stores.live_breaker, line_to(stores.redis),
+            stores.live_breaker,
         )  # fmt: skip
         self.compiled = lru_cache(COMPILED_FILTERS)(compile_rule)
         self.recommend = Recommend(

@@ -11,7 +11,6 @@ from sqlalchemy import Engine
 from features.breaker import Breaker
 from features.online.connection import connect
 from features.online.embedded import EmbeddedValkey
-from features.online.in_time import line_to
 from features.online.live_state import LiveState
 from features.settings import Settings
 from features.sql.engine import breaker_of, engine_of, read_change_number, reading
@@ -38,7 +37,7 @@ def test_live_state_is_not_asked_for_while_redis_is_gone_or_hangs(
 
     async def use() -> None:
         async with connect(Settings(data_dir=own_valkey.folder.parent)) as redis:
-            reader = LiveReader(LiveState(redis), metrics, 0.05, lambda _: False, breaker, line_to(redis))
+            reader = LiveReader(LiveState(redis), metrics, 0.05, lambda _: False, breaker)
             assert await reader.read(SOMEBODY) is not None
             assert own_valkey.pid is not None
             os.kill(own_valkey.pid, how)

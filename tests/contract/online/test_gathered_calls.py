@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import TimeoutError as NotInTime
 
 from features.events.stream import EventStream
 from features.identity import ANONYMOUS_ID
 from features.ledger.idempotency import Call, Reply
-from features.online import gathered_calls
 from features.online.connection import connect
 from features.online.gathered_calls import GatheredCalls
 from features.online.gathered_reads import GatheredReads
@@ -41,7 +41,7 @@ def test_everybody_gets_their_own_answer_or_error_over_one_connection(valkey_dat
 def test_a_caller_that_gives_up_takes_nothing_from_the_others(valkey_data_dir):
     async def ask(redis: Redis) -> list[object]:
         calls = GatheredCalls(redis)
-        given_up, kept = (asyncio.create_task(calls.call("INCR", "counted")) for _ in range(2))
+        given_up, kept = (asyncio.ensure_future(calls.call("INCR", "counted")) for _ in range(2))
         await asyncio.sleep(0)
         given_up.cancel()
         return [await kept, await calls.call("INCR", "counted")]
@@ -86,6 +86,35 @@ def test_what_cannot_be_sent_is_told_to_its_caller_alone(valkey_data_dir):
     assert isinstance(also_cut, ValueError)
 
 
+def test_what_cannot_be_read_is_told_to_its_caller_alone(valkey_data_dir):
+    async def ask(redis: Redis) -> list[object]:
+        calls = GatheredCalls(redis)
+        asked = [calls.call("ECHO", "1", read=int), calls.call("ECHO", "one", read=int), calls.call("ECHO", "2")]
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    first, unread, last = with_redis(Settings(data_dir=valkey_data_dir), ask)
+    assert (first, last) == (1, b"2")
+    assert isinstance(unread, ValueError)
+
+
+def test_who_comes_while_redis_hangs_waits_no_longer_than_who_came_first(own_valkey):
+    async def ask(redis: Redis) -> list[object]:
+        assert own_valkey.pid is not None
+        calls = GatheredCalls(redis)
+        await calls.call("SET", "counted", 0)
+        os.kill(own_valkey.pid, signal.SIGSTOP)
+        first = calls.call("INCR", "counted", seconds=0.3)
+        await asyncio.sleep(0.1)
+        late = calls.call("INCR", "counted", seconds=30)
+        outcomes = await asyncio.gather(first, late, return_exceptions=True)
+        os.kill(own_valkey.pid, signal.SIGCONT)
+        return [*map(type, outcomes), await calls.call("GET", "counted")]
+
+    first, late, counted = with_redis(Settings(data_dir=own_valkey.folder.parent), ask)
+    assert first is late is NotInTime
+    assert counted in {b"0", b"1"}  # the late one was never sent
+
+
 def test_what_was_answered_before_the_connection_was_cut_is_not_sent_again(valkey_data_dir):
     async def ask(redis: Redis) -> object:
         calls = GatheredCalls(redis)
@@ -115,16 +144,14 @@ def test_what_an_offer_asks_at_once_goes_over_one_connection(valkey_data_dir):
     assert with_redis(Settings(data_dir=valkey_data_dir), ask) == 1
 
 
-def test_an_answer_that_comes_after_its_callers_were_told_is_nobody_elses(own_valkey, monkeypatch):
-    monkeypatch.setattr(gathered_calls, "GIVEN_UP_SECONDS", 0.2)
-
+def test_an_answer_that_comes_after_its_callers_were_told_is_nobody_elses(own_valkey):
     async def ask(redis: Redis) -> object:
         assert own_valkey.pid is not None
         calls = GatheredCalls(redis)
         await calls.call("SET", "late", "the late answer")
         os.kill(own_valkey.pid, signal.SIGSTOP)
-        with pytest.raises(TimeoutError):
-            await calls.call("GET", "late")
+        with pytest.raises(NotInTime):
+            await calls.call("GET", "late", seconds=0.2)
         os.kill(own_valkey.pid, signal.SIGCONT)
         return await asyncio.gather(calls.call("SET", "next", "1"), calls.call("GET", "next"))
 

@@ -12,7 +12,6 @@ from redis.exceptions import ConnectionError as RedisGone
 
 from features.breaker import Breaker
 from features.events.stream import EventRow
-from features.online.in_time import Line
 from features.online.live_events import NO_LIVE_EVENTS, LiveEvents
 from features.online.projection import Updates
 from recommender.catalogue import Catalogue
@@ -92,7 +91,7 @@ class Service:
             permits=lambda caller: caller.said is not False and caller.user_id not in withdrawn,
             ledger_at=lambda: 7,
             parted_since=lambda user_id, change_number: False,
-            live=LiveReader(self.live, self.metrics, 0.02, lambda _: False, Breaker(), Line(self.live)),  # type: ignore[arg-type]
+            live=LiveReader(self.live, self.metrics, 0.02, lambda _: False, Breaker()),  # type: ignore[arg-type]
             exposures=self.exposures,
             keep_trace=self.keep_trace,
             metrics=self.metrics,
