@@ -79,7 +79,7 @@ def _print(console: Console, run: Run, checks: Sequence[Check]) -> None:
             title = "all" if name == "*" else name
             counts = [f"{of.sum():,}" for of in (of_kind, failed & of_kind, run.answers.refused() & of_kind)]
             calls.add_row(title, *counts, *times)
-        most = "" if run.most is None else f" of at most {run.most:.0f}"
+        most = "" if run.most_after is None else f" of at most {run.most:.0f} before, {run.most_after:.0f} after"
         console.print(calls, f"{run.per_second:.0f} calls/s{most}, {run.answers.degraded:,} without live state")
         console.print(
             f"a fixed piece of work took {machine_drift(run):.2f} times as long in the last window as in the first"

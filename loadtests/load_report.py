@@ -36,7 +36,9 @@ def write_report(run: Run, checks: Sequence[Check], folder: Path) -> Path:
 def render(run: Run, checks: Sequence[Check]) -> str:
     """The page."""
     verdict = "All thresholds held." if all(one.holds for one in checks) else "A threshold was broken."
-    most = "" if run.most is None else f" It could do {run.most:.0f} a second when all connections were kept busy."
+    most = ""
+    if run.most_after is not None:
+        most = f" With all connections kept busy it did {run.most:.0f} a second before, {run.most_after:.0f} after."
     loaded = f"{run.per_second:.0f} calls a second for {run.seconds:.0f} s, {run.workers} workers.{most}"
     parts = [
         f"<h1>Load: {escape(run.profile)}</h1><p>{escape(run.what)}. {loaded if run.samples else ''}</p>",

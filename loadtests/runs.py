@@ -56,6 +56,7 @@ class Run:
     Attributes:
         per_second: the rate asked for.
         most: calls a second that the service could do with the same traffic just before; None: not measured.
+        most_after: the same just after, where it was measured before: by then the machine may be another.
         starts: cold starts: milliseconds of each of the first calls, a list a start.
     """
 
@@ -65,6 +66,7 @@ class Run:
     seconds: float
     workers: int
     most: float | None = None
+    most_after: float | None = None
     answers: Answers = field(default_factory=Answers)
     samples: list[Sample] = field(default_factory=list[Sample])
     starts: list[list[float]] = field(default_factory=list[list[float]])
@@ -113,6 +115,8 @@ async def load(
     looking.cancel()
     if disturbing is not None:
         await disturbing
+    if run.most is not None:
+        run.most_after = await most_of(service, baskets, mix)
 
 
 async def most_of(service: Running, baskets: Sequence[Basket], mix: Mix) -> float:

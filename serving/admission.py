@@ -9,7 +9,7 @@ from serving.metrics import Metrics
 from serving.priorities import BULK, Caller, caller_of
 from serving.room import Room
 
-LOOK_SECONDS = 0.01
+LOOK_SECONDS = 0.02
 URLS = 512  # whose lane is remembered
 LATE = 0.3  # of the patience: that what is at work may wait for the event loop
 FEW, MANY = 32.0, 256.0  # storefronts that wait: so few are never refused, no more ever wait
