@@ -105,11 +105,14 @@ class Ingest:
             await asyncio.to_thread(self.keep_traits, stated, arrival.now)
         updates = _updates_of(taken, ledger_at)
         note = note_of(updates, arrival.now)
-        kept = iter(await self.stream.append_once([event.rows for event in taken if event.rows], note))
+        appended = await self.stream.append_once([event.rows for event in taken if event.rows], note)
+        kept = iter(appended)
         fresh = [next(kept) if event.rows else True for event in taken]
         if not all(fresh):  # an id that came before with other content must not reach live state past the log
             updates = _updates_of([event for event, is_new in zip(taken, fresh, strict=True) if is_new], ledger_at)
-        await self._project(updates, note)
+        # None new: all came before, and there is no note; or they came with it this moment, and Redis was asked again
+        # because its first answer was lost. Nobody but the drain knows then what is left to do.
+        await self._project(updates, note if any(appended) else None)
         if keep_rejected and len(valid) < len(readings) and not arrival.privacy_signal:
             await self._keep_rejected(texts, readings, arrival, kind, shared_context)
         ends = iter(zip(taken, fresh, strict=True))

@@ -1,12 +1,14 @@
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from features.events.repair import LEFT_BEHIND_AFTER, repair
-from features.events.stream import EventStream, note_of
+from features.events.stream import EventRow, EventStream, Note, note_of
 from features.online.connection import connect
 from features.online.keys import UNPROJECTED, live_state_of_user
 from features.online.live_state import LiveEvent, LiveEvents, LiveState
@@ -14,7 +16,10 @@ from features.online.projection import decode_updates, encode_updates, updates_o
 from features.settings import Settings
 from recommender.ids import ItemNumber, UserId
 from recommender.shopper import EventKind
+from serving.access import TRUSTED
+from serving.events.arrival import Arrival
 from tests.contract.events.event_rows import NOW, open_sync, order
+from tests.ingesting import ingest_over
 
 ANN = UserId("ann")
 LATER = NOW + LEFT_BEHIND_AFTER + timedelta(seconds=1)
@@ -79,6 +84,31 @@ def test_a_note_that_cannot_be_read_holds_nothing_up(deployment):
         redis.hset(UNPROJECTED, "1-x", b"[]")
         assert repair(redis, deployment, LATER) == 2
     assert list(live(deployment).numbers) == [1]
+
+
+class AnswerLost(EventStream):
+    """A stream whose first answer to each append is lost on its way, so that it is asked again."""
+
+    async def append_once(self, events: Sequence[Sequence[EventRow]], note: Note | None = None) -> list[bool]:
+        await super().append_once(events, note)
+        return await super().append_once(events, note)
+
+
+def test_what_was_appended_by_a_call_whose_first_answer_was_lost_reaches_live_state(deployment):
+    async def send() -> None:
+        async with connect(deployment) as redis:
+            ingest = ingest_over(redis, deployment, stream=AnswerLost(redis))
+            for message_id in ("lost", "next"):  # what is settled is said with the next append
+                event = {
+                    "type": "track", "event": "Product Viewed", "userId": "ann", "messageId": message_id,
+                    "properties": {"product_id": "milk"},
+                }  # fmt: skip
+                await ingest([orjson.dumps(event)], Arrival(now=NOW, received_at=NOW, access=TRUSTED))
+
+    asyncio.run(send())
+    with open_sync(deployment) as redis:
+        repair(redis, deployment, LATER)
+    assert len(live(deployment)) == 2
 
 
 def test_no_updates_need_no_note():
