@@ -93,9 +93,9 @@ def drift(run: Run) -> float:
 def machine_drift(run: Run) -> float:
     """How much slower the machine itself became between the windows that `drift` compares; NaN: not measured."""
     window = min(DRIFT_SECONDS, run.seconds / 4)
-    first = [sample.fixed_work_ms for sample in run.samples if 0 < sample.at < window]
-    last = [sample.fixed_work_ms for sample in run.samples if sample.at >= run.seconds - window]
-    return float(np.median(last) / np.median(first)) if first and last and min(first) > 0 else float("nan")
+    first = [sample.machine.fixed_work_ms for sample in run.samples if 0 < sample.at < window]
+    last = [sample.machine.fixed_work_ms for sample in run.samples if sample.at >= run.seconds - window]
+    return float(np.median(last) / np.median(first)) if first and last else float("nan")
 
 
 def growth(run: Run) -> dict[str, float]:

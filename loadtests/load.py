@@ -26,7 +26,7 @@ from loadtests.checks import (
 )
 from loadtests.load_report import write_report
 from loadtests.profiles import PROFILES, own_artifacts
-from loadtests.runs import Run, first_calls, load, service_of, shop_of
+from loadtests.runs import Run, first_calls, load, load_new, service_of, shop_of
 from loadtests.traffic import read_baskets, read_hours
 
 START_SECONDS = 15.0  # that a cold start takes, about
@@ -52,6 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with service_of(apart, run.workers) as service:
                 status.update(f"load for {run.seconds:.0f} s")
                 uvloop.run(load(run, profile, service, baskets, hours))
+            if run.most_after is not None:
+                status.update("what a new service can do")
+                with service_of(apart, run.workers) as service:
+                    uvloop.run(load_new(run, service, baskets))
     checks = check(run, thresholds)
     _print(console, run, checks)
     console.print(f"report: {write_report(run, checks, asked.out / asked.profile)}")
@@ -79,7 +83,9 @@ def _print(console: Console, run: Run, checks: Sequence[Check]) -> None:
             title = "all" if name == "*" else name
             counts = [f"{of.sum():,}" for of in (of_kind, failed & of_kind, run.answers.refused() & of_kind)]
             calls.add_row(title, *counts, *times)
-        most = "" if run.most_after is None else f" of at most {run.most:.0f} before, {run.most_after:.0f} after"
+        most = ""
+        if run.most_new is not None:
+            most = f" of at most {run.most:.0f} before, {run.most_after:.0f} after, {run.most_new:.0f} of a new service"
         console.print(calls, f"{run.per_second:.0f} calls/s{most}, {run.answers.degraded:,} without live state")
         console.print(
             f"a fixed piece of work took {machine_drift(run):.2f} times as long in the last window as in the first"

@@ -15,6 +15,7 @@ from training.svg import COLOURS, curve, plot
 
 PAGE = "index.html"
 POINTS = 60  # of a curve over time
+STRETCHES = 12  # of a run, in numbers: five minutes each of the hour
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1f2933; max-width: 1060px; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse; margin: 1rem 0 } th, td { padding: .25rem .75rem; border-bottom: 1px solid #d9e2ec }
@@ -37,8 +38,11 @@ def render(run: Run, checks: Sequence[Check]) -> str:
     """The page."""
     verdict = "All thresholds held." if all(one.holds for one in checks) else "A threshold was broken."
     most = ""
-    if run.most_after is not None:
-        most = f" With all connections kept busy it did {run.most:.0f} a second before, {run.most_after:.0f} after."
+    if run.most_new is not None:
+        most = (
+            f" With all connections kept busy it did {run.most:.0f} a second before and {run.most_after:.0f} after;"
+            f" a new service on the same data, begun then, {run.most_new:.0f}."
+        )
     loaded = f"{run.per_second:.0f} calls a second for {run.seconds:.0f} s, {run.workers} workers.{most}"
     parts = [
         f"<h1>Load: {escape(run.profile)}</h1><p>{escape(run.what)}. {loaded if run.samples else ''}</p>",
@@ -49,7 +53,7 @@ def render(run: Run, checks: Sequence[Check]) -> str:
         rows = [[f"start {n}", *(f"{of:.1f}" for of in first_and_last(took))] for n, took in enumerate(run.starts, 1)]
         parts.append(_table(["ms", *FIRST_NAMES], rows))
     if run.samples:
-        parts += [_calls_table(run), f'<div class="plots">{"".join(_plots(run))}</div>']
+        parts += [_calls_table(run), f'<div class="plots">{"".join(_plots(run))}</div>', _stretches_table(run)]
     if run.answers.first_failures:
         said = "\n".join(f"{what}: {body}" for what, body in run.answers.first_failures.items())
         parts.append(f"<h2>First answers that were no 2xx</h2><pre>{escape(said)}</pre>")
@@ -96,7 +100,8 @@ def _plots(run: Run) -> list[str]:
         _figure("Processor by process, cores", _processor(run), run.seconds, "seconds"),
         _figure("Memory of its own by process, MiB", _memory(run), run.seconds, "seconds"),
         _figure("Answers and failures a second", _rates(run), run.seconds, "seconds"),
-        _figure("Speed of the machine: a fixed piece of work, ms of processor", _machine(run), run.seconds, "seconds"),
+        _figure("Speed of the machine, ms", _machine(run), run.seconds, "seconds"),
+        _figure("Waiting, share of the time", _waiting(run), run.seconds, "seconds"),
     ]
 
 
@@ -130,11 +135,50 @@ def _memory(run: Run) -> Series:
 def _machine(run: Run) -> Series:
     """The median over each stretch of time: a single look is too short to say much."""
     width = max(run.seconds / POINTS, 1.0)
-    looks = [(sample.at, sample.fixed_work_ms) for sample in run.samples if sample.fixed_work_ms > 0]
-    stretches = [
-        (start, [ms for at, ms in looks if start <= at < start + width]) for start in np.arange(0.0, run.seconds, width)
+    starts = np.arange(0.0, run.seconds, width)
+    return {
+        name: [(float(start + width / 2), _median(points, start, start + width)) for start in starts]
+        for name, points in _looks(run).items()
+    }
+
+
+def _looks(run: Run) -> Series:
+    return {
+        "fixed work": [(one.at, one.machine.fixed_work_ms) for one in run.samples],
+        "sync of a page": [(one.at, one.machine.sync_ms) for one in run.samples],
+    }
+
+
+def _waiting(run: Run) -> Series:
+    """By what for, the share of the time since the last look that some process waited."""
+    series: Series = {}
+    for before, after in zip(run.samples, run.samples[1:], strict=False):
+        for name, seconds in after.machine.waited.items():
+            share = (seconds - before.machine.waited[name]) / (after.at - before.at)
+            series.setdefault(name, []).append((after.at, share))
+    return series
+
+
+def _stretches_table(run: Run) -> str:
+    """The same in numbers, for runs to be compared: latencies of all calls, medians of the rest."""
+    width = run.seconds / STRETCHES
+    starts = [width * n for n in range(STRETCHES)]
+    rows = [
+        [f"p{share}, ms", *(f"{percentile(run, '*', share, start, start + width):.1f}" for start in starts)]
+        for share in (50, 99)
     ]
-    return {"fixed work": [(float(start + width / 2), float(np.median(found))) for start, found in stretches if found]}
+    series = {f"{name}, ms": points for name, points in _looks(run).items()}
+    series |= {f"waited for {name}": points for name, points in _waiting(run).items()}
+    series |= {f"{name}, cores": points for name, points in _processor(run).items()}
+    series |= {f"{name}, MiB": points for name, points in _memory(run).items()}
+    for name, points in series.items():
+        rows.append([name, *(_number(_median(points, start, start + width)) for start in starts)])
+    return _table(["from second", *(f"{start:.0f}" for start in starts)], rows)
+
+
+def _median(points: Sequence[tuple[float, float]], since: float, until: float) -> float:
+    found = [y for x, y in points if since <= x < until]
+    return float(np.median(found)) if found else float("nan")
 
 
 def _rates(run: Run) -> Series:
@@ -165,6 +209,8 @@ def _figure(title: str, series: Series, x_most: float, x_label: str, x_ticks: Se
 
 
 def _number(value: float) -> str:
+    if np.isnan(value):
+        return ""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 

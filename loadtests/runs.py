@@ -23,7 +23,7 @@ from loadtests.answering import workers_by_artifact
 from loadtests.arrivals import Answers, arrive
 from loadtests.bench import copy_of, free_port, running
 from loadtests.generator import connect, post, saturate
-from loadtests.machine import fixed_work_ms
+from loadtests.machine import Machine, look
 from loadtests.profiles import Profile, Running
 from loadtests.traffic import MIX, Basket, Mix, Traffic
 from serving.process_metrics import Vital, family_of
@@ -37,16 +37,11 @@ READY_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A look at the processes.
-
-    Attributes:
-        at: seconds from the start of the load.
-        fixed_work_ms: what a fixed piece of work took of the processor then; 0: not measured.
-    """
+    """A look at the processes and at their machine, `at` seconds after the load began."""
 
     at: float
     vitals: dict[str, Vital]
-    fixed_work_ms: float = 0.0
+    machine: Machine
 
 
 @dataclass(slots=True)
@@ -57,6 +52,8 @@ class Run:
         per_second: the rate asked for.
         most: calls a second that the service could do with the same traffic just before; None: not measured.
         most_after: the same just after, where it was measured before: by then the machine may be another.
+        most_new: the same of a service begun after that on the same data: less after than of a new one, and it is the
+            service that aged.
         starts: cold starts: milliseconds of each of the first calls, a list a start.
     """
 
@@ -67,6 +64,7 @@ class Run:
     workers: int
     most: float | None = None
     most_after: float | None = None
+    most_new: float | None = None
     answers: Answers = field(default_factory=Answers)
     samples: list[Sample] = field(default_factory=list[Sample])
     starts: list[list[float]] = field(default_factory=list[list[float]])
@@ -103,8 +101,7 @@ async def load(
     run: Run, profile: Profile, service: Running, baskets: Sequence[Basket], hours: list[float], mix: Mix = MIX
 ) -> None:
     """Load a service that is ready; without a rate, measure first how much it can do."""
-    warm_up = Traffic(baskets, _new_name(), mix=mix)
-    await arrive("127.0.0.1", service.port, warm_up, lambda _: WARM_UP_RATE, min(WARM_UP_SECONDS, run.seconds))
+    await _warm_up(service, baskets, min(WARM_UP_SECONDS, run.seconds), mix)
     if run.per_second == 0.0:
         run.most = await most_of(service, baskets, mix)
         run.per_second = profile.share_of_most * run.most
@@ -117,6 +114,12 @@ async def load(
         await disturbing
     if run.most is not None:
         run.most_after = await most_of(service, baskets, mix)
+
+
+async def load_new(run: Run, service: Running, baskets: Sequence[Basket], mix: Mix = MIX) -> None:
+    """Measure what a service can do that is new, on the data of the one that was loaded."""
+    await _warm_up(service, baskets, WARM_UP_SECONDS, mix)
+    run.most_new = await most_of(service, baskets, mix)
 
 
 async def most_of(service: Running, baskets: Sequence[Basket], mix: Mix) -> float:
@@ -155,11 +158,15 @@ def _wait_for_all(port: int, workers: int) -> None:
         sleep(0.1)
 
 
+async def _warm_up(service: Running, baskets: Sequence[Basket], seconds: float, mix: Mix) -> None:
+    await arrive("127.0.0.1", service.port, Traffic(baskets, _new_name(), mix=mix), lambda _: WARM_UP_RATE, seconds)
+
+
 async def _look(samples: list[Sample], service: Running) -> None:
     started = perf_counter()
     while True:
-        vitals, took = await asyncio.to_thread(lambda: (family_of(service.pid), fixed_work_ms()))
-        samples.append(Sample(perf_counter() - started, vitals, took))
+        vitals, machine = await asyncio.to_thread(lambda: (family_of(service.pid), look(service.data_dir)))
+        samples.append(Sample(perf_counter() - started, vitals, machine))
         await asyncio.sleep(SAMPLE_SECONDS)
 
 

@@ -38,5 +38,5 @@ def test_a_steady_load_is_answered_and_a_broken_threshold_is_a_failure(
     page = (tmp_path / "out" / "steady" / "index.html").read_text()
     for kind in ("recommendations home", "events", "offers", "worker-1", "valkey", "A threshold was broken."):
         assert kind in page
-    assert page.count("<svg") == 6
+    assert page.count("<svg") == 7
     assert "First answers that were no 2xx" not in page

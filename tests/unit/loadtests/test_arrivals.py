@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from dataclasses import replace
 from itertools import islice, repeat
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from loadtests.arrivals import Answers, arrive
 from loadtests.checks import check, machine_drift, read_thresholds
 from loadtests.load_report import render
-from loadtests.machine import fixed_work_ms
+from loadtests.machine import Machine, look
 from loadtests.profiles import PROFILES
 from loadtests.runs import Run, Sample
 from loadtests.traffic import MIX, Basket, Call, Traffic
@@ -105,7 +106,7 @@ def run_of(ms: list[float], private: list[int], profile: str = "soak") -> Run:
     for second, took in enumerate(ms):
         run.answers.note("recommendations home", float(second), took, 0.0, b"HTTP/1.1 200 OK")
     vital = [Vital(1.0, 0.5, 2 * one, one, 4, 20) for one in private]
-    run.samples = [Sample(10.0 * n, {"worker-1": one}) for n, one in enumerate(vital)]
+    run.samples = [Sample(10.0 * n, {"worker-1": one}, Machine(1.0, 0.5)) for n, one in enumerate(vital)]
     return run
 
 
@@ -124,8 +125,8 @@ def test_a_slow_end_and_growing_memory_break_the_soak() -> None:
 def test_a_worker_that_is_gone_or_began_anew_breaks_the_soak() -> None:
     thresholds = read_thresholds("soak")
     fine, gone, anew = (run_of([5.0] * 40, [100] * 5) for _ in range(3))
-    gone.samples[2] = Sample(20.0, {})
-    anew.samples[3] = Sample(30.0, {"worker-1": Vital(0.1, 0.1, 200, 100, 4, 20)})
+    gone.samples[2] = replace(gone.samples[2], vitals={})
+    anew.samples[3] = replace(anew.samples[3], vitals={"worker-1": Vital(0.1, 0.1, 200, 100, 4, 20)})
     two = run_of([5.0] * 40, [100] * 5)
     two.workers = 2
     assert all(one.holds for one in check(fine, thresholds))
@@ -150,15 +151,28 @@ def test_every_profile_has_thresholds_and_what_was_not_measured_breaks_them(prof
     assert thresholds
     checks = check(run_of([5.0] * 40, [100] * 5, profile), thresholds)
     assert all(one.holds for one in checks if "recommendations" in one.what)
-    nothing = check(Run(profile, "", 1.0, 10.0, 1, samples=[Sample(0.0, {})]), thresholds)
+    nothing = check(Run(profile, "", 1.0, 10.0, 1, samples=[Sample(0.0, {}, Machine(1.0, 0.5))]), thresholds)
     assert not any(one.holds for one in nothing)
     assert PROFILES[profile].rate(10.0, 60.0, [1.0] * 24)(30.0) in {10.0, 30.0}
 
 
-def test_a_machine_that_slowed_down_is_told_from_a_service_that_did() -> None:
+def test_a_machine_that_slowed_down_is_told_from_a_service_that_did(tmp_path: Path) -> None:
     run = run_of([5.0] * 40, [100] * 5)
     assert np.isnan(machine_drift(run))
-    run.samples = [replace(sample, fixed_work_ms=1.0 if sample.at < 20 else 1.5) for sample in run.samples]
-    run.samples.append(replace(run.samples[-1], at=5.0, fixed_work_ms=1.0))
+    first, *others = run.samples
+    run.samples = [first, replace(first, at=5.0), *others]
+    slow = Machine(1.5, 0.8, {"disk": 9.0})
+    run.samples = [
+        replace(one, machine=slow if one.at >= 20 else Machine(1.0, 0.5, {"disk": 7.0})) for one in run.samples
+    ]
+    run.most, run.most_after, run.most_new = 20.0, 10.0, 19.0
+    page = render(run, [])
     assert machine_drift(run) == 1.5
-    assert fixed_work_ms() > 0
+    assert "20 a second before and 10 after; a new service on the same data, begun then, 19" in page
+    assert "<td>waited for disk</td>" in page
+    now, then = look(tmp_path), look(tmp_path)
+    assert now.fixed_work_ms > 0
+    assert now.sync_ms > 0
+    assert "other guests" in now.waited
+    assert all(then.waited[name] >= seconds for name, seconds in now.waited.items())
+    assert not list(tmp_path.iterdir())
