@@ -80,7 +80,8 @@ class GatheredCalls:
             redis = self._redis()
             if redis is None:
                 raise _thrown_away()
-            reply = await redis.execute_command(*command)
+            # What was there before is to come of a `SET … GET` as it is; redis-py takes it for whether it was set.
+            reply = await redis.execute_command(*command, **({"get": True} if command[0] == "SET" else {}))
         return read(reply)
 
     async def _send_on(self) -> None:

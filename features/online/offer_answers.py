@@ -82,7 +82,14 @@ class OfferAnswers:
 
     async def give_up(self, call: Call, turn: Turn) -> None:
         """End a turn without an answer: the call may be made again at once."""
-        await _told(self._put(call, turn.held, call.body_digest.encode() + BEGUN + b"0", OFFER_CLAIM_SECONDS))
+        await self._free(call, turn.held)
+
+    async def take_back(self, call: Call, answer: bytes) -> None:
+        """Keep this answer no longer: the call may be made again at once."""
+        await self._free(call, call.body_digest.encode() + answer)
+
+    async def _free(self, call: Call, before: bytes) -> None:
+        await _told(self._put(call, before, call.body_digest.encode() + BEGUN + b"0", OFFER_CLAIM_SECONDS))
 
     def _put(self, call: Call, before: bytes, after: bytes, seconds: int) -> Future[Any]:
         """Put a value in the place of another; comes to 0 if it is not there any more."""

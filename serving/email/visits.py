@@ -20,7 +20,6 @@ from features.events.stream import EventRow, EventStream
 from features.mails import Chosen, FoundBlock, MailBlock, block_ref
 from features.online.mail_clicks import MailClicks
 from recommender.errors import StoreUnavailable
-from serving.cancellation import heed_cancellation
 from serving.email.visitors import Visitor
 from serving.metrics import Metrics
 
@@ -66,6 +65,7 @@ class Visits:
         self._stream, self._clicks, self._metrics, self._secret = stream, clicks, metrics, secret
         self._may_log = may_log
         self._held: deque[Click] = deque()
+        self._writing = asyncio.Lock()
 
     def refused(self, link: str) -> None:
         """A link that is not ours, or has ended."""
@@ -111,14 +111,17 @@ class Visits:
         """Write what was held for long enough, until cancelled; `drain` what is left then."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            await self._write_due(monotonic())
-            heed_cancellation()
+            await asyncio.shield(self._write_due(monotonic()))  # what is on its way when this ends, nobody else has
 
     async def drain(self) -> None:
-        """Write all that is held."""
+        """Write all that is held, after what is on its way."""
         await self._write_due(float("inf"))
 
     async def _write_due(self, now: float) -> None:
+        async with self._writing:
+            await self._write_held(now)
+
+    async def _write_held(self, now: float) -> None:
         while self._held and self._held[0].due <= now:
             some = [self._held.popleft() for _ in range(min(AT_ONCE, len(self._held))) if self._held[0].due <= now]
             try:

@@ -152,14 +152,14 @@ class RequestOffer:
             known = await self._gather(asked, ledger_at)
             self._took("gather", started)
             told = await self._answer(ask, known, ledger_at, now, again=turn.again)
-            with self._timed("record"):
-                await self._record(ask, turn, told)
         except asyncio.CancelledError:
             raise  # what is written may be under way: the turn ends by itself
         except BaseException:
             with suppress(StoreUnavailable):  # then the turn ends by itself
                 await self.answers.give_up(ask.call, turn)
             raise
+        with self._timed("record"):
+            await self._record(ask, turn, told)
         return self._reply(told)
 
     async def _answer(
@@ -317,14 +317,20 @@ class RequestOffer:
         return _again(reply) if reply.replayed else told
 
     async def _record(self, ask: Ask, turn: Turn, told: Told) -> None:
-        """Log the decision, and keep the answer meanwhile: who fails at the first gives up the second."""
-        kept = self.answers.keep(ask.call, turn, orjson.dumps(told.answer))
+        """Log the decision, and keep the answer meanwhile; where the first fails, the second is taken back."""
+        answer = orjson.dumps(told.answer)
+        kept = self.answers.keep(ask.call, turn, answer)
         try:
             if told.record is not None:
                 row = event_of(told.record, told.answer["place"], ask.subject, told.decided_at)
                 await self.stream.append_once([[row]])
-        finally:
-            await kept
+        except BaseException:  # also of who was cancelled: a repetition has to log it
+            with suppress(StoreUnavailable, StillRunning):
+                await kept
+            with suppress(StoreUnavailable):  # then nobody has it, or the turn ends by itself
+                await self.answers.take_back(ask.call, answer)
+            raise
+        await kept
 
     @contextmanager
     def _timed(self, stage: str) -> Generator[None]:

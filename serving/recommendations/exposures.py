@@ -17,7 +17,6 @@ from features.online.projection import Updates
 from recommender.errors import StoreUnavailable
 from recommender.ids import RecommendationId
 from recommender.shown import Shown, join, shown_on
-from serving.cancellation import heed_cancellation
 from serving.clock import day_of
 from serving.metrics import Metrics
 from serving.recommendations.answers import Answer
@@ -51,6 +50,7 @@ class Exposures:
         self._metrics = metrics
         self._lists: deque[tuple[Caller, Answer, datetime]] = deque()
         self._traces: deque[tuple[RecommendationId, bytes]] = deque(maxlen=QUEUED_TRACES)
+        self._writing = asyncio.Lock()
 
     def put(self, caller: Caller, answer: Answer, now: datetime) -> None:
         """Queue a served list; `caller` has no identifiers if there is no consent."""
@@ -67,11 +67,14 @@ class Exposures:
         """Write what is queued until cancelled; `drain` what is left then."""
         while True:
             await asyncio.sleep(PAUSE_SECONDS)
-            await self.drain()
-            heed_cancellation()
+            await asyncio.shield(self.drain())  # what is on its way when this ends, nobody else has
 
     async def drain(self) -> None:
-        """Write all that is queued now. A batch that cannot be written is dropped and counted."""
+        """Write all that is queued now, after what is on its way. What cannot be written is dropped and counted."""
+        async with self._writing:
+            await self._drain()
+
+    async def _drain(self) -> None:
         while self._lists:
             batch = [self._lists.popleft() for _ in range(min(LISTS_PER_WRITE, len(self._lists)))]
             try:

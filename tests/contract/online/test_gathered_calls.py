@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -20,7 +21,7 @@ from features.online.keys import OFFER_TURN_SECONDS
 from features.online.offer_answers import OfferAnswers, Turn
 from features.online.presence_states import Kept, PresenceStates
 from features.settings import Settings
-from recommender.errors import StillRunning
+from recommender.errors import KeyReused, StillRunning
 from tests.contract.online.test_live_state import with_redis
 
 
@@ -158,7 +159,7 @@ def test_an_answer_that_comes_after_its_callers_were_told_is_nobody_elses(own_va
     assert with_redis(Settings(data_dir=own_valkey.folder.parent), ask) == [b"OK", b"1"]
 
 
-def test_a_turn_is_one_callers_and_what_it_keeps_is_lost_once_another_has_it(valkey_data_dir):
+def test_a_turn_is_one_callers_and_what_it_keeps_is_lost_once_another_has_it(deployment):
     async def use(redis: Redis) -> None:
         answers, call = OfferAnswers(redis), Call("caller", "/path", f"key-{id(redis)}", "d" * 64)
         now = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -176,5 +177,13 @@ def test_a_turn_is_one_callers_and_what_it_keeps_is_lost_once_another_has_it(val
         found = await answers.begin(call, late)
         assert isinstance(found, Reply)
         assert found.body == b"{}"
+        await answers.take_back(call, b"of another")
+        assert await answers.begin(call, late) == found
+        await answers.take_back(call, b"{}")
+        third = await answers.begin(call, late)
+        assert isinstance(third, Turn)
+        assert third.again
+        with pytest.raises(KeyReused):
+            await answers.begin(replace(call, body_digest="e" * 64), late)
 
-    with_redis(Settings(data_dir=valkey_data_dir), use)
+    with_redis(deployment, use)

@@ -1,4 +1,4 @@
-"""A Redis that takes calls and answers none: after a moment nobody waits for it, and what needs it says so at once."""
+"""A Redis that takes calls and answers none, or no more events: what needs it says so, and nothing is half done."""
 
 import asyncio
 import os
@@ -9,9 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import polars as pl
 import pytest
+from redis import Redis
 
+from features.events.drain import drain
+from features.events.log import scan_events
+from features.events.schema import OFFER_DECIDED
 from features.online.embedded import EmbeddedValkey
+from features.online.keys import EVENT_STREAM_BYTES
 from tests.integration.serving.aisle import AGREED, Aisle
 from tests.integration.serving.shop import Client
 
@@ -96,3 +102,28 @@ def test_recommendations_and_tills_go_on_while_redis_hangs(aisle: Aisle, own_val
         os.kill(own_valkey.pid, signal.SIGCONT)
 
     aisle.run(use)
+
+
+@pytest.mark.parametrize("outcome", ["no_offer", "offer"])
+def test_a_decision_that_cannot_be_logged_is_not_told_again_and_again_without(
+    aisle: Aisle, own_valkey: EmbeddedValkey, outcome: str
+) -> None:
+    redis, told = Redis(unix_socket_path=str(own_valkey.socket)), list[httpx.Response]()
+
+    async def use(client: Client) -> None:
+        if outcome == "offer":
+            await aisle.ask(client, aisle.sighting("bread"))
+            aisle.later(seconds=8)
+        headers, body = aisle.secret_headers() | {"Idempotency-Key": "the same"}, aisle.body(aisle.sighting("bread"))
+        for waiting in (2**40, 2**40, 0, 0):
+            redis.set(EVENT_STREAM_BYTES, waiting)
+            told.append(await client.post("/v1/offers/request", json=body, headers=headers))
+
+    aisle.run(use)
+    assert [one.status_code for one in told] == [503, 503, 200, 200]
+    assert told[2].json() == told[3].json()
+    assert told[2].json()["outcome"] == outcome
+    drain(redis, aisle.settings)
+    logged = scan_events(aisle.settings).filter(pl.col("event") == OFFER_DECIDED).collect()
+    assert (logged["properties"].str.contains(f'"outcome":"{outcome}"')).sum() == 1
+    assert aisle.n_coupons() == (outcome == "offer")

@@ -315,38 +315,41 @@ def test_only_the_items_shown_last_are_kept_and_those_of_one_catalogue() -> None
     assert fragments.use.misses == 5
 
 
-class LosesCancellation(Stream):
-    """A stream that takes the cancellation of its caller for a lost connection, as the Redis client may."""
+class Slow(Stream):
+    """A stream that takes its time until it is told to go on; whoever is cancelled meanwhile was never heard."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.busy = asyncio.Event()
+        self.busy, self.go_on = asyncio.Event(), asyncio.Event()
 
     async def append(self, rows: Sequence[EventRow]) -> None:
         self.busy.set()
-        try:
-            await asyncio.sleep(60)
-        except asyncio.CancelledError:
-            self.rows += rows
+        await self.go_on.wait()
+        await super().append(rows)
 
 
-def test_the_queue_ends_even_if_its_cancellation_is_lost() -> None:
+def test_what_is_on_its_way_when_the_worker_ends_is_written_once() -> None:
     service = Service()
     [answer] = service.ask()
-    stream = LosesCancellation()
+    stream = Slow()
     exposures = Exposures(stream, service.keep_trace, service.live.merge, service.metrics)  # type: ignore[arg-type]
-    exposures.put(Caller(), answer, NOW)
 
     async def main() -> None:
+        exposures.put(Caller(), answer, NOW)
         writing = asyncio.create_task(exposures.run())
         await stream.busy.wait()
+        exposures.put(Caller(), answer, NOW)
         writing.cancel()
-        async with asyncio.timeout(10):
-            await asyncio.wait([writing])
+        await asyncio.wait([writing], timeout=10)
         assert writing.cancelled()
+        last = asyncio.create_task(exposures.drain())
+        await asyncio.sleep(0)
+        assert not last.done()
+        stream.go_on.set()
+        await asyncio.wait_for(last, 10)
 
     asyncio.run(main())
-    assert len(stream.rows) == 1
+    assert len(stream.rows) == 2
 
 
 def test_who_was_parted_from_somebody_has_no_part_in_a_history_learnt_before() -> None:
