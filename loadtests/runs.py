@@ -25,7 +25,7 @@ from loadtests.bench import copy_of, free_port, running
 from loadtests.generator import connect, post, saturate
 from loadtests.machine import Machine, look
 from loadtests.profiles import Profile, Running
-from loadtests.traffic import MIX, Basket, Mix, Traffic
+from loadtests.traffic import MIX, Basket, Mix, Traffic, logins
 from serving.process_metrics import Vital, family_of
 
 SAMPLE_SECONDS = 1.0
@@ -100,7 +100,11 @@ def shop_of(settings: Settings, baskets: Sequence[Basket]) -> Generator[Path]:
 async def load(
     run: Run, profile: Profile, service: Running, baskets: Sequence[Basket], hours: list[float], mix: Mix = MIX
 ) -> None:
-    """Load a service that is ready; without a rate, measure first how much it can do."""
+    """Load a service that is ready; without a rate, measure first how much it can do.
+
+    All shoppers have come before: else the first minutes would be of first logins alone, and every later one faster.
+    """
+    await _log_in(service, baskets)
     await _warm_up(service, baskets, min(WARM_UP_SECONDS, run.seconds), mix)
     if run.per_second == 0.0:
         run.most = await most_of(service, baskets, mix)
@@ -156,6 +160,15 @@ def _wait_for_all(port: int, workers: int) -> None:
         if monotonic() > until:
             raise TimeoutError(f"not all of {workers} workers were ready within {READY_SECONDS:g} s")
         sleep(0.1)
+
+
+async def _log_in(service: Running, baskets: Sequence[Basket]) -> None:
+    [connection] = await connect("127.0.0.1", service.port, 1)
+    for call in logins(baskets, _new_name()):
+        answer = await connection.send(call.encoded())
+        if not answer.startswith(b"HTTP/1.1 200"):
+            raise RuntimeError(answer[:2000].decode(errors="replace"))
+    connection.close()
 
 
 async def _warm_up(service: Running, baskets: Sequence[Basket], seconds: float, mix: Mix) -> None:

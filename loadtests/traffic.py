@@ -28,6 +28,8 @@ MIX: Mix = {
     "renderer": (0.005, 2),
 }
 KNOWN = 0.5  # share of the visits that are of shoppers with an account
+NEW_DEVICE = 0.05  # share of those that come on a device of theirs for the first time: a write to the database
+LOGINS = 200  # in one call
 BOUGHT = 0.4  # share of the visits that end with an order
 RECIPIENTS, LINES, MOST_ITEMS = 20, 20, 12
 CODE = "CODE-0"  # a shared code that `tills.allow` makes
@@ -95,6 +97,25 @@ def read_hours(settings: Settings) -> list[float]:
     return [24 * by_hour.get(hour, 0) / total for hour in range(24)]
 
 
+def device_of(user_id: str) -> str:
+    """The device on which a shopper mostly comes."""
+    return f"device-{user_id}"
+
+
+def logins(baskets: Sequence[Basket], run: str) -> Iterator[Call]:
+    """Each shopper logs in on the device of theirs: what has happened in a shop that is not in its first minutes."""
+    users = sorted({basket.user_id for basket in baskets})
+    for start in range(0, len(users), LOGINS):
+        batch = [
+            {
+                "type": "identify", "messageId": f"login-{run}-{user}", "userId": user, "anonymousId": device_of(user),
+                "context": {"consent": AGREED},
+            }
+            for user in users[start : start + LOGINS]
+        ]  # fmt: skip
+        yield Call("logins", "/v1/batch", {"batch": batch})
+
+
 class Traffic:
     """An endless iterator of calls.
 
@@ -136,7 +157,9 @@ class Traffic:
         """A visit to the storefront: the home page, what is looked at, what is put in the cart, perhaps the order."""
         rng, basket = self._rng, self._rng.choice(self._baskets)
         is_known = rng.random() < KNOWN
-        visitor = f"device-{basket.user_id}" if is_known else self._name("visitor")
+        visitor = device_of(basket.user_id) if is_known else self._name("visitor")
+        if is_known and rng.random() < NEW_DEVICE:
+            visitor = self._name("device")
         asks: dict[str, object] = {"limit": 12, "anonymous_id": visitor, "consent": {"personalisation": True}}
         if is_known:
             asks = {"limit": 12, "user_id": basket.user_id}

@@ -16,7 +16,7 @@ from loadtests.load_report import render
 from loadtests.machine import Machine, look
 from loadtests.profiles import PROFILES
 from loadtests.runs import Run, Sample
-from loadtests.traffic import MIX, Basket, Call, Traffic
+from loadtests.traffic import LOGINS, MIX, Basket, Call, Traffic, device_of, logins
 from serving.process_metrics import Vital
 
 STALL_SECONDS = 0.6
@@ -99,6 +99,18 @@ def test_a_visit_looks_before_it_buys() -> None:
             case _:
                 pass
     assert any(call.body.get("event") == "Order Completed" for call in calls)
+
+
+def test_shoppers_have_come_before_and_some_come_on_another_device_ever_after() -> None:
+    many = [replace(BASKETS[0], user_id=f"u{n}") for n in range(LOGINS + 1)] * 2
+    batches = [cast("list[dict[str, str]]", call.body["batch"]) for call in logins(many, "r")]
+    assert [len(batch) for batch in batches] == [LOGINS, 1]
+    known = {(one["userId"], one["anonymousId"]) for batch in batches for one in batch}
+    assert known == {(basket.user_id, device_of(basket.user_id)) for basket in many}
+    calls = islice(Traffic(many, "r", mix={"storefront": (1.0, 1)}), 20_000)
+    came = {(call.body["userId"], call.body["anonymousId"]) for call in calls if "userId" in call.body}
+    assert 0.01 < len(came - known) / len(came) < 0.95
+    assert len({device for _, device in came - known}) == len(came - known)
 
 
 def run_of(ms: list[float], private: list[int], profile: str = "soak") -> Run:
