@@ -99,10 +99,10 @@ async def stop_redis(service: Running, seconds: float) -> None:
 
 PROFILES = {
     "steady": Profile("all callers at one rate"),
-    "spike": Profile("three times the rate for the middle third", share_of_most=0.3, shape=_spike),
+    "spike": Profile("three times the rate for the middle third", share_of_most=0.2, shape=_spike),
     "day": Profile("a day of the shop in the time, busy when people really buy", share_of_most=0.3, shape=_day),
     "cold-start": Profile("the first hundred recommendations after a start, ten a second", seconds=150.0),
-    "artifact-swap": Profile("four artifacts are published meanwhile", disturb=swap_artifacts),
+    "artifact-swap": Profile("four artifacts are published meanwhile", share_of_most=0.3, disturb=swap_artifacts),
     "soak": Profile("half of what it can do, for an hour", seconds=3600.0),
     "redis-down": Profile("Valkey answers nothing for the middle third", share_of_most=0.25, disturb=stop_redis),
 }

@@ -13,7 +13,8 @@ LOOK_SECONDS = 0.02
 URLS = 512  # whose lane is remembered
 LATE = 0.3  # of the patience: that what is at work may wait for the event loop
 FEW, MANY = 32.0, 256.0  # storefronts that wait: so few are never refused, no more ever wait
-SHARES = {Caller.TILL: 8.0, Caller.APP: 4.0, Caller.STOREFRONT: 1.0, Caller.BATCH: 0.25}  # of bounds and patience
+# Of bounds and patience. Events wait for Redis where recommendations do without it, so they have a lane of their own.
+SHARES = {Caller.TILL: 8.0, Caller.APP: 4.0, Caller.STOREFRONT: 1.0, Caller.EVENTS: 1.0, Caller.BATCH: 0.25}
 FEW_BULK, MANY_BULK, BULK_SECONDS = 8.0, 32.0, 5.0  # the same of calls in bulk, for which nobody stands and waits
 
 

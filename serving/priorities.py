@@ -9,7 +9,8 @@ class Caller(IntEnum):
     TILL = 0  # a customer stands at the counter; money and consent
     APP = 1  # a phone in the aisle
     STOREFRONT = 2  # a page that can do without
-    BATCH = 3  # a machine that comes again: mails, feeds, the back office
+    EVENTS = 3  # a page or an app that says what happened: nobody looks at the answer, and its library sends it again
+    BATCH = 4  # a machine that comes again: mails, feeds, the back office
 
 
 # By the first two parts of the path.
@@ -19,10 +20,10 @@ CALLERS = {
     "/.well-known": Caller.TILL, "/v1/privacy": Caller.TILL,
     "/v1/offers": Caller.APP, "/v1/me": Caller.APP, "/v1/places": Caller.APP,
     "/v1/recommendations": Caller.STOREFRONT, "/v1/items": Caller.STOREFRONT, "/v1/basket": Caller.STOREFRONT,
-    "/v1/track": Caller.STOREFRONT, "/v1/t": Caller.STOREFRONT, "/v1/identify": Caller.STOREFRONT,
-    "/v1/i": Caller.STOREFRONT, "/v1/page": Caller.STOREFRONT, "/v1/p": Caller.STOREFRONT,
-    "/v1/screen": Caller.STOREFRONT, "/v1/s": Caller.STOREFRONT, "/v1/group": Caller.STOREFRONT,
-    "/v1/g": Caller.STOREFRONT, "/v1/alias": Caller.STOREFRONT, "/v1/a": Caller.STOREFRONT, "/e": Caller.STOREFRONT,
+    "/e": Caller.STOREFRONT,
+    "/v1/track": Caller.EVENTS, "/v1/t": Caller.EVENTS, "/v1/identify": Caller.EVENTS, "/v1/i": Caller.EVENTS,
+    "/v1/page": Caller.EVENTS, "/v1/p": Caller.EVENTS, "/v1/screen": Caller.EVENTS, "/v1/s": Caller.EVENTS,
+    "/v1/group": Caller.EVENTS, "/v1/g": Caller.EVENTS, "/v1/alias": Caller.EVENTS, "/v1/a": Caller.EVENTS,
     "/v1/batch": Caller.BATCH, "/v1/b": Caller.BATCH, "/v1/import": Caller.BATCH, "/v1/email": Caller.BATCH,
     "/email": Caller.BATCH, "/v1/catalogue": Caller.BATCH, "/v1/placements": Caller.BATCH,
     "/v1/campaigns": Caller.BATCH, "/v1/stores": Caller.BATCH, "/v1/zones": Caller.BATCH, "/v1/beacons": Caller.BATCH,

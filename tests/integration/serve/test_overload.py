@@ -1,6 +1,8 @@
 """More load than one real worker can do: it refuses early, the least pressing first, and recovers by itself."""
 
 import asyncio
+import os
+import signal
 from collections import Counter
 from time import monotonic
 
@@ -17,6 +19,11 @@ SHOWN = post("/v1/coupons/validate", orjson.dumps(
     {"coupons": ["NONE"], "store_id": "s1",
      "basket": {"currency": "EUR", "lines": [{"item_id": "i1", "quantity": 1, "amount": 300}]}}
 ))  # fmt: skip
+HEARD = post("/v1/track", orjson.dumps(
+    {"event": "Product Viewed", "anonymousId": "visitor", "properties": {"product_id": "i1"},
+     "context": {"consent": {"categoryPreferences": {"personalisation": True}}}}
+))  # fmt: skip
+MANY = 120  # more than a worker has at work and lets wait, at first
 ALIVE = b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n"
 
 
@@ -71,3 +78,27 @@ async def once(service: Service) -> bytes:
     answer = await connection.send(ASKED)
     connection.close()
     return answer[9:12]
+
+
+def test_no_recommendation_waits_behind_events_that_wait_for_a_redis_that_hangs(shop: Shop) -> None:
+    async def use(service: Service) -> tuple[Counter[bytes], Counter[bytes]]:
+        port, [valkey] = service.client.base_url.port or 0, service.children("valkey")
+        telling, asking = await connect("127.0.0.1", port, MANY), await connect("127.0.0.1", port, MANY)
+        os.kill(valkey, signal.SIGSTOP)
+        try:
+            told = [asyncio.create_task(one.send(HEARD)) for one in telling]
+            await asyncio.sleep(0.3)  # those at work wait for Redis, the others have stood at the door for long
+            answers = await asyncio.gather(*(one.send(ASKED) for one in asking))
+            assert not any(one.done() and one.result()[9:12] == b"200" for one in told)
+        finally:
+            os.kill(valkey, signal.SIGCONT)
+        outcomes = await asyncio.gather(*told)
+        for one in telling + asking:
+            one.close()
+        return Counter(one[9:12] for one in answers), Counter(one[9:12] for one in outcomes)
+
+    with serving(shop.settings.data_dir, "serving.app:create_app") as service:
+        eventually(lambda: asyncio.run(once(service)) == b"200")
+        asked, told = asyncio.run(use(service))
+    assert asked == {b"200": MANY}
+    assert set(told) <= {b"200", b"503"}

@@ -130,6 +130,7 @@ def test_every_route_has_a_caller_that_somebody_chose():
         begins = {"/".join(path.split("/", 3)[:3]), "/" + path.split("/", 2)[1]}
         assert begins & (CALLERS.keys() | NEVER_REFUSED), path
     assert caller_of("/v1/redemptions/rdm_0/rollback") is Caller.TILL
-    assert caller_of("/e/c/token") is Caller.STOREFRONT
+    assert caller_of("/e/c/token") is caller_of("/v1/recommendations/batch") is Caller.STOREFRONT
+    assert caller_of("/v1/track") is Caller.EVENTS
     assert caller_of("/v1/kill-switch") is caller_of("/readyz") is None
     assert caller_of("") is caller_of("/") is caller_of("/nobody/knows/this") is Caller.BATCH
