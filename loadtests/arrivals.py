@@ -116,7 +116,7 @@ class _Connections:
 
 
 async def arrive(
-    host: str, port: int, calls: Iterator[Call], rate: Rate, seconds: float, connections: int = 128, seed: int = 7
+    host: str, port: int, calls: Iterator[Call], rate: Rate, seconds: float, connections: int = 800, seed: int = 7
 ) -> Answers:
     """Send calls at Poisson times with this rate, for so long, and wait for the last answers."""
     answers, rng = Answers(), random.Random(seed)
