@@ -12,15 +12,15 @@ def in_step(works: Sequence[Work[T]]) -> Work[list[T]]:
     if len(works) == 1:
         return [(yield from works[0])]
     returned = dict[int, T]()
-    under_way = dict(enumerate(works))
+    under_way = list(enumerate(works))
     while under_way:
-        for place, work in list(under_way.items()):
+        for place, work in under_way:
             try:
                 next(work)
             except StopIteration as end:
                 returned[place] = end.value
-                del under_way[place]
             yield
+        under_way = [one for one in under_way if one[0] not in returned]
     return [returned[place] for place in range(len(works))]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from features.online.live_state import NO_LIVE_EVENTS, LiveEvents
 from recommender.arrays import EMPTY_ROWS, Rows
 from recommender.decide import decide_all
+from recommender.derived import derived
 from recommender.errors import RecommenderError, StoreUnavailable
 from recommender.ids import PlacementId, RecommendationId, UserId
 from recommender.lockstep import Work, finished
@@ -23,6 +24,7 @@ from recommender.value import value
 from serving.clock import day_of
 from serving.current import Current, Serving
 from serving.metrics import Metrics
+from serving.micro_batch import MicroBatch
 from serving.recommendations.answers import Answer, new_recommendation_id, trace_document
 from serving.recommendations.exposures import Exposures
 from serving.recommendations.live_reader import LiveReader
@@ -30,6 +32,7 @@ from serving.recommendations.questions import Caller, Question, rows_of_groups, 
 from serving.shoppers import shopper_of
 
 STAGES = ("gather", "decide")
+MOST_TOGETHER = 16  # callers whose lists are decided together: more than come in one turn of the loop, as a rule
 Known = tuple[Caller, LiveEvents, tuple[str, ...]]  # a caller as they may be known, and what is degraded
 UNKNOWN = "session", "consent"  # what an answer says is degraded when live state could not be read
 TRACE = "trace"  # what an answer says is degraded when its trace could not be kept
@@ -88,7 +91,7 @@ class Recommend:
         ledger_at = self.ledger_at()
         known = await self._gather(caller, ledger_at)
         caller, gathered = known[0], perf_counter()
-        answers = self._decide_all(known, questions, ledger_at, now)
+        answers = await self._batch.begin(self._decide_page(known, questions, ledger_at, now))
         self.metrics.stages_timed(STAGES, (gathered - started, perf_counter() - gathered))
         for position, question in enumerate(questions):
             answers[position] = await self.record(caller, question, answers[position], now)
@@ -97,8 +100,12 @@ class Recommend:
     async def rehearse(self, caller: Caller, question: Question, now: datetime) -> Answer:
         """Answer as a call does, for nobody: what it answers is not counted, recorded or kept."""
         ledger_at = self.ledger_at()
-        [answer] = self._decide_all(await self._gather(caller, ledger_at), [question], ledger_at, now)
+        [answer] = finished(self._decide_page(await self._gather(caller, ledger_at), [question], ledger_at, now))
         return answer
+
+    @derived
+    def _batch(self) -> MicroBatch:
+        return MicroBatch(MOST_TOGETHER)
 
     async def _gather(self, caller: Caller, ledger_at: int) -> Known:
         """What may be known of the caller, and what is degraded: one round trip.
@@ -119,7 +126,9 @@ class Recommend:
             for place, caller in enumerate(callers)
         ]
 
-    def _decide_all(self, known: Known, questions: Sequence[Question], ledger_at: int, now: datetime) -> list[Answer]:
+    def _decide_page(
+        self, known: Known, questions: Sequence[Question], ledger_at: int, now: datetime
+    ) -> Work[list[Answer]]:
         # Nothing awaits in here, so that one model, its catalogue and rows of it are what the whole page sees.
         (caller, live, degraded), serving = known, self.current.get()
         shopper = self.shopper_of(caller, live, serving, now)
@@ -128,7 +137,7 @@ class Recommend:
         for question in questions:
             try:
                 asked = [Ask(caller, question, taken, shopper, degraded, ledger_at)]
-                [answer] = finished(self.decide_all(asked, serving, now))
+                [answer] = yield from self.decide_all(asked, serving, now)
             except RecommenderError as error:
                 error.field = None if error.field is None else question.within + error.field
                 raise
@@ -144,6 +153,7 @@ class Recommend:
     def decide_all(self, asks: Sequence[Ask], serving: Serving, now: datetime) -> Work[list[Answer]]:
         """Decide lists together, each as it would be alone, with pauses; raises as a call does."""
         situations = [self._situation(ask, serving, now) for ask in asks]
+        yield
         decisions = yield from decide_all(situations)
         return [
             self._answer(ask, situation, decision, now)

@@ -360,3 +360,23 @@ def test_who_was_parted_from_somebody_has_no_part_in_a_history_learnt_before() -
         service.recommend.current.swap(Serving(model, service.catalogue, learnt_at))
         [answer] = service.ask(Question(placement=HOME), caller=Caller(user_id=REGULAR))
         assert answer.decision.personalised is personalised
+
+
+def test_callers_of_one_turn_get_what_each_would_get_alone() -> None:
+    callers = [Caller(user_id=UserId(f"u{number}")) for number in range(20)]
+    asked = HOME, RANKED, PlacementId("elsewhere")
+    questions = [Question(placement=asked[number % 3]) for number in range(20)]
+
+    async def ask_at_once(service: Service):
+        asking = (service.recommend(one, [question], NOW) for one, question in zip(callers, questions, strict=True))
+        return await asyncio.gather(*asking, return_exceptions=True)
+
+    together = asyncio.run(ask_at_once(Service()))
+    for caller, question, answer in zip(callers, questions, together, strict=True):
+        if question.placement not in PLACEMENTS:
+            assert isinstance(answer, UnknownPlacement)
+            continue
+        assert not isinstance(answer, BaseException)
+        [alone] = Service().ask(question, caller=caller)
+        assert answer[0].decision.rows.tolist() == alone.decision.rows.tolist()
+        assert answer[0].query.placement == question.placement
